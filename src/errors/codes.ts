@@ -1,0 +1,58 @@
+/**
+ * The closed set of error classes and, for each, how the outside world sees it:
+ * HTTP status (Engine API, registry), OCI distribution error code, process exit code.
+ */
+export const errorClasses = {
+  "not-found": { http: 404, oci: "NAME_UNKNOWN", exit: 1 },
+  "already-exists": { http: 409, oci: "DENIED", exit: 1 },
+  invalid: { http: 400, oci: "UNSUPPORTED", exit: 1 },
+  conflict: { http: 409, oci: "DENIED", exit: 1 },
+  precondition: { http: 412, oci: "DENIED", exit: 1 },
+  unauthorized: { http: 401, oci: "UNAUTHORIZED", exit: 1 },
+  denied: { http: 403, oci: "DENIED", exit: 1 },
+  unavailable: { http: 503, oci: "TOOMANYREQUESTS", exit: 1 },
+  unsupported: { http: 501, oci: "UNSUPPORTED", exit: 1 },
+  exhausted: { http: 507, oci: "TOOMANYREQUESTS", exit: 1 },
+  "data-loss": { http: 500, oci: "DIGEST_INVALID", exit: 1 },
+  canceled: { http: 499, oci: "UNSUPPORTED", exit: 130 },
+  internal: { http: 500, oci: "UNSUPPORTED", exit: 1 },
+} as const;
+
+export type ErrorClass = keyof typeof errorClasses;
+
+/**
+ * Every code the project may raise, with its class and one line of meaning.
+ * `docs/errors.md` is compared with this table in both directions by a test.
+ * Codes are stable: programs match on them.
+ */
+export const errorCodes = {
+  // general
+  CANCELED: ["canceled", "the operation was interrupted by its caller"],
+  INTERNAL: ["internal", "a defect in strake itself; please report it"],
+  USAGE: ["invalid", "the command line or the options of a call do not make sense"],
+  // oci
+  DIGEST_INVALID: ["invalid", "a digest is not `algorithm:hex` of a supported algorithm and length"],
+  REFERENCE_INVALID: ["invalid", "an image reference does not follow the reference grammar"],
+  PLATFORM_INVALID: ["invalid", "a platform is not `os/arch[/variant]`"],
+  DESCRIPTOR_INVALID: [
+    "invalid",
+    "a content descriptor misses a field or holds one of the wrong type or size",
+  ],
+  MANIFEST_INVALID: ["invalid", "an image manifest is malformed, too large or ambiguous"],
+  INDEX_INVALID: ["invalid", "an image index is malformed, too large or ambiguous"],
+  CONFIG_INVALID: ["invalid", "an image configuration is malformed or too large"],
+  MEDIA_TYPE_UNSUPPORTED: [
+    "unsupported",
+    "a media type is known but not supported here (for example Docker schema 1)",
+  ],
+  // tar
+  TAR_INVALID: ["invalid", "a tar archive is malformed (bad checksum, bad number, bad PAX record)"],
+  TAR_TRUNCATED: ["data-loss", "a tar archive ends in the middle of an entry"],
+  TAR_LIMIT: ["exhausted", "a tar archive exceeds a limit (PAX size, path length, number of entries)"],
+  TAR_UNSUPPORTED: ["unsupported", "a tar entry uses a feature that cannot be represented"],
+  // erofs
+  EROFS_INVALID: ["invalid", "a layer index is malformed"],
+  EROFS_LIMIT: ["exhausted", "a layer does not fit what the index format can express"],
+} as const satisfies Record<string, readonly [ErrorClass, string]>;
+
+export type ErrorCode = keyof typeof errorCodes;

@@ -1,0 +1,10 @@
+export { type ErrorClass, type ErrorCode, errorClasses, errorCodes } from "./codes.ts";
+export {
+  type SourceExcerpt,
+  type SourceRange,
+  StrakeError,
+  type StrakeErrorOptions,
+  throwIfAborted,
+  toStrakeError,
+} from "./error.ts";
+export { renderError, renderExcerpt } from "./render.ts";

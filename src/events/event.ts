@@ -1,0 +1,67 @@
+import type { SourceRange, StrakeError } from "../errors/index.ts";
+
+/**
+ * The one stream of typed records that every long operation emits (DESIGN.md 6). Renderers, the JSON form and the
+ * Docker API's messages are pure functions of it. `at` is milliseconds since the epoch.
+ */
+export type StrakeEvent = StepStarted | StepProgress | StepLog | StepDone | Warning | ImageNamed;
+
+/** A unit of work begins: a build step, a layer being pulled or loaded, an export. */
+export interface StepStarted {
+  readonly type: "step.started";
+  /** Unique within the operation. */
+  readonly step: string;
+  /** What a person reads, for example `[build 2/5] RUN make`. */
+  readonly name: string;
+  readonly kind: "build" | "context" | "layer" | "export" | "image" | "bootstrap";
+  readonly at: number;
+  readonly source?: SourceRange;
+}
+
+export interface StepProgress {
+  readonly type: "step.progress";
+  readonly step: string;
+  readonly unit: "bytes" | "files";
+  readonly current: number;
+  readonly total?: number;
+  readonly at: number;
+}
+
+export interface StepLog {
+  readonly type: "step.log";
+  readonly step: string;
+  readonly stream: "stdout" | "stderr";
+  readonly data: Uint8Array;
+  readonly at: number;
+}
+
+export interface StepDone {
+  readonly type: "step.done";
+  readonly step: string;
+  /** `cached`: an earlier result was reused; `skipped`: the result is not needed. */
+  readonly outcome: "done" | "cached" | "skipped" | "failed" | "canceled";
+  readonly error?: StrakeError;
+  readonly at: number;
+}
+
+export interface Warning {
+  readonly type: "warning";
+  readonly code: string;
+  readonly message: string;
+  readonly source?: SourceRange;
+  readonly at: number;
+}
+
+/** An image exists now, with these names. */
+export interface ImageNamed {
+  readonly type: "image";
+  readonly id: string;
+  readonly tags: readonly string[];
+  readonly at: number;
+}
+
+/** Where events go. Must not throw and must return quickly. */
+export type Emit = (event: StrakeEvent) => void;
+
+/** Drops every event. */
+export const emitNothing: Emit = () => {};

@@ -1,0 +1,11 @@
+export type {
+  Emit,
+  ImageNamed,
+  StepDone,
+  StepLog,
+  StepProgress,
+  StepStarted,
+  StrakeEvent,
+  Warning,
+} from "./event.ts";
+export { emitNothing } from "./event.ts";
