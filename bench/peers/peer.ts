@@ -1,0 +1,20 @@
+/**
+ * A builder and runner under measure. `setup` starts what it needs (a daemon on a private socket) and loads the base
+ * image from a docker-archive; `teardown` ends exactly what `setup` started.
+ */
+export interface Peer {
+  readonly name: string;
+  /** Why it cannot take part on this machine, or undefined when it can. */
+  unavailable(): string | undefined;
+  setup(workspace: string, baseArchive: string, baseTag: string): Promise<void>;
+  build(context: string, tag: string): readonly string[];
+  run(image: string, network: "host" | "bridge", args: readonly string[]): readonly string[];
+  version(): readonly string[];
+  env(): Record<string, string>;
+  teardown(): Promise<void>;
+}
+
+export function missing(...programs: string[]): string | undefined {
+  const absent = programs.filter((program) => Bun.which(program) === null);
+  return absent.length > 0 ? `${absent.join(", ")} not installed` : undefined;
+}

@@ -1,0 +1,39 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { timed } from "../measure.ts";
+import { missing, type Peer } from "./peer.ts";
+
+/** podman and buildah share a store and its flags; buildah only builds. */
+function containersStorage(name: "podman" | "buildah"): Peer {
+  let flags: string[] = [];
+  // crun refuses hybrid cgroups (a v2 tree beside v1 controllers); runc takes every layout.
+  const runtime = existsSync("/usr/sbin/runc") ? ["--runtime", "/usr/sbin/runc"] : [];
+  const builds = name === "podman" ? ["podman", "build"] : ["buildah", "bud"];
+  return {
+    name,
+    unavailable: () => missing(name),
+    async setup(workspace, baseArchive, baseTag) {
+      const home = join(workspace, name);
+      mkdirSync(home, { recursive: true });
+      flags = ["--root", join(home, "root"), "--runroot", join(home, "run"), "--storage-driver", "overlay"];
+      if (name === "podman") {
+        flags.push("--cgroup-manager", "cgroupfs", ...runtime);
+        timed(["podman", ...flags, "load", "-i", baseArchive]);
+      } else {
+        timed(["buildah", ...flags, "pull", `docker-archive:${baseArchive}:${baseTag}`]);
+      }
+    },
+    build: (context, tag) => [
+      ...[builds[0]!, ...flags, builds[1]!, "--layers", "-q", "-t", tag],
+      ...(name === "buildah" ? runtime : []),
+      ...["--format", "docker", context],
+    ],
+    run: (image, network, args) => ["podman", ...flags, "run", "--rm", "--network", network, image, ...args],
+    version: () => [name, "version"],
+    env: () => ({}),
+    async teardown() {},
+  };
+}
+
+export const podman = (): Peer => containersStorage("podman");
+export const buildah = (): Peer => containersStorage("buildah");

@@ -1,0 +1,21 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { timed } from "../measure.ts";
+import type { Peer } from "./peer.ts";
+
+export function strake(executable: string): Peer {
+  let env: Record<string, string> = {};
+  return {
+    name: "strake",
+    unavailable: () => (existsSync(executable) ? undefined : `${executable} not built (npm run build)`),
+    async setup(workspace, baseArchive) {
+      env = { STRAKE_ROOT: join(workspace, "strake"), STRAKE_RUNROOT: join(workspace, "strake-run") };
+      timed([executable, "load", "-i", baseArchive], { env });
+    },
+    build: (context, tag) => [executable, "build", "-q", "-t", tag, context],
+    run: (image, network, args) => [executable, "run", "--rm", "--network", network, image, ...args],
+    version: () => [executable, "version"],
+    env: () => env,
+    async teardown() {},
+  };
+}
