@@ -53,6 +53,33 @@ export const errorCodes = {
   // erofs
   EROFS_INVALID: ["invalid", "a layer index is malformed"],
   EROFS_LIMIT: ["exhausted", "a layer does not fit what the index format can express"],
+  // sys
+  SYS_NOT_FOUND: ["not-found", "the kernel found no such file, process or attribute"],
+  SYS_EXISTS: ["already-exists", "the kernel refused to make what already exists"],
+  SYS_DENIED: ["denied", "the kernel refused a call for lack of rights"],
+  SYS_BUSY: ["conflict", "a file, mount or lock is in use by somebody else"],
+  SYS_EXHAUSTED: ["exhausted", "the machine is out of disk space, quota, memory, inodes or file descriptors"],
+  SYS_INVALID: ["invalid", "a value handed to the kernel makes no sense to it (bad path, bad option, wrong file type)"],
+  SYS_UNSUPPORTED: ["unsupported", "this kernel, file system or operating system cannot do what was asked"],
+  SYS_IO: ["data-loss", "the device or file system failed to read or write"],
+  SYS_INTERRUPTED: ["unavailable", "a call was interrupted or would have had to wait"],
+  SYS_FAILED: ["internal", "the kernel refused a call for a reason that has no class of its own"],
+  // build
+  BUILD_NO_DOCKERFILE: ["not-found", "the Dockerfile named or implied does not exist"],
+  BUILD_CONTEXT: ["not-found", "the build context does not exist or is not a folder"],
+  BUILD_CONTEXT_CHANGED: ["conflict", "a file of the build context changed while it was being copied"],
+  BUILD_TARGET_UNKNOWN: ["not-found", "the stage to build does not exist in the Dockerfile"],
+  BUILD_STAGE_UNKNOWN: ["not-found", "an instruction names a stage that does not exist or comes later"],
+  BUILD_STAGE_CYCLE: ["invalid", "stages of the Dockerfile depend on each other in a circle"],
+  BUILD_BASE_NOT_FOUND: ["not-found", "the image named by FROM or --from is not in the store"],
+  BUILD_INSTRUCTION: ["invalid", "an instruction's arguments make no sense once its variables are expanded"],
+  BUILD_COPY_SOURCE: ["not-found", "a source of COPY or ADD does not exist"],
+  BUILD_COPY_DEST: ["invalid", "the destination of COPY or ADD cannot take what is copied there"],
+  BUILD_COPY_PATTERN: ["invalid", "a pattern in COPY or ADD is malformed"],
+  BUILD_COPY_MODE: ["invalid", "the value of --chmod is not a file mode"],
+  BUILD_COPY_OWNER: ["invalid", "the value of --chown names nobody the image knows"],
+  BUILD_UNSUPPORTED: ["unsupported", "a flag or form of an instruction that this version cannot execute"],
+  BUILD_RUN_FAILED: ["invalid", "a command of RUN ended with an exit code that is not 0"],
 } as const satisfies Record<string, readonly [ErrorClass, string]>;
 
 export type ErrorCode = keyof typeof errorCodes;
