@@ -53,13 +53,20 @@ export const errorCodes = {
   // erofs
   EROFS_INVALID: ["invalid", "a layer index is malformed"],
   EROFS_LIMIT: ["exhausted", "a layer does not fit what the index format can express"],
+  LAYER_ENTRY_INVALID: [
+    "invalid",
+    "a layer holds an entry that no unpacking could make sense of (root not a directory, bad whiteout, dangling hardlink)",
+  ],
   // sys
   SYS_NOT_FOUND: ["not-found", "the kernel found no such file, process or attribute"],
   SYS_EXISTS: ["already-exists", "the kernel refused to make what already exists"],
   SYS_DENIED: ["denied", "the kernel refused a call for lack of rights"],
   SYS_BUSY: ["conflict", "a file, mount or lock is in use by somebody else"],
   SYS_EXHAUSTED: ["exhausted", "the machine is out of disk space, quota, memory, inodes or file descriptors"],
-  SYS_INVALID: ["invalid", "a value handed to the kernel makes no sense to it (bad path, bad option, wrong file type)"],
+  SYS_INVALID: [
+    "invalid",
+    "a value handed to the kernel makes no sense to it (bad path, bad option, wrong file type)",
+  ],
   SYS_UNSUPPORTED: ["unsupported", "this kernel, file system or operating system cannot do what was asked"],
   SYS_IO: ["data-loss", "the device or file system failed to read or write"],
   SYS_INTERRUPTED: ["unavailable", "a call was interrupted or would have had to wait"],
@@ -80,6 +87,45 @@ export const errorCodes = {
   BUILD_COPY_OWNER: ["invalid", "the value of --chown names nobody the image knows"],
   BUILD_UNSUPPORTED: ["unsupported", "a flag or form of an instruction that this version cannot execute"],
   BUILD_RUN_FAILED: ["invalid", "a command of RUN ended with an exit code that is not 0"],
+  // dockerfile
+  DOCKERFILE_EMPTY: ["invalid", "a Dockerfile holds no instruction or no build stage"],
+  DOCKERFILE_SYNTAX: ["invalid", "an instruction of a Dockerfile does not follow its grammar"],
+  DOCKERFILE_DIRECTIVE: [
+    "invalid",
+    "a parser directive at the top of a Dockerfile is repeated or has a bad value",
+  ],
+  DOCKERFILE_INSTRUCTION_UNKNOWN: [
+    "invalid",
+    "a line of a Dockerfile starts with a word that is no instruction",
+  ],
+  DOCKERFILE_FLAG_UNKNOWN: ["invalid", "an instruction has a flag that it does not know"],
+  DOCKERFILE_FLAG_INVALID: ["invalid", "a flag of an instruction is repeated or has a bad value"],
+  DOCKERFILE_HEREDOC: ["invalid", "a heredoc of a Dockerfile has no end or stands where none may stand"],
+  DOCKERFILE_EXPANSION: ["invalid", "a word of a Dockerfile has a malformed quote or variable"],
+  DOCKERFILE_VARIABLE_REQUIRED: ["invalid", "a variable that `${name?}` demands is not set or is empty"],
+  DOCKERFILE_LIMIT: [
+    "exhausted",
+    "a Dockerfile or an ignore file exceeds a limit (size, lines, nesting, pattern work)",
+  ],
+  DOCKERFILE_PATTERN: ["invalid", "a pattern of an ignore file or of COPY is malformed"],
+  // container
+  CONTAINER_NOT_FOUND: ["not-found", "no container has this name or id"],
+  CONTAINER_NAME_TAKEN: ["conflict", "another container already has this name"],
+  CONTAINER_STATE: ["conflict", "the container is not in a state in which this can be done"],
+  CONTAINER_OPTIONS_INVALID: ["invalid", "an option of a container does not make sense"],
+  CONTAINER_PATH_INVALID: ["invalid", "a path in a container cannot be used"],
+  CONTAINER_START_FAILED: ["internal", "the runtime could not make or start the container"],
+  CONTAINER_COMMAND_NOT_FOUND: ["invalid", "the command does not exist in the container (exit code 127)"],
+  CONTAINER_COMMAND_NOT_EXECUTABLE: ["invalid", "the command cannot be executed in the container (exit code 126)"],
+  CONTAINER_TOOL_MISSING: ["precondition", "a program that containers need is not installed"],
+  CAPABILITY_UNKNOWN: ["invalid", "a Linux capability of that name does not exist"],
+  NETWORK_FAILED: ["internal", "the network of a container could not be set up"],
+  NETWORK_EXHAUSTED: ["exhausted", "no free address or port is left"],
+  PORT_INVALID: ["invalid", "a port to publish is not written as [address:][host:]container[/protocol]"],
+  PORT_BUSY: ["conflict", "a port of the host is already in use"],
+  VOLUME_INVALID: ["invalid", "a volume or mount is not written as it must be"],
+  VOLUME_NOT_FOUND: ["not-found", "no volume has this name"],
+  VOLUME_IN_USE: ["conflict", "a container still uses the volume"],
 } as const satisfies Record<string, readonly [ErrorClass, string]>;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -1,0 +1,141 @@
+import { StrakeError } from "../errors/index.ts";
+import { quote, type SparseExtent } from "../tar/index.ts";
+import { alignUp, blockBits, blockSize, chunkBitsMask, chunkIndexSize } from "./format.ts";
+
+/** How a file's content is cut into chunks of equal size, each of them one contiguous run of a device or a hole. */
+export interface ChunkPlan {
+  /** log2 of the chunk size. */
+  readonly bits: number;
+  readonly count: number;
+  /** Sparse files: where each chunk's bytes are. Absent: all of them in a row from the file's tar offset. */
+  readonly chunks?: readonly SparseChunk[];
+  /** Bytes of chunks that must be copied into the image because the tar does not hold them in that arrangement. */
+  readonly copied: number;
+}
+
+/** A chunk that is not a hole. `tarOffset` is where its first byte is, or undefined for a chunk to be copied. */
+export interface SparseChunk {
+  readonly number: number;
+  readonly tarOffset: number | undefined;
+}
+
+const maxBits = blockBits + chunkBitsMask;
+
+/** What a sparse file may cost in the image: chunk indexes and copied chunks together. */
+const costLimit = 16 * 1024 * 1024;
+
+/** One chunk for anything up to 1 TiB, so that an inode has one index whatever its size. */
+export function planFile(size: number): ChunkPlan {
+  let bits: number = blockBits;
+  while (bits < maxBits && 2 ** bits < size) bits++;
+  return { bits, count: Math.ceil(size / 2 ** bits), copied: 0 };
+}
+
+/**
+ * The cheapest chunk size for a sparse file. Small chunks need many indexes (a hole of 300 GB in blocks of 512 would
+ * take 5 GB of them); large ones hold data and hole at once and then must be copied into the image. Archives made by
+ * GNU tar, bsdtar and Go align their extents, so commonly nothing is copied.
+ *
+ * Errors: `TAR_INVALID` when the extents are not a map of the file; `EROFS_LIMIT` when no size is affordable.
+ */
+export function planSparse(
+  size: number,
+  dataOffset: number,
+  extents: readonly SparseExtent[],
+  path: string,
+): ChunkPlan {
+  const runs = mergeExtents(size, extents, path);
+  let best = -1;
+  let bestCost = costLimit;
+  // From large chunks to small: indexes only get more, so the first size they alone cost too much ends the search.
+  for (let bits = maxBits; bits >= blockBits; bits--) {
+    const count = Math.ceil(size / 2 ** bits);
+    if (count * chunkIndexSize > bestCost) break;
+    let copied = 0;
+    visitChunks(bits, size, dataOffset, runs, (number, tarOffset) => {
+      if (tarOffset === undefined) copied += Math.min(2 ** bits, size - number * 2 ** bits);
+      return copied <= bestCost;
+    });
+    if (count * chunkIndexSize + copied <= bestCost) {
+      best = bits;
+      bestCost = count * chunkIndexSize + copied;
+    }
+  }
+  if (best < 0)
+    throw new StrakeError(
+      "EROFS_LIMIT",
+      `the sparse file ${quote(path)} is cut so that its index would not fit 16 MiB`,
+      {
+        hint: "store the file without holes, or with holes that start and end at multiples of 4096",
+      },
+    );
+  const chunks: SparseChunk[] = [];
+  let copied = 0;
+  visitChunks(best, size, dataOffset, runs, (number, tarOffset) => {
+    chunks.push({ number, tarOffset });
+    if (tarOffset === undefined) copied += alignUp(Math.min(2 ** best, size - number * 2 ** best), blockSize);
+    return true;
+  });
+  return { bits: best, count: Math.ceil(size / 2 ** best), chunks, copied };
+}
+
+/** Calls `visit` for every chunk that holds data, in order, until it returns false. */
+function visitChunks(
+  bits: number,
+  size: number,
+  dataOffset: number,
+  runs: readonly SparseExtent[],
+  visit: (number: number, tarOffset: number | undefined) => boolean,
+): void {
+  const chunkSize = 2 ** bits;
+  let stored = dataOffset;
+  let last = -1;
+  for (const run of runs) {
+    const end = run.offset + run.length;
+    // Behind the last byte of a run the tar has padding or the next run, not the zeros the file has there.
+    const firstWhole = Math.ceil(run.offset / chunkSize);
+    const endWhole = end === size ? Math.ceil(end / chunkSize) : Math.floor(end / chunkSize);
+    for (let number = Math.floor(run.offset / chunkSize); number * chunkSize < end; number++) {
+      if (number === last) continue;
+      last = number;
+      const at = stored + number * chunkSize - run.offset;
+      const direct = number >= firstWhole && number < endWhole && at % blockSize === 0;
+      if (!visit(number, direct ? at : undefined)) return;
+    }
+    stored += run.length;
+  }
+}
+
+/** Extents that touch are one run, since their stored bytes touch too; empty ones (a file's end) say nothing. */
+function mergeExtents(size: number, extents: readonly SparseExtent[], path: string): readonly SparseExtent[] {
+  const runs: { offset: number; length: number }[] = [];
+  let end = 0;
+  for (const extent of extents) {
+    if (extent.offset < end || extent.length < 0 || extent.offset + extent.length > size)
+      throw new StrakeError(
+        "TAR_INVALID",
+        `the map of the sparse file ${quote(path)} overlaps or leaves the file`,
+      );
+    const last = runs.at(-1);
+    if (last && extent.offset === end) last.length += extent.length;
+    else if (extent.length > 0) runs.push({ offset: extent.offset, length: extent.length });
+    end = extent.offset + extent.length;
+  }
+  return runs;
+}
+
+/** Bytes of one chunk to be copied: the extents' bytes that fall into it, zeros between. */
+export function assembleChunk(
+  file: { readonly dataOffset: number; readonly extents: readonly SparseExtent[] },
+  start: number,
+  target: Uint8Array,
+  read: (offset: number, length: number) => Uint8Array,
+): void {
+  let stored = file.dataOffset;
+  for (const extent of file.extents) {
+    const from = Math.max(start, extent.offset);
+    const to = Math.min(start + target.length, extent.offset + extent.length);
+    if (from < to) target.set(read(stored + from - extent.offset, to - from), from - start);
+    stored += extent.length;
+  }
+}

@@ -1,0 +1,7 @@
+export { buildIndex } from "./build.ts";
+export { IndexBuilder } from "./builder.ts";
+export type { FinishOptions, LayerIndex } from "./image.ts";
+export { type DirectoryEntry, type Extent, type Inode, type InodeType, isWhiteout } from "./inode.ts";
+export { ErofsReader } from "./reader.ts";
+export { verifySuperblock } from "./superblock.ts";
+export { opaqueName } from "./xattr-name.ts";

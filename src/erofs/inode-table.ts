@@ -1,0 +1,85 @@
+import type { SparseExtent } from "../tar/index.ts";
+import { formatDirectory, formatMask, formatSymlink } from "./format.ts";
+
+/** What an inode is made from; the entry types of a tar header fit. */
+export interface InodeFields {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtime: number;
+  readonly mtimeNsec: number;
+}
+
+/**
+ * The inodes of a layer while it is being read, as columns: a layer of a million entries must not become a million
+ * objects. An inode is its row number. Rows are never removed; one that no name leads to is not written.
+ */
+export class InodeTable {
+  count = 0;
+  /** Type and permission bits. */
+  mode = new Uint16Array(1024);
+  uid = new Uint32Array(1024);
+  gid = new Uint32Array(1024);
+  size = new Float64Array(1024);
+  mtime = new Float64Array(1024);
+  mtimeNsec = new Uint32Array(1024);
+  /** Files: offset of the content in the tar. Devices: the encoded device number. */
+  data = new Float64Array(1024);
+  /** Row of the attribute set, 0 for none. */
+  xattrs = new Uint32Array(1024);
+  /** Directories: the directory that holds them (the root holds itself), and whether lower layers are hidden. */
+  parent = new Uint32Array(1024);
+  opaque = new Uint8Array(1024);
+  readonly children: (Map<string, number> | undefined)[] = [];
+  readonly targets = new Map<number, string>();
+  readonly sparse = new Map<number, readonly SparseExtent[]>();
+
+  add(format: number, fields: InodeFields): number {
+    if (this.count === this.mode.length) this.#grow();
+    const inode = this.count++;
+    this.mode[inode] = format;
+    this.children.push(format === formatDirectory ? new Map() : undefined);
+    this.describe(inode, fields);
+    return inode;
+  }
+
+  /** Sets owner, permissions and time; the type stays. */
+  describe(inode: number, fields: InodeFields): void {
+    this.mode[inode] = (this.mode[inode]! & formatMask) | fields.mode;
+    this.uid[inode] = fields.uid;
+    this.gid[inode] = fields.gid;
+    this.mtime[inode] = fields.mtime;
+    this.mtimeNsec[inode] = fields.mtimeNsec;
+  }
+
+  format(inode: number): number {
+    return this.mode[inode]! & formatMask;
+  }
+
+  isDirectory(inode: number): boolean {
+    return this.format(inode) === formatDirectory;
+  }
+
+  isSymlink(inode: number): boolean {
+    return this.format(inode) === formatSymlink;
+  }
+
+  #grow(): void {
+    const length = this.count * 2;
+    this.mode = grown(this.mode, new Uint16Array(length));
+    this.uid = grown(this.uid, new Uint32Array(length));
+    this.gid = grown(this.gid, new Uint32Array(length));
+    this.size = grown(this.size, new Float64Array(length));
+    this.mtime = grown(this.mtime, new Float64Array(length));
+    this.mtimeNsec = grown(this.mtimeNsec, new Uint32Array(length));
+    this.data = grown(this.data, new Float64Array(length));
+    this.xattrs = grown(this.xattrs, new Uint32Array(length));
+    this.parent = grown(this.parent, new Uint32Array(length));
+    this.opaque = grown(this.opaque, new Uint8Array(length));
+  }
+}
+
+function grown<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
