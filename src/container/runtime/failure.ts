@@ -1,0 +1,62 @@
+import { StrakeError } from "../../errors/index.ts";
+
+const notFoundText = /executable file.*not found|no such file or directory|executable not found/i;
+const notExecutableText =
+  /permission denied|operation not permitted|exec format error|is a directory|not a directory/i;
+
+/**
+ * The error for a process that the runtime could not start, with the exit code Docker's users know: 127 when the
+ * program does not exist, 126 when it cannot be executed, 125 when the container itself could not be made.
+ */
+export function startFailure(program: string, runtimeOutput: string): StrakeError {
+  const reason = lastMessage(runtimeOutput);
+  // Only what the runtime says about executing counts: a bind source that does not exist is the container's failure.
+  const aboutProgram = /exec|stat .*in \$PATH|open executable|find executable|start container process/i.test(
+    reason,
+  );
+  if (aboutProgram && notFoundText.test(reason))
+    return new StrakeError(
+      "CONTAINER_COMMAND_NOT_FOUND",
+      `${quote(program)} is not in the container: ${reason}`,
+      {
+        hint: "Check the command, the image's ENTRYPOINT and PATH, and the interpreter named in a script's first line.",
+        exitCode: 127,
+      },
+    );
+  if (aboutProgram && notExecutableText.test(reason))
+    return new StrakeError(
+      "CONTAINER_COMMAND_NOT_EXECUTABLE",
+      `${quote(program)} cannot be executed: ${reason}`,
+      {
+        hint: "Check its mode (chmod +x), and that it was built for this processor.",
+        exitCode: 126,
+      },
+    );
+  return new StrakeError("CONTAINER_START_FAILED", `the container could not be started: ${reason}`, {
+    exitCode: 125,
+  });
+}
+
+/**
+ * Whether a text is a runtime's own complaint about executing the program and not the program's output. The runtimes
+ * print it on the container's stderr, because from there on they are the container.
+ */
+export function isRuntimeComplaint(text: string): boolean {
+  const line = text.trimEnd();
+  if (line.includes("\n") || line.length > 4096) return false;
+  return /^(executable file `|open executable: |exec container process |runc run failed: |exec \S+: (no such file|exec format|permission))/.test(
+    line,
+  );
+}
+
+/** The last thing a runtime said, without log decoration: crun prefixes a time, runc writes logrus lines. */
+export function lastMessage(output: string): string {
+  const lines = output.split("\n").filter((line) => line.trim() !== "");
+  const line = lines.at(-1) ?? "the runtime gave no reason";
+  const logrus = /msg="((?:[^"\\]|\\.)*)"/.exec(line)?.[1]?.replace(/\\(.)/g, "$1");
+  return (logrus ?? line).replace(/^\S*T\S+Z?:? /, "").trim();
+}
+
+function quote(program: string): string {
+  return JSON.stringify(program);
+}

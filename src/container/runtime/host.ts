@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { enterPrivateMountNamespace, inPrivateMountNamespace, umount, umountFlags } from "../../sys/index.ts";
+import type { HostFacts } from "../spec/spec.ts";
+import { type CgroupLayout, cgroupLayout, treesToHide } from "./cgroup.ts";
+
+let layout: CgroupLayout | undefined;
+
+/** The host's control groups, as they were when this process first looked: entering our namespace hides a part. */
+export function hostCgroups(): CgroupLayout {
+  layout ??= cgroupLayout(readFileSync("/proc/self/mountinfo", "utf8"));
+  return layout;
+}
+
+/** What specs need to know about this machine. */
+export function hostFacts(): HostFacts {
+  const mask = /^CapBnd:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
+  return {
+    architecture: goArchitecture(process.arch),
+    cpus: availableParallelism(),
+    cgroup: hostCgroups().mode,
+    boundingMask: BigInt(`0x${mask}`),
+  };
+}
+
+/**
+ * Moves this process, once and for good, into the mount namespace containers are started from. Call it before the
+ * first mount of a root file system: mounts then live exactly as long as the process that made them and the
+ * containers that use them, so a kill -9 leaves none behind. In it, v2 control groups that crun cannot stand are hidden.
+ * Only the main thread moves: what lies below a mount made here must be read with the synchronous calls of node:fs,
+ * because the asynchronous ones run on threads that still see the host.
+ */
+export function enterContainerNamespace(): void {
+  if (inPrivateMountNamespace()) return;
+  const hide = treesToHide(hostCgroups(), controllersOf);
+  enterPrivateMountNamespace();
+  for (const point of hide) umount(point, umountFlags.detach);
+}
+
+/** Names of the v2 controllers of a tree; none when it cannot be read. */
+function controllersOf(mountPoint: string): string {
+  try {
+    return readFileSync(`${mountPoint}/cgroup.controllers`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Node's name of a processor as Go's, which every OCI document uses. */
+export function goArchitecture(nodeName: string): string {
+  return { x64: "amd64", ia32: "386" }[nodeName] ?? nodeName;
+}

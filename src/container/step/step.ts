@@ -1,0 +1,192 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { StrakeError, throwIfAborted } from "../../errors/index.ts";
+import { processStartTime } from "../../sys/index.ts";
+import { workingDirectory } from "../rootfs/resolve.ts";
+import { watchStubs } from "../rootfs/stubs.ts";
+import { toolEnvironment } from "../runtime/command.ts";
+import { isRuntimeComplaint, startFailure } from "../runtime/failure.ts";
+import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
+import { Runtime } from "../runtime/runtime.ts";
+import type { CapabilityChoice } from "../spec/capabilities.ts";
+import { bindMount } from "../spec/mounts.ts";
+import { runtimeSpec } from "../spec/spec.ts";
+import type { Mount, ProcessUser } from "../spec/types.ts";
+import { openStepNetwork, type StepNetwork } from "./network.ts";
+
+export interface StepOptions {
+  /** $STRAKE_RUNROOT. */
+  readonly runRoot: string;
+  /** A mounted root file system, writable. Mount it after `enterContainerNamespace()`. */
+  readonly rootfs: string;
+  readonly args: readonly string[];
+  /** Complete, `NAME=value`; HOME is added from the container's passwd when it is missing. */
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly user: ProcessUser;
+  /** `default`: a network of its own behind the bridge where that can be made, else the host's. */
+  readonly network: StepNetwork;
+  readonly mounts?: readonly Mount[];
+  readonly hostname?: string;
+  /** Lines for /etc/hosts: `name` -> address. */
+  readonly extraHosts?: Readonly<Record<string, string>>;
+  readonly stdin?: Uint8Array;
+  /** Called in order for each stream; the process is held back while a returned promise is pending. */
+  readonly onOutput?: (stream: "stdout" | "stderr", data: Uint8Array) => void | Promise<void>;
+  readonly signal?: AbortSignal;
+  readonly capabilities?: CapabilityChoice;
+  readonly runtime?: Runtime;
+  /** Bytes of /dev/shm. */
+  readonly shmSize?: number;
+}
+
+export interface StepResult {
+  /** 0..255; 128 + n when killed by signal n. */
+  readonly status: number;
+}
+
+/**
+ * Runs one process to its end in a root file system, without a monitor: if we die, the next command's
+ * `reconcileSteps` ends it. When it is over (or aborted) every process of it is dead. Mount points that had to be made in the root
+ * are removed again. Errors: CONTAINER_COMMAND_NOT_FOUND, CONTAINER_COMMAND_NOT_EXECUTABLE, CONTAINER_START_FAILED,
+ * CONTAINER_PATH_INVALID, CANCELED. A status other than 0 is a result, not an error.
+ */
+export async function runStep(options: StepOptions): Promise<StepResult> {
+  throwIfAborted(options.signal);
+  if (options.args.length === 0)
+    throw new StrakeError("CONTAINER_START_FAILED", "there is no command to run");
+  enterContainerNamespace();
+  const runtime = options.runtime ?? Runtime.find({ stateRoot: `${options.runRoot}/runtime` });
+  const id = `step-${randomBytes(8).toString("hex")}`;
+  const bundle = `${options.runRoot}/steps/${id}`;
+  mkdirSync(bundle, { recursive: true, mode: 0o700 });
+  const network = await openStepNetwork({ ...options, kind: options.network, id, bundle });
+  try {
+    const owner = { pid: process.pid, startTime: processStartTime(process.pid), runtime: runtime.path };
+    writeFileSync(`${bundle}/owner.json`, JSON.stringify(owner));
+    const cwd = workingDirectory(options.rootfs, options.cwd);
+    const mounts = [
+      ...network.files.map((file) => bindMount(file.source, file.destination)),
+      ...(options.mounts ?? []),
+    ];
+    const spec = runtimeSpec(
+      {
+        rootfs: options.rootfs,
+        args: options.args,
+        env: options.env,
+        cwd,
+        user: options.user,
+        hostname: network.hostname,
+        network: network.namespace,
+        mounts,
+        cgroupsPath: `/strake/${id}`,
+        ...(options.shmSize === undefined ? {} : { shmSize: options.shmSize }),
+        ...(options.capabilities ? { capabilities: options.capabilities } : {}),
+      },
+      hostFacts(),
+    );
+    writeFileSync(`${bundle}/config.json`, JSON.stringify(spec));
+    const stubs = watchStubs(
+      options.rootfs,
+      spec.mounts.map((mount) => mount.destination),
+    );
+    try {
+      return await execute(runtime, { id, bundle, options });
+    } finally {
+      stubs.remove();
+    }
+  } finally {
+    await network.close();
+    rmSync(bundle, { recursive: true, force: true });
+  }
+}
+
+interface Execution {
+  readonly id: string;
+  readonly bundle: string;
+  readonly options: StepOptions;
+}
+
+async function execute(runtime: Runtime, { id, bundle, options }: Execution): Promise<StepResult> {
+  const pidFile = `${bundle}/pid`;
+  const runtimeLog = `${bundle}/runtime.log`;
+  const child = Bun.spawn(
+    runtime.command("--log", runtimeLog, "run", "--bundle", bundle, "--pid-file", pidFile, id),
+    {
+      stdin: options.stdin ?? "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+      env: toolEnvironment(),
+      cwd: "/",
+    },
+  );
+  const abort = () => void killUntilGone(runtime, id, child.exited);
+  options.signal?.addEventListener("abort", abort, { once: true });
+  if (options.signal?.aborted) abort();
+  const consume = options.onOutput ?? (() => {});
+  let held: Uint8Array | undefined;
+  try {
+    const [status] = await Promise.all([
+      child.exited,
+      deliver(child.stdout, (data) => consume("stdout", data)),
+      deliver(child.stderr, async (data) => {
+        const before = held;
+        held = undefined;
+        if (before) await consume("stderr", before);
+        else if (isRuntimeComplaint(Buffer.from(data).toString())) held = data;
+        if (held === undefined) await consume("stderr", data);
+      }),
+    ]);
+    throwIfAborted(options.signal);
+    // The runtimes log what they could not do; a program's own status leaves the log empty.
+    const said = readFileOr(runtimeLog, "");
+    const complaint = held === undefined ? "" : Buffer.from(held).toString();
+    if (status !== 0 && (isFatal(said) || complaint !== ""))
+      throw startFailure(options.args[0]!, said || complaint);
+    if (held) await consume("stderr", held);
+    return { status };
+  } catch (error) {
+    await killUntilGone(runtime, id, child.exited);
+    throw error;
+  } finally {
+    options.signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** Warnings do not stop a runtime; anything else it logs does. */
+function isFatal(log: string): boolean {
+  return log
+    .split("\n")
+    .some((line) => line.trim() !== "" && !/level=(warning|debug|info)|warning/i.test(line));
+}
+
+function readFileOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return otherwise;
+  }
+}
+
+async function deliver(
+  stream: ReadableStream<Uint8Array>,
+  consume: (data: Uint8Array) => void | Promise<void>,
+): Promise<void> {
+  for await (const data of stream) {
+    const pending = consume(data);
+    if (pending) await pending;
+  }
+}
+
+/** Killing the first process ends all others of its pid namespace. Repeated: an abort may come before the container exists. */
+async function killUntilGone(runtime: Runtime, id: string, gone: Promise<unknown>): Promise<void> {
+  let over = false;
+  void gone.then(() => {
+    over = true;
+  });
+  do {
+    await runtime.delete(id);
+    await Promise.race([gone, Bun.sleep(20)]);
+  } while (!over);
+  await runtime.delete(id);
+}
