@@ -43,3 +43,22 @@ export type {
   VolumeInstruction,
   WorkdirInstruction,
 } from "./ast.ts";
+export { parseCheckOptions } from "./directives.ts";
+export {
+  type ExpandOptions,
+  type Expansion,
+  expand,
+  expandHeredoc,
+  splitWords,
+  type WordsExpansion,
+} from "./expand.ts";
+export {
+  type ExpandedInstruction,
+  type ExpandInstructionOptions,
+  expandInstruction,
+} from "./expand-instruction.ts";
+export { heredocText } from "./heredoc.ts";
+export { type ParseOptions, parseDockerfile, parseTrigger } from "./parse.ts";
+export { exposedPorts } from "./ports.ts";
+export { parseSignal } from "./signal.ts";
+export type { Lookup, Variables } from "./variables.ts";

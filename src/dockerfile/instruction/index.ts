@@ -1,0 +1,1 @@
+export { readInstruction } from "./read.ts";
