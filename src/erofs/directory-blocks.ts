@@ -14,9 +14,7 @@ export interface DirectoryNames {
  */
 export function arrangeNames(children: Iterable<string>): DirectoryNames {
   const names = [".", "..", ...children];
-  // UTF-16 order is byte order except around surrogates (astral characters, escaped bytes).
-  names.sort();
-  if (names.some(hasSurrogate)) names.sort(compareBytes);
+  sortByBytes(names);
   let blocks = 0;
   let used = 0;
   for (const name of names) {
@@ -111,8 +109,15 @@ function hasSurrogate(name: string): boolean {
   return false;
 }
 
+/** Sorts file names, in place, by their bytes: the order of the index and of everything made from it. */
+export function sortByBytes(names: string[]): void {
+  // UTF-16 order is byte order except around surrogates (astral characters, escaped bytes).
+  names.sort();
+  if (names.some(hasSurrogate)) names.sort(compareBytes);
+}
+
 /** Order of two strings by their bytes. */
-export function compareBytes(a: string, b: string): number {
+function compareBytes(a: string, b: string): number {
   const left = encodePath(a);
   const right = encodePath(b);
   const length = Math.min(left.length, right.length);

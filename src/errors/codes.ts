@@ -57,6 +57,14 @@ export const errorCodes = {
     "invalid",
     "a layer holds an entry that no unpacking could make sense of (root not a directory, bad whiteout, dangling hardlink)",
   ],
+  // tree
+  TREE_NOT_FOUND: ["not-found", "a path does not exist in the image"],
+  TREE_NOT_DIRECTORY: ["invalid", "a path in the image is not a directory"],
+  TREE_NOT_FILE: ["invalid", "a path in the image is not a file (or symbolic link) that could be read"],
+  TREE_LOOP: ["invalid", "a path in the image follows more than 40 symbolic links"],
+  TREE_LIMIT: ["exhausted", "a file in the image is larger than its reader accepts"],
+  ACCOUNT_NOT_FOUND: ["not-found", "a user or group name is not in the image's accounts files"],
+  ACCOUNT_INVALID: ["invalid", "a user or group id is out of range, or an accounts file is too large"],
   // sys
   SYS_NOT_FOUND: ["not-found", "the kernel found no such file, process or attribute"],
   SYS_EXISTS: ["already-exists", "the kernel refused to make what already exists"],
@@ -116,7 +124,10 @@ export const errorCodes = {
   CONTAINER_PATH_INVALID: ["invalid", "a path in a container cannot be used"],
   CONTAINER_START_FAILED: ["internal", "the runtime could not make or start the container"],
   CONTAINER_COMMAND_NOT_FOUND: ["invalid", "the command does not exist in the container (exit code 127)"],
-  CONTAINER_COMMAND_NOT_EXECUTABLE: ["invalid", "the command cannot be executed in the container (exit code 126)"],
+  CONTAINER_COMMAND_NOT_EXECUTABLE: [
+    "invalid",
+    "the command cannot be executed in the container (exit code 126)",
+  ],
   CONTAINER_TOOL_MISSING: ["precondition", "a program that containers need is not installed"],
   CAPABILITY_UNKNOWN: ["invalid", "a Linux capability of that name does not exist"],
   NETWORK_FAILED: ["internal", "the network of a container could not be set up"],
