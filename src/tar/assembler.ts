@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { StrakeError } from "../errors/index.ts";
-import type { EntryHeader, EntryType, SparseExtent } from "./entry.ts";
+import type { Entry, EntryHeader, EntryType, SparseExtent } from "./entry.ts";
 import type { RawHeader } from "./header.ts";
 import type { TarLimits } from "./limits.ts";
 import { decodePath, isAscii, quote } from "./path.ts";
@@ -34,7 +34,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What a complete set of headers says. `contentSize` counts the bytes behind the headers, a sparse map included. */
 interface Assembled {
-  readonly header: Mutable<EntryHeader>;
+  /** Its place in the archive is filled in by the parser; made in one piece, as one object of one shape is cheap. */
+  readonly entry: Mutable<Entry>;
   readonly contentSize: number;
   readonly sparse?: readonly SparseExtent[];
 }
@@ -115,7 +116,7 @@ export class Assembler {
     const linked = type === "symlink" || type === "hardlink";
     const device = type === "char" || type === "block";
     const xattrs = this.#local || this.#global !== none ? collectXattrs(this.#global, fields) : undefined;
-    const header: Mutable<EntryHeader> = {
+    const entry: Mutable<Entry> = {
       type,
       path,
       mode: raw.mode,
@@ -129,11 +130,14 @@ export class Assembler {
       gname: pick(fields.gname, this.#global.gname) ?? raw.gname,
       devmajor: device ? raw.devmajor : 0,
       devminor: device ? raw.devminor : 0,
+      headerOffset: 0,
+      dataOffset: 0,
+      storedSize: 0,
     };
-    if (xattrs && xattrs.size > 0) header.xattrs = xattrs;
-    this.#check(header);
+    if (xattrs && xattrs.size > 0) entry.xattrs = xattrs;
+    this.#check(entry);
     this.clear();
-    return { header, contentSize: content, sparse };
+    return { entry, contentSize: content, sparse };
   }
 
   #pathOf(raw: RawHeader, fields: PaxFields): string {
@@ -173,12 +177,11 @@ export class Assembler {
       throw new StrakeError("TAR_LIMIT", `a path is longer than ${limit} bytes: ${quote(header.path)}`);
     if (header.mode < 0)
       throw new StrakeError("TAR_INVALID", `the mode of ${quote(header.path)} is negative`);
-    for (const id of [header.uid, header.gid])
-      if (id < 0 || id >= noOwner)
-        throw new StrakeError(
-          "TAR_INVALID",
-          `${quote(header.path)} has owner ${id}, which is not a user or group id`,
-        );
+    if (header.uid < 0 || header.uid >= noOwner || header.gid < 0 || header.gid >= noOwner)
+      throw new StrakeError(
+        "TAR_INVALID",
+        `${quote(header.path)} has owner ${header.uid}:${header.gid}, which is not a user and group id`,
+      );
     if (
       header.devmajor < 0 ||
       header.devmajor > maxMajor ||

@@ -39,7 +39,7 @@ export class HeaderBlock {
     const bytes = this.bytes;
     this.#verifyChecksum();
     const dialect = dialectOf(bytes);
-    let path = readString(bytes, ...field.name);
+    let path = readString(bytes, field.name[0], field.name[1]);
     if (dialect === "ustar" || dialect === "star" || (dialect === "gnu" && hasPrefixByMistake(bytes))) {
       // star keeps atime and ctime in the prefix's last 24 bytes.
       const prefix = readString(bytes, field.prefix[0], dialect === "star" ? 131 : field.prefix[1]);
@@ -49,34 +49,36 @@ export class HeaderBlock {
     return {
       typeflag: String.fromCharCode(bytes[typeflagOffset]!),
       path,
-      mode: parseNumber(bytes, ...field.mode, "the mode") % 0o10000,
-      uid: parseNumber(bytes, ...field.uid, "the uid"),
-      gid: parseNumber(bytes, ...field.gid, "the gid"),
-      size: parseNumber(bytes, ...field.size, "the size"),
-      mtime: parseNumber(bytes, ...field.mtime, "the modification time"),
-      linkname: readString(bytes, ...field.linkname),
-      uname: named ? readString(bytes, ...field.uname) : "",
-      gname: named ? readString(bytes, ...field.gname) : "",
-      devmajor: named ? parseNumber(bytes, ...field.devmajor, "the device's major number") : 0,
-      devminor: named ? parseNumber(bytes, ...field.devminor, "the device's minor number") : 0,
+      mode: number(bytes, field.mode, "the mode") % 0o10000,
+      uid: number(bytes, field.uid, "the uid"),
+      gid: number(bytes, field.gid, "the gid"),
+      size: number(bytes, field.size, "the size"),
+      mtime: number(bytes, field.mtime, "the modification time"),
+      linkname: readString(bytes, field.linkname[0], field.linkname[1]),
+      uname: named ? readString(bytes, field.uname[0], field.uname[1]) : "",
+      gname: named ? readString(bytes, field.gname[0], field.gname[1]) : "",
+      devmajor: named ? number(bytes, field.devmajor, "the device's major number") : 0,
+      devminor: named ? number(bytes, field.devminor, "the device's minor number") : 0,
     };
   }
 
   /** The sum of all bytes with the checksum field as spaces. Some old writers summed signed bytes. */
   #verifyChecksum(): void {
     const words = this.#words;
-    // Two 16-bit lanes a word: 128 words of at most 2 * 255 fit a lane.
-    let lanes = 0;
+    // Two 16-bit lanes in each sum: 128 words of at most 255 a lane fit, and the sums stay 32-bit integers.
+    let even = 0;
+    let odd = 0;
     let highBits = 0;
-    for (let i = 0; i < words.length; i++) {
+    for (let i = 0; i < 128; i++) {
       const word = words[i]!;
-      lanes += (word & 0x00ff00ff) + ((word >>> 8) & 0x00ff00ff);
+      even = (even + (word & 0x00ff00ff)) | 0;
+      odd = (odd + ((word >>> 8) & 0x00ff00ff)) | 0;
       highBits |= word;
     }
     const [at, length] = field.checksum;
     let blank = 0;
     for (let i = at; i < at + length; i++) blank += 0x20 - this.bytes[i]!;
-    const unsigned = ((lanes >>> 0) & 0xffff) + Math.floor(lanes / 0x10000) + blank;
+    const unsigned = (even & 0xffff) + (even >>> 16) + (odd & 0xffff) + (odd >>> 16) + blank;
     const stored = parseNumber(this.bytes, at, length, "the header's checksum");
     if (stored === unsigned) return;
     if ((highBits & 0x80808080) !== 0 && stored === unsigned - 256 * this.#highBytes()) return;
@@ -121,6 +123,10 @@ function isTimeOrEmpty(bytes: Buffer, [at, length]: readonly [number, number]): 
   } catch {
     return false;
   }
+}
+
+function number(bytes: Buffer, place: readonly [number, number], what: string): number {
+  return parseNumber(bytes, place[0], place[1], what);
 }
 
 /** The bytes of a field up to its first NUL. */

@@ -200,12 +200,13 @@ export class HeaderParser {
   }
 
   #finishEntry(mapSize: number, map?: SparseExtent[], realSize?: number): void {
-    const { header, contentSize, sparse } = this.#assembler.assemble(this.#pending!, map, realSize);
+    const { entry, contentSize, sparse } = this.#assembler.assemble(this.#pending!, map, realSize);
     const storedSize = contentSize - mapSize;
-    const place = { headerOffset: this.#headerOffset, dataOffset: this.#offset, storedSize };
-    this.#entry = sparse
-      ? { ...header, ...place, sparse: checkSparseMap(sparse, header.size, storedSize) }
-      : Object.assign(header, place);
+    entry.headerOffset = this.#headerOffset;
+    entry.dataOffset = this.#offset;
+    entry.storedSize = storedSize;
+    if (sparse) entry.sparse = checkSparseMap(sparse, entry.size, storedSize);
+    this.#entry = entry;
     this.#offset += paddedSize(storedSize);
     if (!Number.isSafeInteger(this.#offset)) throw new StrakeError("TAR_INVALID", "the size is too large");
     this.#pending = undefined;
