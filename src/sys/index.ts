@@ -1,0 +1,13 @@
+export * from "./attributes.ts";
+export { errnoName, errnoNumber, errnoOf, fromNodeError, sysError } from "./errno.ts";
+export * from "./lock.ts";
+export * from "./mount.ts";
+export * from "./namespace.ts";
+export * from "./node.ts";
+export * from "./open.ts";
+export { cPath, nodePath } from "./path.ts";
+export * from "./process.ts";
+export * from "./seqpacket.ts";
+export * from "./statfs.ts";
+export * from "./sync.ts";
+export * from "./xattr.ts";

@@ -1,0 +1,119 @@
+import { StrakeError } from "../errors/index.ts";
+import { sysError } from "./errno.ts";
+
+/** A `char *`, `void *` or NULL argument. */
+export type Pointer = Uint8Array | null;
+
+type Signature = readonly [args: readonly string[], returns: string];
+
+/** Every libc function this project calls, with its C types in bun:ffi's names. */
+const signatures = {
+  __errno_location: [[], "ptr"],
+  syscall: [["i64", "i64", "i64", "i64", "i64", "i64", "i64"], "i64_fast"],
+  mount: [["ptr", "ptr", "ptr", "u64_fast", "ptr"], "i32"],
+  umount2: [["ptr", "i32"], "i32"],
+  unshare: [["i32"], "i32"],
+  flock: [["i32", "i32"], "i32"],
+  fsync: [["i32"], "i32"],
+  fallocate: [["i32", "i32", "i64_fast", "i64_fast"], "i32"],
+  sync_file_range: [["i32", "i64_fast", "i64_fast", "u32"], "i32"],
+  statfs: [["ptr", "ptr"], "i32"],
+  fstatfs: [["i32", "ptr"], "i32"],
+  mkdirat: [["i32", "ptr", "u32"], "i32"],
+  symlinkat: [["ptr", "i32", "ptr"], "i32"],
+  linkat: [["i32", "ptr", "i32", "ptr", "i32"], "i32"],
+  unlinkat: [["i32", "ptr", "i32"], "i32"],
+  renameat2: [["i32", "ptr", "i32", "ptr", "u32"], "i32"],
+  readlinkat: [["i32", "ptr", "ptr", "u64_fast"], "i64_fast"],
+  fchmod: [["i32", "u32"], "i32"],
+  fchmodat: [["i32", "ptr", "u32", "i32"], "i32"],
+  fchown: [["i32", "u32", "u32"], "i32"],
+  fchownat: [["i32", "ptr", "u32", "u32", "i32"], "i32"],
+  utimensat: [["i32", "ptr", "ptr", "i32"], "i32"],
+  futimens: [["i32", "ptr"], "i32"],
+  getxattr: [["ptr", "ptr", "ptr", "u64_fast"], "i64_fast"],
+  lgetxattr: [["ptr", "ptr", "ptr", "u64_fast"], "i64_fast"],
+  fgetxattr: [["i32", "ptr", "ptr", "u64_fast"], "i64_fast"],
+  lsetxattr: [["ptr", "ptr", "ptr", "u64_fast", "i32"], "i32"],
+  fsetxattr: [["i32", "ptr", "ptr", "u64_fast", "i32"], "i32"],
+  llistxattr: [["ptr", "ptr", "u64_fast"], "i64_fast"],
+  flistxattr: [["i32", "ptr", "u64_fast"], "i64_fast"],
+  lremovexattr: [["ptr", "ptr"], "i32"],
+  fremovexattr: [["i32", "ptr"], "i32"],
+  kill: [["i32", "i32"], "i32"],
+  prctl: [["i32", "u64_fast", "u64_fast", "u64_fast", "u64_fast"], "i32"],
+  umask: [["u32"], "u32"],
+  tcgetattr: [["i32", "ptr"], "i32"],
+  tcsetattr: [["i32", "i32", "ptr"], "i32"],
+  cfmakeraw: [["ptr"], "void"],
+  ioctl: [["i32", "u64_fast", "ptr"], "i32"],
+  socket: [["i32", "i32", "i32"], "i32"],
+  connect: [["i32", "ptr", "u32"], "i32"],
+  shutdown: [["i32", "i32"], "i32"],
+} as const satisfies Record<string, Signature>;
+
+type Functions = { readonly [Name in keyof typeof signatures]: (...args: readonly unknown[]) => number };
+
+interface Libc {
+  readonly functions: Functions;
+  readonly errno: () => number;
+  readonly address: (bytes: Uint8Array) => number;
+}
+
+let loaded: Libc | undefined;
+
+/** glibc's soname, then musl's on the two machines Strake runs on. */
+const libraryNames = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
+
+function load(): Libc {
+  if (process.platform !== "linux")
+    throw new StrakeError("SYS_UNSUPPORTED", `this operation needs Linux, this is ${process.platform}`, {
+      hint: "building without RUN, pulling, pushing and inspecting work here; running containers needs Linux",
+    });
+  if (process.versions.bun === undefined)
+    throw new StrakeError("SYS_UNSUPPORTED", "this operation calls the kernel and needs Bun; this is Node");
+  // require and not import: the module exists only in Bun, and loading it costs nothing until the first call.
+  const ffi = require("bun:ffi") as typeof import("bun:ffi");
+  const symbols = Object.fromEntries(
+    Object.entries(signatures).map(([name, [args, returns]]) => [name, { args: [...args], returns }]),
+  );
+  for (const name of libraryNames) {
+    let functions: Functions;
+    try {
+      functions = ffi.dlopen(name, symbols as never).symbols as unknown as Functions;
+    } catch {
+      continue;
+    }
+    const errnoAt = functions.__errno_location;
+    return {
+      functions,
+      errno: () => ffi.read.i32(errnoAt() as never, 0),
+      address: (bytes) => ffi.ptr(bytes) as number,
+    };
+  }
+  throw new StrakeError("SYS_UNSUPPORTED", `none of ${libraryNames.join(", ")} can be loaded`);
+}
+
+/** The C library, opened at the first call (0.3 ms). Throws `SYS_UNSUPPORTED` off Linux or outside Bun. */
+export function libc(): Functions {
+  loaded ??= load();
+  return loaded.functions;
+}
+
+/** errno of the calling thread. Only meaningful directly after a call that returned -1. */
+export function errno(): number {
+  loaded ??= load();
+  return loaded.errno();
+}
+
+/** Address of a buffer's first byte. The caller keeps the buffer alive until the call that uses it is over. */
+export function addressOf(bytes: Uint8Array): number {
+  loaded ??= load();
+  return loaded.address(bytes);
+}
+
+/** Throws the SYS_* error when a call returned -1, else hands its result through. */
+export function check(result: number, call: string, path?: string, hint?: string): number {
+  if (result !== -1) return result;
+  throw sysError(errno(), { call, path, hint });
+}

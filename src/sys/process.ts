@@ -1,0 +1,154 @@
+import { readFileSync } from "node:fs";
+import { errnoName, sysError } from "./errno.ts";
+import { check, errno, libc } from "./libc.ts";
+import { syscall } from "./syscall.ts";
+
+/** Signal numbers of Linux on x86_64 and arm64, without SIG. */
+export const signals = {
+  HUP: 1,
+  INT: 2,
+  QUIT: 3,
+  ILL: 4,
+  TRAP: 5,
+  ABRT: 6,
+  BUS: 7,
+  FPE: 8,
+  KILL: 9,
+  USR1: 10,
+  SEGV: 11,
+  USR2: 12,
+  PIPE: 13,
+  ALRM: 14,
+  TERM: 15,
+  STKFLT: 16,
+  CHLD: 17,
+  CONT: 18,
+  STOP: 19,
+  TSTP: 20,
+  TTIN: 21,
+  TTOU: 22,
+  URG: 23,
+  XCPU: 24,
+  XFSZ: 25,
+  VTALRM: 26,
+  PROF: 27,
+  WINCH: 28,
+  IO: 29,
+  PWR: 30,
+  SYS: 31,
+} as const;
+
+/**
+ * kill(2) with a number, so that real-time signals (34 to 64) work too. False when there is no such process. Signal 0 only
+ * asks. Errors: SYS_DENIED for somebody else's process.
+ */
+export function kill(pid: number, signal: number): boolean {
+  return reached(libc().kill(pid, signal), "kill", pid);
+}
+
+/** pidfd_open(2): a descriptor that means this process and never a later one of the same number. Undefined when gone. */
+export function pidfdOpen(pid: number): number | undefined {
+  const fd = syscall("pidfd_open", pid, 0);
+  if (fd >= 0) return fd;
+  const number = errno();
+  if (errnoName(number) === "ESRCH") return undefined;
+  throw sysError(number, { call: "pidfd_open", path: String(pid) });
+}
+
+/** pidfd_send_signal(2). False when the process is gone. */
+export function pidfdSendSignal(fd: number, signal: number): boolean {
+  return reached(syscall("pidfd_send_signal", fd, signal, null, 0), "pidfd_send_signal", fd);
+}
+
+function reached(result: number, call: string, target: number): boolean {
+  if (result === 0) return true;
+  const number = errno();
+  if (errnoName(number) === "ESRCH") return false;
+  throw sysError(number, { call, path: String(target) });
+}
+
+/** What /proc/PID/stat says of a process, as far as it is needed here. */
+export interface ProcessStat {
+  readonly command: string;
+  /** One letter: R, S, D, Z (zombie), X (dead) ... */
+  readonly state: string;
+  readonly parent: number;
+  /** Clock ticks after boot: with the pid it names a process for good until the next boot. */
+  readonly startTime: number;
+}
+
+/** Reads the text of /proc/PID/stat. The command may hold spaces and parentheses; it ends at the last `)`. */
+export function parseProcessStat(text: string): ProcessStat | undefined {
+  const open = text.indexOf("(");
+  const close = text.lastIndexOf(")");
+  const fields = text.slice(close + 2).split(" ");
+  const startTime = Number(fields[19]);
+  if (open < 0 || close < open || !Number.isInteger(startTime)) return undefined;
+  return {
+    command: text.slice(open + 1, close),
+    state: fields[0] ?? "",
+    parent: Number(fields[1]),
+    startTime,
+  };
+}
+
+/** The state of a process now; undefined when there is none of that pid. */
+export function processStat(pid: number): ProcessStat | undefined {
+  try {
+    return parseProcessStat(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Start time of a process in clock ticks after boot; undefined when there is none of that pid. */
+export function processStartTime(pid: number): number | undefined {
+  return processStat(pid)?.startTime;
+}
+
+/**
+ * Whether the process that had this pid and start time still runs. A zombie does not: it only waits to be reaped.
+ * Without a start time any living process of that pid counts.
+ */
+export function isProcessAlive(pid: number, startTime?: number): boolean {
+  const stat = processStat(pid);
+  if (stat === undefined || stat.state === "Z" || stat.state === "X") return false;
+  return startTime === undefined || stat.startTime === startTime;
+}
+
+let bootIdRead: string | undefined;
+
+/** The kernel's id of this boot. Start times compare only within one boot. "" where there is none. */
+export function bootId(): string {
+  if (bootIdRead === undefined) {
+    try {
+      bootIdRead = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    } catch {
+      bootIdRead = "";
+    }
+  }
+  return bootIdRead;
+}
+
+const prSetPdeathsig = 1;
+const prSetChildSubreaper = 36;
+
+/** Makes orphaned descendants children of this process instead of init's, so that it can wait for them. */
+export function setChildSubreaper(on = true): void {
+  check(libc().prctl(prSetChildSubreaper, on ? 1 : 0, 0, 0, 0), "prctl", "PR_SET_CHILD_SUBREAPER");
+}
+
+/** Has the kernel send `signal` to this process when its parent thread ends; 0 turns it off. */
+export function setParentDeathSignal(signal: number): void {
+  check(libc().prctl(prSetPdeathsig, signal, 0, 0, 0), "prctl", "PR_SET_PDEATHSIG");
+}
+
+/** Real user id; 0 off Linux is never given. */
+export function getuid(): number {
+  return process.getuid?.() ?? 65534;
+}
+
+/** Real group id. */
+export function getgid(): number {
+  return process.getgid?.() ?? 65534;
+}
