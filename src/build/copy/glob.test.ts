@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { compileComponent, isPattern, unescape } from "./glob.ts";
+import { compileComponent, isPattern, unescapePattern } from "./glob.ts";
 
 // [pattern, name, matches]; "error" for a pattern that Go refuses.
 const cases: [string, string, boolean | "error"][] = [
@@ -48,7 +48,7 @@ describe("Go's filepath.Match", () => {
   });
   test("an escaped star is a path, not a pattern", () => {
     expect(isPattern("a\\*b")).toBe(false);
-    expect(unescape("a\\*b")).toBe("a*b");
+    expect(unescapePattern("a\\*b")).toBe("a*b");
     expect(isPattern("a*")).toBe(true);
   });
 });

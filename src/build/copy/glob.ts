@@ -11,7 +11,7 @@ export function isPattern(source: string): boolean {
 }
 
 /** A path without the backslashes that take the meaning from pattern characters. */
-export function unescape(source: string): string {
+export function unescapePattern(source: string): string {
   return source.replace(/\\(.)/g, "$1");
 }
 
