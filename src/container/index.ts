@@ -1,5 +1,31 @@
+export { Containers, type ContainersOptions } from "./containers.ts";
+export type { CreateOptions } from "./lifecycle/create.ts";
+export { checkName, randomName } from "./lifecycle/name.ts";
+export type {
+  ContainerImage,
+  ContainerMount,
+  ContainerRecord,
+  ContainerRecords,
+  MountedRootfs,
+  NetworkEndpoint,
+  NetworkMode,
+  ResolveUser,
+  RootfsProvider,
+} from "./lifecycle/record.ts";
+export type { RemoveOptions } from "./lifecycle/remove.ts";
+export { parseSignal } from "./lifecycle/signal.ts";
+export type { StartedContainer, StartOptions } from "./lifecycle/start.ts";
+export { type ContainerState, type ContainerStatus, describeState, duration } from "./lifecycle/state.ts";
+export type { StopOptions } from "./lifecycle/stop.ts";
+export type { Attachment, AttachOptions, OutputStream } from "./monitor/attach.ts";
+export { type MountRequest, parseMount, parseTmpfs, parseVolume } from "./mount/parse.ts";
+export { type Volume, Volumes } from "./mount/volumes.ts";
+export type { HostEntry } from "./network/hosts.ts";
+export { formatPort, type PortMapping, type PortProtocol, parsePorts } from "./network/ports.ts";
+export { readInRoot } from "./rootfs/read.ts";
 export { enterContainerNamespace } from "./runtime/host.ts";
 export { Runtime } from "./runtime/runtime.ts";
+export { parseEnvFile } from "./spec/environment.ts";
 export { bindMount, tmpfsMount } from "./spec/mounts.ts";
 export type { Mount, ProcessUser } from "./spec/types.ts";
 export { runStep, type StepOptions, type StepResult } from "./step/step.ts";

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readlinkSync } from "node:fs";
+import { lstatSync, mkdirSync, readlinkSync, type Stats } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import { nodePath } from "../../sys/index.ts";
 
@@ -30,7 +30,8 @@ export function resolveInRoot(root: string, path: string): Resolved {
       continue;
     }
     const next = `${current}/${name}`;
-    const stat = kind === "missing" ? undefined : lstatSync(nodePath(root + next), { throwIfNoEntry: false });
+    const stat: Stats | undefined =
+      kind === "missing" ? undefined : lstatSync(nodePath(root + next), { throwIfNoEntry: false });
     if (stat?.isSymbolicLink()) {
       if (++links > maxLinks)
         throw new StrakeError("CONTAINER_PATH_INVALID", `too many levels of symbolic links in ${path}`);

@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import { run } from "./command.ts";
 
@@ -8,7 +8,7 @@ const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /** Absolute path of a program, or undefined. */
 export function findProgram(
   name: string,
-  path = `${process.env["PATH"] ?? ""}:${systemPath}`,
+  path = `${process.env.PATH ?? ""}:${systemPath}`,
 ): string | undefined {
   for (const folder of path.split(":")) {
     if (!folder.startsWith("/")) continue;
@@ -21,8 +21,8 @@ export function findProgram(
 }
 
 export interface RuntimeOptions {
-  /** Folder of the runtime's own state, ours alone, so that no other engine's containers are seen. */
-  readonly stateRoot: string;
+  /** $STRAKE_RUNROOT. The runtime's own state is kept below it, so that no other engine's containers are seen. */
+  readonly runRoot: string;
   /** Forces one; by default crun (9 ms for a container) and then runc (20 ms). STRAKE_RUNTIME says the same. */
   readonly prefer?: "crun" | "runc";
 }
@@ -33,19 +33,22 @@ export class Runtime {
   readonly path: string;
   readonly stateRoot: string;
 
-  private constructor(name: "crun" | "runc", path: string, stateRoot: string) {
+  readonly #runRoot: string;
+
+  private constructor(name: "crun" | "runc", path: string, runRoot: string) {
     this.name = name;
     this.path = path;
-    this.stateRoot = stateRoot;
+    this.#runRoot = runRoot;
+    this.stateRoot = `${runRoot}/runtime/${name}`;
   }
 
   /** Errors: CONTAINER_TOOL_MISSING when neither is installed or the asked one is not. */
   static find(options: RuntimeOptions): Runtime {
-    const wanted = options.prefer ?? process.env["STRAKE_RUNTIME"];
+    const wanted = options.prefer ?? process.env.STRAKE_RUNTIME;
     const names = wanted === "crun" || wanted === "runc" ? ([wanted] as const) : (["crun", "runc"] as const);
     for (const name of names) {
       const path = findProgram(name);
-      if (path !== undefined) return new Runtime(name, path, options.stateRoot);
+      if (path !== undefined) return new Runtime(name, path, options.runRoot);
     }
     throw new StrakeError(
       "CONTAINER_TOOL_MISSING",
@@ -71,8 +74,15 @@ export class Runtime {
     return run(this.command(...args));
   }
 
-  /** Kills what is left of a container and forgets it. A container the runtime does not know is fine. */
+  /**
+   * Kills what is left of a container and forgets it. A container no runtime knows is fine; one that the other runtime made, before
+   * STRAKE_RUNTIME changed, is that one's to delete.
+   */
   async delete(id: string): Promise<void> {
-    await this.call("delete", "--force", id);
+    for (const name of ["crun", "runc"] as const) {
+      if (!existsSync(`${this.#runRoot}/runtime/${name}/${id}`)) continue;
+      const path = name === this.name ? this.path : findProgram(name);
+      if (path) await run([path, "--root", `${this.#runRoot}/runtime/${name}`, "delete", "--force", id]);
+    }
   }
 }

@@ -56,7 +56,7 @@ export async function runStep(options: StepOptions): Promise<StepResult> {
   if (options.args.length === 0)
     throw new StrakeError("CONTAINER_START_FAILED", "there is no command to run");
   enterContainerNamespace();
-  const runtime = options.runtime ?? Runtime.find({ stateRoot: `${options.runRoot}/runtime` });
+  const runtime = options.runtime ?? Runtime.find({ runRoot: options.runRoot });
   const id = `step-${randomBytes(8).toString("hex")}`;
   const bundle = `${options.runRoot}/steps/${id}`;
   mkdirSync(bundle, { recursive: true, mode: 0o700 });

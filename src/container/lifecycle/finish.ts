@@ -1,0 +1,33 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { lockFile } from "../../sys/index.ts";
+import { containerPaths } from "../monitor/paths.ts";
+import type { ContainerRecord } from "./record.ts";
+import { observe } from "./refresh.ts";
+import type { ContainerServices } from "./services.ts";
+import { removeRecord, teardown } from "./teardown.ts";
+
+/**
+ * Takes away what a container that is over had while it ran, and the container itself when it was started with `--rm`. Called by
+ * the monitor when it ends, by those who waited for it, and for the dead whose cleanup never ran. Idempotent, safe
+ * with several callers at once; a running container is left alone. Gives the record as it was last, if there was one.
+ */
+export async function cleanupContainer(
+  services: ContainerServices,
+  id: string,
+): Promise<ContainerRecord | undefined> {
+  mkdirSync(`${services.runRoot}/locks`, { recursive: true, mode: 0o700 });
+  const paths = containerPaths(services.root, services.runRoot, id);
+  using _lock = await lockFile(paths.lock);
+  const stored = services.records.get(id);
+  if (stored === undefined) {
+    if (existsSync(paths.run)) await teardown(services, { id, image: { id: "", reference: "" } }, paths);
+    return undefined;
+  }
+  const record = observe(services, stored);
+  if (record.state.status === "running") return record;
+  await teardown(services, record, paths);
+  const leaves =
+    record.state.status === "removing" || (record.autoRemove && record.state.status === "exited");
+  if (leaves) removeRecord(services, record, { volumes: true });
+  return record;
+}

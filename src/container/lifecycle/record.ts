@@ -1,0 +1,129 @@
+import type { ContainerConfig } from "../../oci/index.ts";
+import type { HostEntry } from "../network/hosts.ts";
+import type { PortMapping } from "../network/ports.ts";
+import type { BindPropagation } from "../spec/mounts.ts";
+import type { ProcessUser } from "../spec/types.ts";
+import type { ContainerState } from "./state.ts";
+
+export type NetworkMode = "bridge" | "host" | "none";
+
+/** A mount of a container, settled: sources are absolute paths of the host or names of volumes. */
+export type ContainerMount =
+  | {
+      readonly type: "bind";
+      readonly source: string;
+      readonly destination: string;
+      readonly readonly: boolean;
+      readonly propagation: BindPropagation;
+      readonly createSource: boolean;
+    }
+  | {
+      readonly type: "volume";
+      readonly name: string;
+      readonly destination: string;
+      readonly readonly: boolean;
+      /** Made for this container and removed with it (`rm -v`, `--rm`). */
+      readonly anonymous: boolean;
+      readonly noCopy: boolean;
+    }
+  | { readonly type: "tmpfs"; readonly destination: string; readonly options: readonly string[] };
+
+/** All that is kept of a container: a plain value, stored as JSON. */
+export interface ContainerRecord {
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: number;
+  readonly image: { readonly id: string; readonly reference: string };
+  readonly state: ContainerState;
+
+  /** The whole command: entrypoint and arguments. */
+  readonly args: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly env: readonly string[];
+  readonly workingDir: string;
+  /** As written: `name`, `uid`, `user:group`; "" is root. Resolved against the container's own files at every start. */
+  readonly user: string;
+  readonly hostname: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly terminal: boolean;
+  readonly openStdin: boolean;
+  readonly stopSignal: string;
+  /** Seconds `stop` waits before it kills. */
+  readonly stopTimeout: number;
+  readonly autoRemove: boolean;
+  readonly readonlyRootfs: boolean;
+  readonly privileged: boolean;
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  readonly noNewPrivileges: boolean;
+  readonly seccomp: boolean;
+  readonly shmSize?: number;
+  readonly logSizeMax: number;
+
+  readonly mounts: readonly ContainerMount[];
+  readonly network: NetworkMode;
+  readonly ports: readonly PortMapping[];
+  readonly exposedPorts: readonly string[];
+  readonly extraHosts: readonly HostEntry[];
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly dnsOptions: readonly string[];
+  /** While it runs on the bridge. */
+  readonly endpoint?: NetworkEndpoint;
+}
+
+export interface NetworkEndpoint {
+  readonly address: string;
+  readonly prefixLength: number;
+  readonly gateway: string;
+  readonly mac: string;
+  /** With the host ports that were really taken. */
+  readonly ports: readonly PortMapping[];
+}
+
+/** What of an image a container is made from. */
+export interface ContainerImage {
+  readonly id: string;
+  readonly reference: string;
+  readonly config: ContainerConfig;
+}
+
+/**
+ * Where records are kept. Every call is one transaction; names are unique; `find` takes a name, an id or the unambiguous
+ * beginning of one.
+ */
+export interface ContainerRecords {
+  /** Errors: CONTAINER_NAME_TAKEN. */
+  insert(record: ContainerRecord): void;
+  /** Errors: CONTAINER_NOT_FOUND also for an ambiguous prefix. */
+  find(reference: string): ContainerRecord;
+  get(id: string): ContainerRecord | undefined;
+  list(): ContainerRecord[];
+  /** Reads, changes and writes in one transaction. Undefined when there is no such record any more. */
+  update(id: string, change: (record: ContainerRecord) => ContainerRecord): ContainerRecord | undefined;
+  remove(id: string): void;
+}
+
+/** Gives a container its root file system. The engine binds this to the chosen snapshotter. */
+export interface RootfsProvider {
+  /**
+   * Mounts the writable layer of a container (kept below `data`) over its image at `target`, an existing directory. Called
+   * after `enterContainerNamespace()`; the mount may be one that only this process and its children see.
+   */
+  mount(request: { id: string; imageId: string; data: string; target: string }): Promise<MountedRootfs>;
+  /** Takes away what `mount` left at `target`, also when another process called it. Idempotent. */
+  unmount(request: { id: string; imageId: string; data: string; target: string }): Promise<void>;
+}
+
+export interface MountedRootfs {
+  /** Where the root file system really is, usually `target`. */
+  readonly path: string;
+}
+
+/**
+ * Resolves the user of a process by the passwd and group files of its container. `readFile` gives undefined for what is
+ * missing and never leaves the container.
+ */
+export type ResolveUser = (user: string, readFile: (path: string) => Uint8Array | undefined) => ProcessUser;

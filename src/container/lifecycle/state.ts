@@ -1,0 +1,110 @@
+import { StrakeError } from "../../errors/index.ts";
+
+/**
+ * What a container is doing. Stored as JSON; times in milliseconds since the epoch. A pid counts only together with its
+ * start time and boot: numbers come again.
+ */
+export type ContainerState =
+  | { readonly status: "created" }
+  | RunningState
+  | {
+      readonly status: "exited";
+      readonly exitCode: number;
+      readonly startedAt?: number;
+      readonly finishedAt: number;
+      /** Why it could not start, or why the exit code is not known. */
+      readonly error?: string;
+    }
+  | { readonly status: "removing"; readonly exitCode: number; readonly finishedAt: number };
+
+export interface RunningState {
+  readonly status: "running";
+  readonly pid: number;
+  readonly processStart?: number;
+  readonly bootId: string;
+  readonly startedAt: number;
+}
+
+export type ContainerStatus = ContainerState["status"];
+
+export interface StartedFacts {
+  readonly pid: number;
+  readonly processStart?: number;
+  readonly bootId: string;
+  readonly at: number;
+}
+
+/** created or exited -> running. Errors: CONTAINER_STATE. */
+export function started(state: ContainerState, facts: StartedFacts): ContainerState {
+  if (state.status !== "created" && state.status !== "exited") throw wrongState(state, "started");
+  return {
+    status: "running",
+    pid: facts.pid,
+    ...(facts.processStart === undefined ? {} : { processStart: facts.processStart }),
+    bootId: facts.bootId,
+    startedAt: facts.at,
+  };
+}
+
+/** running -> exited; a container that is already over stays as it is, so that two observers agree. */
+export function exited(
+  state: ContainerState,
+  end: { readonly exitCode: number; readonly at: number; readonly error?: string },
+): ContainerState {
+  if (state.status !== "running") return state;
+  return {
+    status: "exited",
+    exitCode: end.exitCode,
+    startedAt: state.startedAt,
+    finishedAt: end.at,
+    ...(end.error ? { error: end.error } : {}),
+  };
+}
+
+/** created or exited -> exited with the reason why it did not start. */
+export function failedToStart(
+  state: ContainerState,
+  failure: { readonly exitCode: number; readonly at: number; readonly error: string },
+): ContainerState {
+  if (state.status !== "created" && state.status !== "exited") return state;
+  return { status: "exited", exitCode: failure.exitCode, finishedAt: failure.at, error: failure.error };
+}
+
+/** Anything but running -> removing, from where only removal leads on. Errors: CONTAINER_STATE. */
+export function removing(state: ContainerState, at: number): ContainerState {
+  if (state.status === "running") throw wrongState(state, "removed");
+  if (state.status === "removing") return state;
+  return { status: "removing", exitCode: state.status === "exited" ? state.exitCode : 0, finishedAt: at };
+}
+
+export function wrongState(state: ContainerState, wanted: string): StrakeError {
+  return new StrakeError("CONTAINER_STATE", `the container is ${state.status}; it cannot be ${wanted}`, {
+    hint: state.status === "running" ? "Stop it first (`strake stop`), or use --force." : undefined,
+  });
+}
+
+/** `Up 2 minutes`, `Exited (1) 3 hours ago`, `Created`. */
+export function describeState(state: ContainerState, now: number): string {
+  if (state.status === "created") return "Created";
+  if (state.status === "running") return `Up ${duration(now - state.startedAt)}`;
+  if (state.status === "removing") return "Removal In Progress";
+  return `Exited (${state.exitCode}) ${duration(now - state.finishedAt)} ago`;
+}
+
+/** A length of time as Docker's tables word it. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 1) return "Less than a second";
+  if (seconds === 1) return "1 second";
+  if (seconds < 60) return `${seconds} seconds`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes === 1) return "About a minute";
+  if (minutes < 60) return `${minutes} minutes`;
+  const hours = Math.floor(minutes / 60 + 0.5);
+  if (hours === 1) return "About an hour";
+  if (hours < 48) return `${hours} hours`;
+  if (hours < 24 * 7 * 2) return `${Math.floor(hours / 24)} days`;
+  if (hours < 24 * 30 * 2) return `${Math.floor(hours / 24 / 7)} weeks`;
+  if (hours < 24 * 365 * 2) return `${Math.floor(hours / 24 / 30)} months`;
+  return `${Math.floor(hours / 24 / 365)} years`;
+}
