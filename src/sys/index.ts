@@ -1,13 +1,111 @@
-export * from "./attributes.ts";
-export { errnoName, errnoNumber, errnoOf, fromNodeError, sysError } from "./errno.ts";
-export * from "./lock.ts";
-export * from "./mount.ts";
-export * from "./namespace.ts";
-export * from "./node.ts";
-export * from "./open.ts";
+export {
+  chmodDescriptorPath,
+  chownAt,
+  type FileTime,
+  fchmod,
+  fchown,
+  setTimes,
+  setTimesAt,
+  umask,
+} from "./attributes.ts";
+export {
+  type CapabilityName,
+  type CapabilitySets,
+  capabilities,
+  capabilityNames,
+  hasCapSysAdmin,
+  parseCapabilities,
+} from "./capability.ts";
+export { type CgroupLayout, type CgroupMode, cgroupLayout, readCgroupLayout } from "./cgroup.ts";
+export { type Attempt, errnoName, errnoNumber, errnoOf, fromNodeError, sysError } from "./errno.ts";
+export {
+  isKernelAtLeast,
+  type KernelVersion,
+  kernelVersion,
+  parseFileSystems,
+  parseKernelVersion,
+  supportedFileSystems,
+} from "./kernel.ts";
+export {
+  type FileLock,
+  flock,
+  type LockKind,
+  lockFile,
+  tryFlock,
+  tryLockFile,
+  unlockFlock,
+} from "./lock.ts";
+export { bindMount, type MountCall, mount, mountFlags, umount, umountFlags } from "./mount.ts";
+export { type ErofsMount, mountErofs } from "./mount-erofs.ts";
+export { maxLowerLayers, mountOverlay, type OverlayMount } from "./mount-overlay.ts";
+export { type MountInfo, parseMountInfo, readMountInfo } from "./mountinfo.ts";
+export {
+  enterPrivateMountNamespace,
+  inPrivateMountNamespace,
+  inUserNamespace,
+  isInitialUidMap,
+  namespaceFlags,
+  unshare,
+} from "./namespace.ts";
+export {
+  attachTree,
+  cloneTree,
+  longestParameter,
+  mountAttributes,
+  mountNew,
+  type NewMount,
+} from "./new-mount.ts";
+export {
+  linkAt,
+  makeDevice,
+  mkdirAt,
+  mkfifoAt,
+  mknodAt,
+  type NodeOptions,
+  renameAt,
+  renameFlags,
+  rmdirAt,
+  splitDevice,
+  symlinkAt,
+  unlinkAt,
+} from "./node.ts";
+export {
+  atCwd,
+  closeFd,
+  type OpenOptions,
+  openAt,
+  openDirectory,
+  openFlags,
+  readlinkAt,
+  resolveFlags,
+} from "./open.ts";
 export { cPath, nodePath } from "./path.ts";
-export * from "./process.ts";
-export * from "./seqpacket.ts";
-export * from "./statfs.ts";
-export * from "./sync.ts";
-export * from "./xattr.ts";
+export {
+  bootId,
+  getgid,
+  getuid,
+  isProcessAlive,
+  kill,
+  type ProcessStat,
+  parseProcessStat,
+  pidfdOpen,
+  pidfdSendSignal,
+  processStartTime,
+  processStat,
+  setChildSubreaper,
+  setParentDeathSignal,
+  signals,
+} from "./process.ts";
+export { getRlimit, type Rlimit, type RlimitName, rlimitNames, setRlimit } from "./rlimit.ts";
+export { type FileSystemStat, statfs } from "./statfs.ts";
+export { fallocate, fsyncDirectory, syncFileRange, syncRangeFlags } from "./sync.ts";
+export {
+  makeRaw,
+  setTerminalState,
+  setWindowSizeOf,
+  type TerminalSize,
+  type TerminalState,
+  terminalState,
+  windowSize,
+} from "./terminal.ts";
+export { getXattr, listXattrs, readXattrs, removeXattr, setXattr, type XattrTarget } from "./xattr.ts";
