@@ -16,6 +16,9 @@ import { XattrTable } from "./xattr-table.ts";
 /** Linux's PATH_MAX without the final NUL, for names and symlink targets. */
 const pathMax = 4095;
 
+/** Directories a path of that length can go through. */
+const depthMax = 2048;
+
 /** Symlinks followed on the way to one entry, as Linux (path_resolution(7)). */
 const linkMax = 40;
 
@@ -51,7 +54,7 @@ export class IndexBuilder {
   #whiteout = -1;
 
   constructor() {
-    this.#addDirectory(root, implicitFields);
+    this.#inodes.add(formatDirectory, implicitFields);
   }
 
   add(entry: Entry): void {
@@ -106,7 +109,7 @@ export class IndexBuilder {
       return;
     }
     const made = this.#add(entry, path);
-    inodes.parent[made] = directory;
+    if (entry.type === "directory") this.#settle(made, directory, path);
     if (old !== undefined) this.#replaced(old, made);
     siblings.set(name, made);
   }
@@ -211,16 +214,23 @@ export class IndexBuilder {
         "EROFS_LIMIT",
         `a directory's name is longer than ${nameMax} bytes: ${quote(name)}`,
       );
-    const made = this.#addDirectory(directory, implicitFields);
+    const made = this.#inodes.add(formatDirectory, implicitFields);
+    this.#settle(made, directory, entryPath);
     if (overWhiteout) this.#inodes.opaque[made] = 1;
     this.#inodes.children[directory]!.set(name, made);
     return made;
   }
 
-  #addDirectory(parent: number, fields: InodeFields): number {
-    const inode = this.#inodes.add(formatDirectory, fields);
-    this.#inodes.parent[inode] = parent;
-    return inode;
+  /** Symlinks can pile up a nesting that no single path has; deeper than a path can reach it is of no use to anyone. */
+  #settle(made: number, parent: number, path: string): void {
+    const inodes = this.#inodes;
+    if (inodes.depth[parent]! >= depthMax)
+      throw new StrakeError(
+        "EROFS_LIMIT",
+        `directories are nested more than ${depthMax} deep at ${quote(path)}`,
+      );
+    inodes.parent[made] = parent;
+    inodes.depth[made] = inodes.depth[parent]! + 1;
   }
 
   #add(entry: Entry, path: string): number {

@@ -117,7 +117,7 @@ function mergeExtents(size: number, extents: readonly SparseExtent[], path: stri
         `the map of the sparse file ${quote(path)} overlaps or leaves the file`,
       );
     const last = runs.at(-1);
-    if (last && extent.offset === end) last.length += extent.length;
+    if (last && extent.offset === last.offset + last.length) last.length += extent.length;
     else if (extent.length > 0) runs.push({ offset: extent.offset, length: extent.length });
     end = extent.offset + extent.length;
   }

@@ -27,8 +27,9 @@ export class InodeTable {
   data = new Float64Array(1024);
   /** Row of the attribute set, 0 for none. */
   xattrs = new Uint32Array(1024);
-  /** Directories: the directory that holds them (the root holds itself), and whether lower layers are hidden. */
+  /** Directories: the one that holds them (the root holds itself), how deep they are, whether lower layers are hidden. */
   parent = new Uint32Array(1024);
+  depth = new Uint16Array(1024);
   opaque = new Uint8Array(1024);
   readonly children: (Map<string, number> | undefined)[] = [];
   readonly targets = new Map<number, string>();
@@ -75,6 +76,7 @@ export class InodeTable {
     this.data = grown(this.data, new Float64Array(length));
     this.xattrs = grown(this.xattrs, new Uint32Array(length));
     this.parent = grown(this.parent, new Uint32Array(length));
+    this.depth = grown(this.depth, new Uint16Array(length));
     this.opaque = grown(this.opaque, new Uint8Array(length));
   }
 }

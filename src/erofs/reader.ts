@@ -171,7 +171,7 @@ export class ErofsReader {
   #blockCount(directory: RawInode): number {
     const count = Math.ceil(directory.inode.size / (1 << this.superblock.blockBits));
     // Blocks cannot be more than the image has, whatever the size field says.
-    this.check(0, (count - 1) << this.superblock.blockBits);
+    this.check(0, (count - 1) * 2 ** this.superblock.blockBits);
     return count;
   }
 

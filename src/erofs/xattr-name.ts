@@ -17,7 +17,7 @@ export const opaqueName = "trusted.overlay.opaque";
  * systems refuse (`com.apple.*` from a Mac's tar; runtimes that unpack drop those too) and overlayfs's own.
  */
 export function splitXattrName(name: string): { index: number; rest: string } | undefined {
-  if (overlayOwned.test(name)) return undefined;
+  if (overlayOwned.test(name) || name.includes("\0")) return undefined;
   for (const [index, prefix] of prefixes) {
     if (index === 2 || index === 3) {
       if (name === prefix) return { index, rest: "" };
