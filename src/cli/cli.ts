@@ -1,0 +1,70 @@
+import { writeSync } from "node:fs";
+import type { Engine } from "../engine/index.ts";
+import { StrakeError } from "../errors/index.ts";
+
+/** What a command works with: the engine, the terminal, and the signal that Ctrl-C aborts. */
+export interface Cli {
+  readonly signal: AbortSignal;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The folder relative paths start from. */
+  readonly cwd: string;
+  readonly terminal: TerminalFacts;
+  /** Opened at the first call, so that commands without a store need none. */
+  engine(): Promise<Engine>;
+  /** Writes results: all of it, in order, or ends quietly when the reader is gone. */
+  print(text: string | Uint8Array): void;
+  /** Writes what is not a result. */
+  note(text: string): void;
+  now(): number;
+}
+
+export interface TerminalFacts {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly columns: number;
+  readonly rows: number;
+  /** NO_COLOR is not set and stderr is a terminal that can. */
+  readonly color: boolean;
+}
+
+/** The process's own terminal and store. */
+export function processCli(signal: AbortSignal): Cli {
+  let opened: Promise<Engine> | undefined;
+  return {
+    signal,
+    env: process.env,
+    cwd: process.cwd(),
+    terminal: {
+      stdin: process.stdin.isTTY === true,
+      stdout: process.stdout.isTTY === true,
+      stderr: process.stderr.isTTY === true,
+      columns: process.stderr.columns ?? process.stdout.columns ?? 80,
+      rows: process.stderr.rows ?? process.stdout.rows ?? 24,
+      color: process.stderr.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb",
+    },
+    engine() {
+      opened ??= import("../engine/index.ts").then((engine) => engine.Engine.open());
+      return opened;
+    },
+    print: (text) => writeAll(1, text),
+    note: (text) => writeAll(2, text),
+    now: () => Date.now(),
+  };
+}
+
+/** write(2) until everything is out: a pipe takes less than asked for when its reader is slow. */
+function writeAll(fd: number, text: string | Uint8Array): void {
+  let bytes = typeof text === "string" ? Buffer.from(text) : text;
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(writeSync(fd, bytes));
+    } catch (thrown) {
+      const code = (thrown as NodeJS.ErrnoException).code;
+      if (code === "EAGAIN") Bun.sleepSync(1);
+      // The reader went away (`| head`): nobody wants the rest, which is no failure of ours.
+      else if (code === "EPIPE") process.exit(0);
+      else throw new StrakeError("INTERNAL", `could not write the output: ${thrown}`, { cause: thrown });
+    }
+  }
+}

@@ -1,0 +1,5 @@
+export { type Cli, processCli } from "./cli.ts";
+export type { CommandSpec } from "./command.ts";
+export { runCommandLine } from "./run.ts";
+export { specs } from "./spec/all.ts";
+export { cliReference } from "./text/reference.ts";

@@ -1,0 +1,62 @@
+import { renderError, StrakeError, toStrakeError } from "../errors/index.ts";
+import { type Cli, processCli } from "./cli.ts";
+import type { CommandSpec } from "./command.ts";
+import { findCommand } from "./find-command.ts";
+import { parseWords } from "./parse.ts";
+import { specs } from "./spec/all.ts";
+
+/** Runs one command line to its end and gives the exit code. Errors are printed, never thrown. */
+export async function runCommandLine(words: readonly string[]): Promise<number> {
+  const interrupt = new AbortController();
+  const cli = processCli(interrupt.signal);
+  let interrupts = 0;
+  const onSignal = (name: NodeJS.Signals) => {
+    // The first asks for an orderly end; who presses twice wants out at once.
+    if (interrupts++ > 0) process.exit(name === "SIGINT" ? 130 : 143);
+    interrupt.abort(new StrakeError("CANCELED", "interrupted"));
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+
+  let spec: CommandSpec | undefined;
+  try {
+    if (words.length === 0 || ["--help", "-h"].includes(words[0]!)) return await showHelp(cli, []);
+    if (words[0] === "--version" || words[0] === "-v") return await invoke(cli, ["version", "--short"]);
+    if (words.length === 2 && ["--help", "-h"].includes(words[1]!) && isGroup(words[0]!))
+      return await showHelp(cli, words.slice(0, 1));
+    const found = findCommand(specs, words);
+    spec = found.spec;
+    const parsed = parseWords(spec, found.rest);
+    if (parsed.help) return await showHelp(cli, spec.name.split(" "));
+    const handler = await spec.load();
+    return (await handler(cli, parsed)) ?? 0;
+  } catch (thrown) {
+    return report(cli, toStrakeError(thrown), spec);
+  }
+}
+
+async function invoke(cli: Cli, words: readonly string[]): Promise<number> {
+  const { spec, rest } = findCommand(specs, words);
+  return (await (await spec.load())(cli, parseWords(spec, rest))) ?? 0;
+}
+
+async function showHelp(cli: Cli, words: readonly string[]): Promise<number> {
+  const { helpFor } = await import("./text/help.ts");
+  cli.print(helpFor(specs, words));
+  return 0;
+}
+
+function isGroup(word: string): boolean {
+  return specs.some((spec) =>
+    [spec.name, ...(spec.aliases ?? [])].some((name) => name.startsWith(`${word} `)),
+  );
+}
+
+function report(cli: Cli, error: StrakeError, spec: CommandSpec | undefined): number {
+  if (!(error.code === "CANCELED" && cli.signal.aborted)) cli.note(`${renderError(error)}\n`);
+  else cli.note("interrupted\n");
+  if (error.code === "INTERNAL" && cli.env.STRAKE_DEBUG && error.cause instanceof Error)
+    cli.note(`${error.cause.stack}\n`);
+  if (spec?.failureCode !== undefined && error.exitCode === 1) return spec.failureCode;
+  return error.exitCode;
+}

@@ -1,0 +1,15 @@
+import type { CommandSpec } from "../command.ts";
+import { buildSpecs } from "./build.ts";
+import { containerSpecs } from "./containers.ts";
+import { imageSpecs } from "./images.ts";
+import { machineSpecs } from "./machine.ts";
+import { runSpecs } from "./run.ts";
+
+/** Every command, in the order help shows them. */
+export const specs: readonly CommandSpec[] = [
+  ...buildSpecs,
+  ...runSpecs,
+  ...containerSpecs,
+  ...imageSpecs,
+  ...machineSpecs,
+];
