@@ -97,6 +97,7 @@ export {
   signals,
 } from "./process.ts";
 export { getRlimit, type Rlimit, type RlimitName, rlimitNames, setRlimit } from "./rlimit.ts";
+export { connectSeqpacket, shutdownWrite } from "./seqpacket.ts";
 export { type FileSystemStat, statfs } from "./statfs.ts";
 export { fallocate, fsyncDirectory, syncFileRange, syncRangeFlags } from "./sync.ts";
 export {
