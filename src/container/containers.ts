@@ -9,6 +9,7 @@ import type { ContainerServices } from "./lifecycle/services.ts";
 import { type StartedContainer, type StartOptions, startContainer } from "./lifecycle/start.ts";
 import { killContainer, type StopOptions, stopContainer, waitContainer } from "./lifecycle/stop.ts";
 import { Volumes } from "./mount/volumes.ts";
+import { BridgeNetwork } from "./network/bridge.ts";
 import { Runtime } from "./runtime/runtime.ts";
 
 export interface ContainersOptions {
@@ -38,6 +39,7 @@ export class Containers {
       rootfs: options.rootfs,
       resolveUser: options.resolveUser,
       volumes: new Volumes(options.root),
+      network: new BridgeNetwork(options.runRoot, options.warn),
       runtime: () => {
         runtime ??= Runtime.find({ runRoot: options.runRoot });
         return runtime;

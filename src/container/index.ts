@@ -7,7 +7,6 @@ export type {
   ContainerRecord,
   ContainerRecords,
   MountedRootfs,
-  NetworkEndpoint,
   NetworkMode,
   ResolveUser,
   RootfsProvider,
@@ -20,6 +19,7 @@ export type { StopOptions } from "./lifecycle/stop.ts";
 export type { Attachment, AttachOptions, OutputStream } from "./monitor/attach.ts";
 export { type MountRequest, parseMount, parseTmpfs, parseVolume } from "./mount/parse.ts";
 export { type Volume, Volumes } from "./mount/volumes.ts";
+export { BridgeNetwork, type Endpoint } from "./network/bridge.ts";
 export type { HostEntry } from "./network/hosts.ts";
 export { formatPort, type PortMapping, type PortProtocol, parsePorts } from "./network/ports.ts";
 export { readInRoot } from "./rootfs/read.ts";

@@ -1,4 +1,5 @@
 import type { ContainerConfig } from "../../oci/index.ts";
+import type { Endpoint } from "../network/bridge.ts";
 import type { HostEntry } from "../network/hosts.ts";
 import type { PortMapping } from "../network/ports.ts";
 import type { BindPropagation } from "../spec/mounts.ts";
@@ -71,16 +72,7 @@ export interface ContainerRecord {
   readonly dnsSearch: readonly string[];
   readonly dnsOptions: readonly string[];
   /** While it runs on the bridge. */
-  readonly endpoint?: NetworkEndpoint;
-}
-
-export interface NetworkEndpoint {
-  readonly address: string;
-  readonly prefixLength: number;
-  readonly gateway: string;
-  readonly mac: string;
-  /** With the host ports that were really taken. */
-  readonly ports: readonly PortMapping[];
+  readonly endpoint?: Endpoint;
 }
 
 /** What of an image a container is made from. */

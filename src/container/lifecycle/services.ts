@@ -1,4 +1,5 @@
 import type { Volumes } from "../mount/volumes.ts";
+import type { BridgeNetwork } from "../network/bridge.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ContainerRecords, ResolveUser, RootfsProvider } from "./record.ts";
 
@@ -10,6 +11,7 @@ export interface ContainerServices {
   readonly rootfs: RootfsProvider;
   readonly resolveUser: ResolveUser;
   readonly volumes: Volumes;
+  readonly network: BridgeNetwork;
   readonly runtime: () => Runtime;
   /** The command that, followed by an id, runs `cleanup`; conmon calls it when a container is over. */
   readonly cleanupCommand: readonly string[];

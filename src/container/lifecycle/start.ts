@@ -83,15 +83,18 @@ async function bringUp(
     target: paths.rootfs,
   });
   const hostname = record.hostname || hostHostname();
-  const network = writeNetworkFiles({
-    folder: paths.run,
-    hostname,
-    hostNetwork: record.network === "host",
-    extraHosts: record.extraHosts,
-    dns: record.dns,
-    dnsSearch: record.dnsSearch,
-    dnsOptions: record.dnsOptions,
-  });
+  const writeFiles = (address?: string) =>
+    writeNetworkFiles({
+      folder: paths.run,
+      hostname,
+      hostNetwork: record.network === "host",
+      ...(address ? { address } : {}),
+      extraHosts: record.extraHosts,
+      dns: record.dns,
+      dnsSearch: record.dnsSearch,
+      dnsOptions: record.dnsOptions,
+    });
+  const network = writeFiles();
   if (network.warning) services.warn(network.warning);
   const volumes = await prepareMounts(services, record, rootfs);
   const spec = runtimeSpec(
@@ -117,7 +120,7 @@ async function bringUp(
   );
   writeFileSync(`${paths.run}/config.json`, JSON.stringify(spec));
   const runtime = services.runtime();
-  const pid = await startMonitor({
+  const monitor = startMonitor({
     id: record.id,
     name: record.name,
     program: record.args[0]!,
@@ -129,10 +132,23 @@ async function bringUp(
     exitCommand: exitCommand(services, record.id, options.attended === true),
     env: { STRAKE_ROOT: services.root, STRAKE_RUNROOT: services.runRoot },
   });
+  const reserve =
+    record.network === "bridge"
+      ? services.network.open({ id: record.id, folder: paths.run, ports: record.ports })
+      : undefined;
+  // Both are waited for before either's failure counts: teardown must not overtake the other.
+  await Promise.allSettled([monitor, reserve]);
+  const [pid, endpoint] = [await monitor, await reserve];
+  if (endpoint) {
+    // Written again in place: the container already has these files mounted.
+    writeFiles(endpoint.address);
+    await services.network.connect(endpoint, pid);
+  }
   const attachment = options.attach ? await attach(paths.attach, options.attach) : undefined;
   const starting = runtime.call("start", record.id);
   const running = services.records.update(record.id, (now) => ({
     ...now,
+    ...(endpoint ? { endpoint } : {}),
     state: started(now.state, { pid, processStart: processStartTime(pid), bootId: bootId(), at: Date.now() }),
   }));
   const result = await starting;

@@ -14,7 +14,7 @@ export async function teardown(
   paths: ContainerPaths,
 ): Promise<void> {
   if (!existsSync(paths.run)) return;
-  await services.runtime().delete(record.id);
+  await Promise.all([services.runtime().delete(record.id), services.network.close(record.id)]);
   await services.rootfs.unmount({
     id: record.id,
     imageId: record.image.id,

@@ -1,5 +1,9 @@
 import { hostname as hostHostname } from "node:os";
+import { StrakeError } from "../../errors/index.ts";
+import { BridgeNetwork } from "../network/bridge.ts";
 import { type NetworkFile, writeNetworkFiles } from "../network/files.ts";
+import { toolEnvironment } from "../runtime/command.ts";
+import { findProgram } from "../runtime/runtime.ts";
 import type { NetworkNamespace } from "../spec/spec.ts";
 
 export type StepNetwork = "host" | "none" | "default";
@@ -26,13 +30,65 @@ export async function openStepNetwork(options: OpenStepNetwork): Promise<OpenedS
     address,
     names: [name],
   }));
-  const hostNetwork = options.kind === "host" || options.kind === "default";
+  const useBridge = options.kind === "default" && BridgeNetwork.obstacle() === undefined;
+  const hostNetwork = options.kind !== "none" && !useBridge;
   const hostname = options.hostname ?? (hostNetwork ? hostHostname() : "strake-build");
-  const { files } = writeNetworkFiles({ folder: options.bundle, hostname, hostNetwork, extraHosts });
+  const bridged = useBridge ? await openBridged(options) : undefined;
+  const { files } = writeNetworkFiles({
+    folder: options.bundle,
+    hostname,
+    hostNetwork,
+    extraHosts,
+    ...(bridged ? { address: bridged.address } : {}),
+  });
   return {
-    namespace: hostNetwork ? { kind: "host" } : { kind: "new" },
+    namespace: bridged?.namespace ?? (hostNetwork ? { kind: "host" } : { kind: "new" }),
     hostname,
     files,
-    close: async () => {},
+    close: bridged?.close ?? (async () => {}),
   };
+}
+
+/**
+ * A network namespace held by a process of ours that waits for the end of its stdin: if we die it ends, and the kernel takes
+ * the namespace and the veth pair with it. A namespace with a name under /run/netns would stay.
+ */
+async function openBridged(options: OpenStepNetwork): Promise<{
+  namespace: NetworkNamespace;
+  address: string;
+  close(): Promise<void>;
+}> {
+  const network = new BridgeNetwork(options.runRoot);
+  const unshare = findProgram("unshare");
+  if (unshare === undefined)
+    throw new StrakeError("CONTAINER_TOOL_MISSING", "unshare is not installed", {
+      hint: "apt-get install util-linux",
+    });
+  const holder = Bun.spawn([unshare, "--net", "cat"], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "ignore",
+    env: toolEnvironment(),
+  });
+  const close = async () => {
+    await holder.stdin.end();
+    await holder.exited;
+    await network.close(options.id);
+  };
+  try {
+    const endpointReady = network.open({ id: options.id, folder: options.bundle, ports: [] });
+    // The first byte comes back once cat runs, that is: in the new namespace.
+    holder.stdin.write("\n");
+    await holder.stdin.flush();
+    const [endpoint] = await Promise.all([endpointReady, holder.stdout.getReader().read()]);
+    await network.connect(endpoint, holder.pid);
+    return {
+      namespace: { kind: "path", path: `/proc/${holder.pid}/ns/net` },
+      address: endpoint.address,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }

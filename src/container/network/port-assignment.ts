@@ -1,0 +1,107 @@
+import { StrakeError } from "../../errors/index.ts";
+import type { PortMapping, PortProtocol } from "./ports.ts";
+import { formatIPv4 } from "./subnet.ts";
+
+/** A port of the host that is in use: by a program that listens, or published for a container. */
+export interface TakenPort {
+  readonly protocol: PortProtocol;
+  readonly address: string;
+  readonly port: number;
+  /** Who has it, for the error. */
+  readonly owner: string;
+}
+
+/** The kernel's own range of ports for outgoing connections begins here on every distribution. */
+const firstRandomPort = 32768;
+const lastRandomPort = 60999;
+
+/**
+ * Gives every mapping its port on the host: the asked one, or for 0 a free one from 32768 on. `start` moves the place where
+ * the search begins. Errors: PORT_BUSY, NETWORK_EXHAUSTED.
+ */
+export function assignPorts(
+  wanted: readonly PortMapping[],
+  taken: readonly TakenPort[],
+  start = firstRandomPort,
+): PortMapping[] {
+  const all = [...taken];
+  const take = (mapping: PortMapping): PortMapping => {
+    all.push({
+      protocol: mapping.protocol,
+      address: mapping.hostAddress,
+      port: mapping.hostPort,
+      owner: "it",
+    });
+    return mapping;
+  };
+  // Asked ports first, so that a random one never takes what a later mapping names.
+  const fixed = new Map(
+    wanted
+      .filter((mapping) => mapping.hostPort !== 0)
+      .map((mapping) => {
+        const owner = conflict(all, mapping)?.owner;
+        if (owner !== undefined) throw busy(mapping, owner);
+        return [mapping, take(mapping)] as const;
+      }),
+  );
+  return wanted.map((mapping) => {
+    const known = fixed.get(mapping);
+    if (known) return known;
+    const count = lastRandomPort - firstRandomPort + 1;
+    for (let n = 0; n < count; n++) {
+      const candidate = { ...mapping, hostPort: firstRandomPort + ((start - firstRandomPort + n) % count) };
+      if (!conflict(all, candidate)) return take(candidate);
+    }
+    throw new StrakeError("NETWORK_EXHAUSTED", "no free port is left on the host", { exitCode: 125 });
+  });
+}
+
+function conflict(taken: readonly TakenPort[], mapping: PortMapping): TakenPort | undefined {
+  return taken.find(
+    (other) =>
+      other.protocol === mapping.protocol &&
+      other.port === mapping.hostPort &&
+      (other.address === mapping.hostAddress ||
+        other.address === "0.0.0.0" ||
+        mapping.hostAddress === "0.0.0.0"),
+  );
+}
+
+function busy(mapping: PortMapping, owner: string): StrakeError {
+  const port = `${mapping.hostAddress}:${mapping.hostPort}/${mapping.protocol}`;
+  return new StrakeError("PORT_BUSY", `cannot publish ${port}: ${owner} already uses it`, {
+    hint: `Choose another port, or 0 for any free one: -p 0:${mapping.containerPort}.`,
+    exitCode: 125,
+  });
+}
+
+/**
+ * Ports in the text of /proc/net/tcp or udp (and their IPv6 twins): for TCP those that listen (state 0A), for UDP all that are bound
+ * and not connected (07). An IPv6 wildcard takes IPv4 too.
+ */
+export function listeningPorts(text: string, protocol: PortProtocol): TakenPort[] {
+  const ports: TakenPort[] = [];
+  for (const line of text.split("\n").slice(1)) {
+    const [, local = "", , state] = line.trim().split(/\s+/);
+    if (state !== (protocol === "tcp" ? "0A" : "07")) continue;
+    const [address = "", port = ""] = local.split(":");
+    const plain = localAddress(address);
+    if (plain !== undefined)
+      ports.push({
+        protocol,
+        address: plain,
+        port: Number.parseInt(port, 16),
+        owner: "a program of the host",
+      });
+  }
+  return ports;
+}
+
+/** IPv4 addresses are one little-endian word, IPv6 four; of IPv6 only the wildcard and mapped IPv4 matter here. */
+function localAddress(hex: string): string | undefined {
+  const word = (text: string) => Number.parseInt(text.replace(/(..)(..)(..)(..)/, "$4$3$2$1"), 16);
+  if (hex.length === 8) return formatIPv4(word(hex));
+  if (/^0{32}$/.test(hex)) return "0.0.0.0";
+  if (/^0{16}FFFF0000/i.test(hex)) return formatIPv4(word(hex.slice(24)));
+  return undefined;
+}
