@@ -1,0 +1,97 @@
+import type { Database } from "./database.ts";
+import { addRef, dropRefs, isStored, type Ref } from "./refs.ts";
+
+/** The result of one build step, remembered under the hash of everything it depends on. */
+export interface CacheRecord {
+  readonly key: string;
+  /** Whatever the builder stored; JSON. */
+  readonly result: unknown;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly usedAt: number;
+}
+
+export interface PutCacheOptions {
+  readonly result: unknown;
+  /** Every input of the key, for `strake why`; JSON. Read back by `inputs`, never by `get`. */
+  readonly inputs: unknown;
+  /** What the result needs. The record keeps it alive and is only given while the store has it. */
+  readonly refs: readonly Ref[];
+}
+
+/** Last use is noted this coarsely (milliseconds), so that a cached build does not write. */
+const touchGrain = 60_000;
+
+const decoder = new TextDecoder();
+
+export class BuildCache {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  get(key: string): CacheRecord | undefined {
+    const row = this.#database.get<{ result: string; created_at: number; used_at: number }>(
+      "select result, created_at, used_at from cache_records where key = ?",
+      key,
+    );
+    if (!row) return undefined;
+    if (Date.now() - row.used_at > touchGrain) this.touch(key);
+    return { key, result: JSON.parse(row.result), createdAt: row.created_at, usedAt: row.used_at };
+  }
+
+  /**
+   * Stores a result; an earlier one of this key is replaced. False, and nothing stored, when something the result
+   * needs is not in the store (the caller held no lease on it).
+   */
+  put(key: string, options: PutCacheOptions): boolean {
+    const result = JSON.stringify(options.result);
+    // A COPY of many files has an input for each; level 1 halves them in less time than writing them takes.
+    const inputs = Bun.zstdCompressSync(Buffer.from(JSON.stringify(options.inputs)), { level: 1 });
+    return this.#database.write(() => {
+      if (!options.refs.every((ref) => isStored(this.#database, ref))) return false;
+      const now = Date.now();
+      this.#database.run("insert or replace into cache_records values (?, ?, ?, ?)", key, result, now, now);
+      this.#database.run("insert or replace into cache_inputs values (?, ?)", key, inputs);
+      dropRefs(this.#database, "cache", key);
+      for (const ref of options.refs) addRef(this.#database, "cache", key, ref);
+      return true;
+    });
+  }
+
+  /** The inputs of a record's key, or undefined when there is no such record. */
+  inputs(key: string): unknown {
+    const row = this.#database.get<{ inputs: Uint8Array }>(
+      "select inputs from cache_inputs where key = ?",
+      key,
+    );
+    return row && JSON.parse(decoder.decode(Bun.zstdDecompressSync(row.inputs)));
+  }
+
+  /** Notes that the record was used now. */
+  touch(key: string): void {
+    this.#database.run("update cache_records set used_at = ? where key = ?", Date.now(), key);
+  }
+
+  /** All records, the most recently used first. */
+  list(): CacheRecord[] {
+    const rows = this.#database.all<{ key: string; result: string; created_at: number; used_at: number }>(
+      "select * from cache_records order by used_at desc, key",
+    );
+    return rows.map((row) => ({
+      key: row.key,
+      result: JSON.parse(row.result),
+      createdAt: row.created_at,
+      usedAt: row.used_at,
+    }));
+  }
+
+  remove(key: string): boolean {
+    return this.#database.write(() => {
+      dropRefs(this.#database, "cache", key);
+      this.#database.run("delete from cache_inputs where key = ?", key);
+      return this.#database.run("delete from cache_records where key = ?", key) > 0;
+    });
+  }
+}

@@ -1,0 +1,18 @@
+export { type BlobInfo, Blobs, type PutBlobOptions } from "./blobs.ts";
+export { BuildCache, type CacheRecord, type PutCacheOptions } from "./build-cache.ts";
+export type { CachePolicy } from "./cache-policy.ts";
+export type { CollectOptions, CollectReport, Problem } from "./collect.ts";
+export type { ContextStamps } from "./context-stamps.ts";
+export type { DiskUsage, ImageUsage, KindUsage } from "./disk-usage.ts";
+export { type Image, Images, type PutImageOptions } from "./images.ts";
+export { type Layer, Layers, type LayerTransaction } from "./layers.ts";
+export { defaultRoot, defaultRunRoot, type Layout } from "./layout.ts";
+export type { Lease } from "./lease.ts";
+export { type RecordKind, Records, type StoredRecord } from "./records.ts";
+export type { Ref, RefKind } from "./refs.ts";
+export { removeTree } from "./remove-tree.ts";
+export type { Scratch } from "./scratch.ts";
+export type { FileStamp } from "./stamp-format.ts";
+export { Store, type StoreOptions } from "./store.ts";
+export { treeSize } from "./tree-size.ts";
+export { WriteBehind } from "./write-behind.ts";

@@ -1,0 +1,193 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { StrakeError } from "../errors/index.ts";
+import type { Descriptor, Digest } from "../oci/index.ts";
+import { fsyncDirectory } from "../sys/index.ts";
+import type { Database } from "./database.ts";
+import { writeError } from "./disk.ts";
+import { type Layout, layerPath } from "./layout.ts";
+import type { Lease } from "./lease.ts";
+import { temporaryName } from "./temporary.ts";
+
+/** A stored layer: its tar, byte for byte, and the EROFS index of it (DESIGN.md 1). */
+export interface Layer {
+  readonly diffID: Digest;
+  /** Bytes of layer.tar. */
+  readonly size: number;
+  /** Bytes of all files of the layer. */
+  readonly diskSize: number;
+  /** Entries in the tar. */
+  readonly entries: number;
+  /** The layer's folder: a snapshotter finds side files here. */
+  readonly dir: string;
+  readonly tarPath: string;
+  readonly indexPath: string;
+}
+
+/** A layer being made. Whoever began it ends it, with commit or abort. */
+export interface LayerTransaction {
+  /** A folder of this transaction alone; everything in it becomes part of the layer. */
+  readonly dir: string;
+  readonly tarPath: string;
+  readonly indexPath: string;
+  /**
+   * Syncs the files and moves the folder to its place in one rename. When the layer is there already that one is kept
+   * and this one dropped. The lease keeps it. On error the folder is gone. Errors: STORE_FULL.
+   */
+  commit(diffID: Digest, facts: { readonly size: number; readonly entries: number }): Promise<Layer>;
+  /** Drops it. Idempotent; does nothing after a commit. */
+  abort(): void;
+}
+
+interface Row {
+  readonly diff_id: Digest;
+  readonly size: number;
+  readonly disk_size: number;
+  readonly entries: number;
+}
+
+export class Layers {
+  readonly #database: Database;
+  readonly #layout: Layout;
+
+  constructor(database: Database, layout: Layout) {
+    this.#database = database;
+    this.#layout = layout;
+  }
+
+  get(diffID: Digest): Layer | undefined {
+    const row = this.#database.get<Row>("select * from layers where diff_id = ?", diffID);
+    return row && this.#layer(row);
+  }
+
+  /** The layers with these diff IDs, in their order. Errors: LAYER_NOT_FOUND. */
+  all(diffIDs: readonly Digest[]): Layer[] {
+    return diffIDs.map((diffID) => {
+      const layer = this.get(diffID);
+      if (layer) return layer;
+      throw new StrakeError("LAYER_NOT_FOUND", `layer ${diffID} is not in the store`);
+    });
+  }
+
+  list(): Layer[] {
+    return this.#database.all<Row>("select * from layers order by diff_id").map((row) => this.#layer(row));
+  }
+
+  /** Starts a layer in a folder of its own. */
+  begin(lease: Lease): LayerTransaction {
+    const dir = join(this.#layout.layers, temporaryName());
+    try {
+      mkdirSync(dir, { mode: 0o700 });
+    } catch (error) {
+      throw writeError(error);
+    }
+    const abort = () => rmSync(dir, { recursive: true, force: true });
+    return {
+      dir,
+      ...filesIn(dir),
+      abort,
+      commit: async (diffID, facts) => {
+        try {
+          const diskSize = await syncFiles(dir);
+          return this.#publish(dir, { diffID, diskSize, ...facts }, lease);
+        } catch (error) {
+          throw writeError(error);
+        } finally {
+          // After the rename there is nothing of this name.
+          abort();
+        }
+      },
+    };
+  }
+
+  /** Compressed forms of a layer whose blobs are in the store. */
+  forms(diffID: Digest): Pick<Descriptor, "mediaType" | "digest" | "size">[] {
+    return this.#database.all(
+      "select media_type as mediaType, digest, size from layer_forms where diff_id = ? and digest in (select digest from blobs)",
+      diffID,
+    );
+  }
+
+  /** Remembers that the blob is a compressed form of the layer; it then lives as long as the layer. */
+  addForm(diffID: Digest, form: Pick<Descriptor, "mediaType" | "digest" | "size">): void {
+    this.#database.run(
+      "insert or replace into layer_forms values (?, ?, ?, ?)",
+      ...[diffID, form.mediaType, form.digest, form.size],
+    );
+  }
+
+  /** The layer of which this blob is a compressed form: a pull need not fetch it again. */
+  byForm(digest: Digest): Layer | undefined {
+    const row = this.#database.get<Row>(
+      "select layers.* from layer_forms join layers using (diff_id) where digest = ?",
+      digest,
+    );
+    return row && this.#layer(row);
+  }
+
+  #publish(dir: string, facts: Pick<Layer, "diffID" | "diskSize" | "size" | "entries">, lease: Lease): Layer {
+    const target = layerPath(this.#layout, facts.diffID);
+    try {
+      return this.#database.write(() => {
+        if (!lease.add("layer", facts.diffID)) {
+          this.#clear(target);
+          renameSync(dir, target);
+          fsyncDirectory(this.#layout.layers);
+          this.#database.run(
+            "insert into layers values (?, ?, ?, ?, ?)",
+            ...[facts.diffID, facts.size, facts.diskSize, facts.entries, Date.now()],
+          );
+        }
+        return this.get(facts.diffID)!;
+      });
+    } catch (error) {
+      // A commit that failed leaves a folder without a row behind; nobody else can have made it their own.
+      this.#database.rehearse(() => {
+        if (!this.get(facts.diffID)) rmSync(target, { recursive: true, force: true });
+      });
+      throw error;
+    }
+  }
+
+  /** A folder without a row is what a killed process or a lost commit left: rename(2) would refuse to replace it. */
+  #clear(target: string): void {
+    if (existsSync(target)) renameSync(target, join(this.#layout.trash, temporaryName()));
+  }
+
+  #layer(row: Row): Layer {
+    const dir = layerPath(this.#layout, row.diff_id);
+    return {
+      diffID: row.diff_id,
+      size: row.size,
+      diskSize: row.disk_size,
+      entries: row.entries,
+      dir,
+      ...filesIn(dir),
+    };
+  }
+}
+
+function filesIn(dir: string): { tarPath: string; indexPath: string } {
+  return { tarPath: join(dir, "layer.tar"), indexPath: join(dir, "layer.erofs") };
+}
+
+/** Makes the files of a finished layer durable, off the main thread; gives their bytes. */
+async function syncFiles(dir: string): Promise<number> {
+  const sizes = await Promise.all(
+    readdirSync(dir).map(async (name) => {
+      const path = join(dir, name);
+      const stat = statSync(path);
+      if (!stat.isFile()) return 0;
+      const handle = await open(path, "r");
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      return stat.size;
+    }),
+  );
+  fsyncDirectory(dir);
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,110 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { Blobs } from "./blobs.ts";
+import { BuildCache } from "./build-cache.ts";
+import { type CollectOptions, type CollectReport, collect } from "./collect.ts";
+import { ContextStamps } from "./context-stamps.ts";
+import { Database } from "./database.ts";
+import { type DiskUsage, diskUsage } from "./disk-usage.ts";
+import { Images } from "./images.ts";
+import { Layers } from "./layers.ts";
+import { closeRoot, defaultRoot, defaultRunRoot, type Layout, layoutOf, prepareRoot } from "./layout.ts";
+import { createLease, type Lease } from "./lease.ts";
+import { Records } from "./records.ts";
+import { createScratch, type Scratch } from "./scratch.ts";
+
+export interface StoreOptions {
+  /** The data root; default STRAKE_ROOT, /var/lib/strake for root, else below XDG_DATA_HOME. */
+  readonly root?: string;
+  /** Default STRAKE_RUNROOT, /run/strake for root, else below XDG_RUNTIME_DIR. */
+  readonly runRoot?: string;
+}
+
+/**
+ * All that strake keeps on one machine (DESIGN.md 4): SQLite for what relates, files for bytes. Any number of processes
+ * may have it open at once, and any of them may be killed at any moment: a name that exists is complete, and what nobody owns is
+ * found by `gc`.
+ */
+export class Store {
+  readonly layout: Layout;
+  readonly blobs: Blobs;
+  readonly layers: Layers;
+  readonly images: Images;
+  readonly cache: BuildCache;
+  readonly containers: Records;
+  readonly networks: Records;
+  readonly volumes: Records;
+  readonly #database: Database;
+
+  private constructor(layout: Layout, database: Database) {
+    this.layout = layout;
+    this.#database = database;
+    this.blobs = new Blobs(database, layout);
+    this.layers = new Layers(database, layout);
+    this.images = new Images(database, this.blobs);
+    this.cache = new BuildCache(database);
+    this.containers = new Records(database, "container");
+    this.networks = new Records(database, "network");
+    this.volumes = new Records(database, "volume");
+  }
+
+  /**
+   * Opens the store, making it when there is none. Errors: STORE_ROOT, STORE_VERSION (written by a newer strake),
+   * STORE_CORRUPT, SYS_DENIED.
+   */
+  static open(options: StoreOptions = {}): Store {
+    const layout = layoutOf(
+      resolve(options.root ?? defaultRoot()),
+      resolve(options.runRoot ?? defaultRunRoot()),
+    );
+    // The database is made last, so where it is the folders are.
+    if (existsSync(layout.database)) closeRoot(layout);
+    else prepareRoot(layout);
+    return new Store(layout, new Database(layout.database));
+  }
+
+  get root(): string {
+    return this.layout.root;
+  }
+
+  get runRoot(): string {
+    return this.layout.runRoot;
+  }
+
+  /** A lease of this process; `purpose` is shown to people. */
+  lease(purpose = ""): Lease {
+    return createLease(this.#database, purpose);
+  }
+
+  /** The stamps of the build context at this absolute path. */
+  contextStamps(root: string): ContextStamps {
+    return new ContextStamps(this.layout, root);
+  }
+
+  /** A folder for a running operation, removed by its maker or, once that is dead, by gc. */
+  scratch(): Scratch {
+    return createScratch(this.layout);
+  }
+
+  /** Several changes as one: all of them happen or, when `work` throws, none. `work` must not wait for anything. */
+  transaction<T>(work: () => T): T {
+    return this.#database.write(work);
+  }
+
+  /** Removes what nothing keeps, and with `verify` compares tables and disk both ways. */
+  gc(options: CollectOptions = {}): CollectReport {
+    return collect({ database: this.#database, layout: this.layout, cache: this.cache }, options);
+  }
+
+  df(): DiskUsage {
+    return diskUsage(this.#database, this.layout);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
