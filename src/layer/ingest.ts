@@ -1,0 +1,56 @@
+import { StrakeError, throwIfAborted } from "../errors/index.ts";
+import type { Digest } from "../oci/index.ts";
+import type { Layer, Lease, Store } from "../store/index.ts";
+import type { TarLimits } from "../tar/index.ts";
+import { LayerWriter } from "./writer.ts";
+
+export interface IngestOptions {
+  /** Keeps the layer until something refers to it. */
+  readonly lease: Lease;
+  /** What the tar's digest must be. A layer of it that is in the store already is given back without reading. */
+  readonly expectedDiffID?: Digest;
+  /** What the tar's size must be; a longer one is refused as soon as it is. */
+  readonly expectedSize?: number;
+  readonly limits?: TarLimits;
+  readonly signal?: AbortSignal;
+  /** Bytes of the tar so far, after every chunk. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
+/**
+ * Stores an uncompressed tar as a layer while it flows by: one pass hashes, writes and indexes it. What fails leaves
+ * nothing behind. Errors: `LAYER_MISMATCH`, `TAR_*`, `LAYER_ENTRY_INVALID`, `STORE_FULL`, what `source` throws.
+ */
+export async function ingestTar(
+  store: Pick<Store, "layers">,
+  source: AsyncIterable<Uint8Array>,
+  options: IngestOptions,
+): Promise<Layer> {
+  const { expectedDiffID, expectedSize, lease, signal } = options;
+  throwIfAborted(signal);
+  // The lease comes first: between a look and a lease the layer could be collected.
+  const present = expectedDiffID && lease.add("layer", expectedDiffID) && store.layers.get(expectedDiffID);
+  if (present) {
+    await source[Symbol.asyncIterator]().return?.();
+    return present;
+  }
+  const writer = new LayerWriter(store.layers.begin(lease), { limits: options.limits });
+  try {
+    for await (const chunk of source) {
+      throwIfAborted(signal);
+      writer.writeChunk(chunk);
+      if (expectedSize !== undefined && writer.size > expectedSize)
+        throw new StrakeError(
+          "LAYER_MISMATCH",
+          `the layer's tar is longer than the ${expectedSize} bytes promised`,
+        );
+      options.onProgress?.(writer.size);
+    }
+    throwIfAborted(signal);
+    if (writer.size === 0) throw new StrakeError("TAR_TRUNCATED", "the layer's tar is empty");
+    return await writer.commit({ expectedDiffID, expectedSize });
+  } catch (error) {
+    writer.abort();
+    throw error;
+  }
+}
