@@ -20,15 +20,16 @@ describe("superblock", () => {
 
   test("of another format, cut short or with unknown features is refused", () => {
     const { image } = buildIndex(entriesOf([]));
-    const broken = (change: (bytes: Uint8Array) => Uint8Array | undefined) => {
+    const open = (at: number, value: number) => () => {
       const bytes = image.slice();
-      return () => new ErofsReader(change(bytes) ?? bytes);
+      bytes[at] = value;
+      return new ErofsReader(bytes);
     };
-    expect(broken(() => new Uint8Array(0))).toThrow(StrakeError);
-    expect(broken((bytes) => bytes.subarray(0, 1100))).toThrow(StrakeError);
-    expect(broken((bytes) => void (bytes[1024] = 0))).toThrow("superblock");
-    expect(broken((bytes) => void (bytes[1024 + 0x50] = 0x1f))).toThrow("unknown features");
-    expect(broken((bytes) => void (bytes[1024 + 0x0c] = 40))).toThrow("block size");
+    expect(() => new ErofsReader(new Uint8Array(0))).toThrow(StrakeError);
+    expect(() => new ErofsReader(image.subarray(0, 1100))).toThrow(StrakeError);
+    expect(open(1024, 0)).toThrow("superblock");
+    expect(open(1024 + 0x50, 0x1f)).toThrow("unknown features");
+    expect(open(1024 + 0x0c, 40)).toThrow("block size");
   });
 });
 
