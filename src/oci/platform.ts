@@ -57,7 +57,7 @@ const nodeArchitectures: Readonly<Record<string, string>> = {
   mipsel: "mipsle",
 };
 
-const component = /^[A-Za-z0-9_.-]+$/;
+const component = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 const systemWithVersion = /^([A-Za-z0-9_-]+)\(([A-Za-z0-9_.-]+)\)$/;
 
 /**
