@@ -1,16 +1,19 @@
 import { StrakeError } from "../errors/index.ts";
 import { cleanEntryPath, type Entry, encodePath, quote } from "../tar/index.ts";
 import {
+  blockSize,
   formatBlock,
   formatChar,
   formatDirectory,
   formatFifo,
   formatFile,
   formatSymlink,
+  holeAddress,
   nameMax,
 } from "./format.ts";
 import { type FinishOptions, type LayerIndex, writeImage } from "./image.ts";
 import { type InodeFields, InodeTable } from "./inode-table.ts";
+import { NameTable } from "./name-table.ts";
 import { XattrTable } from "./xattr-table.ts";
 
 /** Linux's PATH_MAX without the final NUL, for names and symlink targets. */
@@ -47,6 +50,7 @@ const root = 0;
  */
 export class IndexBuilder {
   readonly #inodes = new InodeTable();
+  readonly #names = new NameTable();
   readonly #xattrs = new XattrTable();
   /** Directories by the path they were reached with; emptied whenever a replacement may change where one leads. */
   readonly #directories = new Map<string, number>();
@@ -90,7 +94,7 @@ export class IndexBuilder {
 
   /** The index of what was added. The builder must not be used afterwards. */
   finish(options: FinishOptions = {}): LayerIndex {
-    return writeImage(this.#inodes, this.#xattrs, options);
+    return writeImage({ inodes: this.#inodes, names: this.#names, xattrs: this.#xattrs }, options);
   }
 
   /** A layer's root that is not a directory would swap the whole tree for a symlink (CVE-2021-29136). */
@@ -102,16 +106,15 @@ export class IndexBuilder {
 
   #place(directory: number, name: string, entry: Entry, path: string): void {
     const inodes = this.#inodes;
-    const siblings = inodes.children[directory]!;
-    const old = siblings.get(name);
-    if (entry.type === "directory" && old !== undefined && inodes.isDirectory(old)) {
+    const old = this.#names.find(directory, name);
+    if (entry.type === "directory" && old >= 0 && inodes.isDirectory(old)) {
       this.#describe(old, entry, path);
       return;
     }
     const made = this.#add(entry, path);
     if (entry.type === "directory") this.#settle(made, directory, path);
-    if (old !== undefined) this.#replaced(old, made);
-    siblings.set(name, made);
+    if (old >= 0) this.#replaced(old, made);
+    this.#names.set(directory, name, made);
   }
 
   /** A directory over a whiteout is a new directory: what lower layers have below that name stays hidden. */
@@ -131,8 +134,8 @@ export class IndexBuilder {
     const target = cleanEntryPath(entry.linkname);
     const slash = target.lastIndexOf("/");
     const holder = this.#walk(target.slice(0, slash), false, entry.path);
-    const inode = holder === undefined ? undefined : inodes.children[holder]!.get(target.slice(slash + 1));
-    if (inode === undefined || inode === this.#whiteout)
+    const inode = holder === undefined ? -1 : this.#names.find(holder, target.slice(slash + 1));
+    if (inode < 0 || inode === this.#whiteout)
       throw invalid(
         `the hardlink ${quote(entry.path)} points to ${quote(entry.linkname)}, which no earlier entry of the layer made`,
         undefined,
@@ -140,10 +143,9 @@ export class IndexBuilder {
       );
     if (inodes.isDirectory(inode))
       throw invalid(`the hardlink ${quote(entry.path)} points to the directory ${quote(entry.linkname)}`);
-    const siblings = inodes.children[directory]!;
-    const old = siblings.get(name);
-    if (old !== undefined && old !== inode) this.#replaced(old, inode);
-    siblings.set(name, inode);
+    const old = this.#names.find(directory, name);
+    if (old >= 0 && old !== inode) this.#replaced(old, inode);
+    this.#names.set(directory, name, inode);
   }
 
   #addWhiteout(parentPath: string, name: string, path: string): void {
@@ -151,14 +153,14 @@ export class IndexBuilder {
     if (name === "" || name === "." || name === "..")
       throw invalid(`the whiteout ${quote(path)} names no entry`);
     const inodes = this.#inodes;
-    const siblings = inodes.children[this.#directory(parentPath, path)]!;
-    const old = siblings.get(name);
-    if (old !== undefined) {
+    const directory = this.#directory(parentPath, path);
+    const old = this.#names.find(directory, name);
+    if (old >= 0) {
       if (inodes.isDirectory(old)) this.#hideLower(old);
       return;
     }
     if (this.#whiteout < 0) this.#whiteout = inodes.add(formatChar, whiteoutFields);
-    siblings.set(name, this.#whiteout);
+    this.#names.set(directory, name, this.#whiteout);
   }
 
   #hideLower(directory: number): void {
@@ -186,14 +188,14 @@ export class IndexBuilder {
         directory = inodes.parent[directory]!;
         continue;
       }
-      let next = inodes.children[directory]!.get(name);
-      if (next === undefined || next === this.#whiteout) {
+      let next = this.#names.find(directory, name);
+      if (next < 0 || next === this.#whiteout) {
         if (!create) return undefined;
-        next = this.#makeMissing(directory, name, next !== undefined, entryPath);
+        next = this.#makeMissing(directory, name, next >= 0, entryPath);
       } else if (inodes.isSymlink(next)) {
         if (++links > linkMax)
           throw invalid(`more than ${linkMax} symlinks on the way to ${quote(entryPath)}`);
-        const target = inodes.targets.get(next)!;
+        const target = inodes.target(next);
         if (target.startsWith("/")) directory = root;
         for (const part of target.split("/").reverse()) ahead.push(part);
         continue;
@@ -217,7 +219,7 @@ export class IndexBuilder {
     const made = this.#inodes.add(formatDirectory, implicitFields);
     this.#settle(made, directory, entryPath);
     if (overWhiteout) this.#inodes.opaque[made] = 1;
-    this.#inodes.children[directory]!.set(name, made);
+    this.#names.set(directory, name, made);
     return made;
   }
 
@@ -239,13 +241,13 @@ export class IndexBuilder {
     switch (entry.type) {
       case "file":
         inodes.size[inode] = entry.size;
-        inodes.data[inode] = entry.dataOffset;
+        inodes.data[inode] = firstBlock(entry, path);
         if (entry.sparse) inodes.sparse.set(inode, entry.sparse);
         else if (entry.storedSize !== entry.size)
           throw invalid(`${quote(path)} is ${entry.size} bytes but stores ${entry.storedSize}`);
         break;
       case "symlink":
-        inodes.targets.set(inode, checkTarget(entry.linkname, path));
+        inodes.setTarget(inode, checkTarget(entry.linkname, path));
         break;
       case "char":
       case "block":
@@ -285,6 +287,16 @@ function checkTarget(target: string, path: string): string {
       `the target of the symlink ${quote(path)} is longer than ${pathMax} bytes`,
     );
   return target;
+}
+
+/** The format counts blocks in 32 bits, of which all ones mean a hole. */
+function firstBlock(entry: Entry, path: string): number {
+  const block = entry.dataOffset / blockSize;
+  if (!Number.isInteger(block))
+    throw invalid(`the content of ${quote(path)} does not start at a block of the tar`);
+  if (block + Math.ceil(entry.storedSize / blockSize) > holeAddress)
+    throw new StrakeError("EROFS_LIMIT", `${quote(path)} lies behind the first 2 TiB of the layer's tar`);
+  return block;
 }
 
 /** Linux keeps 12 bits of major and 20 of minor; the on-disk form is the kernel's `new_encode_dev`. */

@@ -1,8 +1,7 @@
 import { StrakeError } from "../errors/index.ts";
-import { encodePath } from "../tar/index.ts";
 import { assembleChunk, type ChunkPlan, planFile, planSparse } from "./chunk-plan.ts";
 import { crc32c } from "./crc32c.ts";
-import { arrangeNames, type DirectoryNames, writeDirectory } from "./directory-blocks.ts";
+import { directorySize, writeDirectory } from "./directory-blocks.ts";
 import {
   alignUp,
   blockBits,
@@ -33,6 +32,7 @@ import {
   superSize,
 } from "./format.ts";
 import type { InodeTable } from "./inode-table.ts";
+import { type NameTable, parentName, selfName } from "./name-table.ts";
 import type { XattrTable } from "./xattr-table.ts";
 
 export interface FinishOptions {
@@ -60,38 +60,61 @@ const inodesStart = superOffset + blockSize;
 /** One allocation holds the image; past this size a layer has tens of millions of entries. */
 const imageLimit = 2 ** 32 - 2 ** 20;
 
+/** Different times counted to find the most frequent one; where there are more, none is worth much. */
+const epochCandidates = 4096;
+const root = 0;
+
 /** Writes the inodes that names lead to from row 0, the root. Equal input gives equal bytes. */
-export function writeImage(inodes: InodeTable, xattrs: XattrTable, options: FinishOptions): LayerIndex {
-  return new ImageWriter(inodes, xattrs, options).write();
+export function writeImage(tables: Tables, options: FinishOptions): LayerIndex {
+  return new ImageWriter(tables, options).write();
+}
+
+/** What a layer's entries came to. */
+export interface Tables {
+  readonly inodes: InodeTable;
+  readonly names: NameTable;
+  readonly xattrs: XattrTable;
 }
 
 class ImageWriter {
   readonly #inodes: InodeTable;
   readonly #xattrs: XattrTable;
   readonly #options: FinishOptions;
+  readonly #names: NameTable;
   /** Reachable inodes in the order they are stored: a directory's children lie together, sorted by name. */
-  readonly #order: number[] = [];
+  readonly #order: Uint32Array;
+  #count = 0;
   readonly #nlink: Uint32Array;
-  readonly #offset: Float64Array;
+  /** Where an inode is, in slots: its node id. */
+  readonly #nid: Uint32Array;
   readonly #layout: Uint8Array;
   readonly #isize: Uint8Array;
   /** First block of a directory's or symlink's own blocks, relative to where those begin. */
-  readonly #startBlock: Float64Array;
-  readonly #directories = new Map<number, DirectoryNames>();
-  readonly #targets = new Map<number, Uint8Array>();
+  readonly #startBlock: Uint32Array;
+  /** Ids of each directory's names, sorted, one directory behind the other; where a directory's begin and end. */
+  readonly #sorted: Uint32Array;
+  readonly #sortedStart: Uint32Array;
+  readonly #sortedEnd: Uint32Array;
   readonly #plans = new Map<number, ChunkPlan>();
+  #sortedCount = 0;
   #epoch = 0;
   #epochNsec = 0;
 
-  constructor(inodes: InodeTable, xattrs: XattrTable, options: FinishOptions) {
+  constructor({ inodes, names, xattrs }: Tables, options: FinishOptions) {
+    const rows = inodes.count;
     this.#inodes = inodes;
+    this.#names = names;
     this.#xattrs = xattrs;
     this.#options = options;
-    this.#nlink = new Uint32Array(inodes.count);
-    this.#offset = new Float64Array(inodes.count);
-    this.#layout = new Uint8Array(inodes.count);
-    this.#isize = new Uint8Array(inodes.count);
-    this.#startBlock = new Float64Array(inodes.count);
+    this.#order = new Uint32Array(rows);
+    this.#nlink = new Uint32Array(rows);
+    this.#nid = new Uint32Array(rows);
+    this.#layout = new Uint8Array(rows);
+    this.#isize = new Uint8Array(rows);
+    this.#startBlock = new Uint32Array(rows);
+    this.#sorted = new Uint32Array(names.count + 2 * rows);
+    this.#sortedStart = new Uint32Array(rows);
+    this.#sortedEnd = new Uint32Array(rows);
   }
 
   write(): LayerIndex {
@@ -110,38 +133,55 @@ class ImageWriter {
     this.#writeInodes(image, view, blocksStart, copiedStart);
     this.#xattrs.writeShared(image, view, sharedStart);
     this.#writeSuper(image, view, sharedStart / blockSize);
-    return { image, inodes: this.#order.length };
+    return { image, inodes: this.#count };
   }
 
   /** Walks the names from the root: which inodes are in use, how many names each has, in which order they go. */
   #collect(): void {
     const inodes = this.#inodes;
+    const names = this.#names;
     const nlink = this.#nlink;
-    const pending = [0];
-    this.#take(0);
-    nlink[0] = 2;
-    // A queue, not recursion: a hostile layer nests as deep as PATH_MAX allows.
-    for (let next = 0; next < pending.length; next++) {
-      const directory = pending[next]!;
-      const children = inodes.children[directory]!;
-      const hidesLower = inodes.opaque[directory] === 1;
-      // Nothing of lower layers shows in an opaque directory, so whiteouts in it hide nothing; the kernel would list
-      // them, since it looks for whiteouts only where it merges.
-      if (hidesLower)
-        for (const [name, inode] of children) if (this.#isWhiteout(inode)) children.delete(name);
-      const arranged = arrangeNames(children.keys());
-      this.#directories.set(directory, arranged);
-      for (const name of arranged.names) {
-        const child = children.get(name);
-        if (child === undefined) continue;
+    this.#take(root);
+    nlink[root] = 2;
+    // The order is the queue, not recursion: a hostile layer nests as deep as it may.
+    for (let next = 0; next < this.#count; next++) {
+      const directory = this.#order[next]!;
+      if (!inodes.isDirectory(directory)) continue;
+      for (const id of this.#sortNames(directory)) {
+        if (id <= parentName) continue;
+        const child = names.inodeOf(id);
         if (nlink[child] === 0) this.#take(child);
         if (inodes.isDirectory(child)) {
           nlink[child] = 2;
           nlink[directory]!++;
-          pending.push(child);
         } else nlink[child]!++;
       }
     }
+  }
+
+  #sortNames(directory: number): Uint32Array {
+    const names = this.#names;
+    const sorted = this.#sorted;
+    // Nothing of lower layers shows in an opaque directory, so whiteouts in it hide nothing; the kernel would list them,
+    // since it looks for whiteouts only where it merges.
+    const hidesLower = this.#inodes.opaque[directory] === 1;
+    const start = this.#sortedCount;
+    let end = start;
+    sorted[end++] = selfName;
+    sorted[end++] = parentName;
+    names.each(directory, (id) => {
+      if (!hidesLower || !this.#isWhiteout(names.inodeOf(id))) sorted[end++] = id;
+    });
+    this.#sortedCount = end;
+    this.#sortedStart[directory] = start;
+    this.#sortedEnd[directory] = end;
+    const ids = sorted.subarray(start, end);
+    names.sort(ids);
+    return ids;
+  }
+
+  #sortedNames(directory: number): Uint32Array {
+    return this.#sorted.subarray(this.#sortedStart[directory], this.#sortedEnd[directory]);
   }
 
   #isWhiteout(inode: number): boolean {
@@ -150,7 +190,7 @@ class ImageWriter {
 
   #take(inode: number): void {
     const inodes = this.#inodes;
-    this.#order.push(inode);
+    this.#order[this.#count++] = inode;
     if (inodes.opaque[inode] === 1) inodes.xattrs[inode] = this.#xattrs.withOpaque(inodes.xattrs[inode]!);
     this.#xattrs.use(inodes.xattrs[inode]!);
   }
@@ -160,9 +200,11 @@ class ImageWriter {
     const inodes = this.#inodes;
     const counts = new Map<number, number>();
     let best = 0;
-    for (const inode of this.#order) {
+    for (const inode of this.#order.subarray(0, this.#count)) {
       const key = inodes.mtime[inode]! + inodes.mtimeNsec[inode]! / 1e9;
-      const count = (counts.get(key) ?? 0) + 1;
+      const known = counts.get(key);
+      if (known === undefined && counts.size >= epochCandidates) continue;
+      const count = (known ?? 0) + 1;
       counts.set(key, count);
       if (count <= best) continue;
       best = count;
@@ -188,7 +230,7 @@ class ImageWriter {
     let cursor = inodesStart;
     let blocks = 0;
     let copied = 0;
-    for (const inode of this.#order) {
+    for (const inode of this.#order.subarray(0, this.#count)) {
       const isize = this.#isCompact(inode) ? compactInodeSize : extendedInodeSize;
       const head = isize + this.#xattrs.sizeOf(inodes.xattrs[inode]!);
       this.#isize[inode] = isize;
@@ -200,13 +242,13 @@ class ImageWriter {
         // The kernel wants an inline tail within one block.
         if (isInline && (cursor % blockSize) + head + tail > blockSize) cursor = alignUp(cursor, blockSize);
         this.#layout[inode] = isInline ? layoutInline : layoutPlain;
-        this.#offset[inode] = cursor;
+        this.#nid[inode] = cursor / slotSize;
         this.#startBlock[inode] = blocks;
         blocks += isInline ? Math.floor(content / blockSize) : Math.ceil(content / blockSize);
         cursor += isInline ? head + tail : head;
         continue;
       }
-      this.#offset[inode] = cursor;
+      this.#nid[inode] = cursor / slotSize;
       cursor += head;
       if (inodes.format(inode) !== formatFile || inodes.size[inode] === 0) continue;
       const plan = this.#plan(inode);
@@ -223,34 +265,18 @@ class ImageWriter {
   #contentSize(inode: number): number {
     const inodes = this.#inodes;
     const format = inodes.format(inode);
-    if (format === formatDirectory) {
-      inodes.size[inode] = this.#directories.get(inode)!.size;
-      return inodes.size[inode]!;
-    }
-    if (format !== formatSymlink) return -1;
-    const target = encodePath(inodes.targets.get(inode)!);
-    this.#targets.set(inode, target);
-    inodes.size[inode] = target.length;
-    return target.length;
+    if (format === formatDirectory) inodes.size[inode] = directorySize(this.#names, this.#sortedNames(inode));
+    return format === formatDirectory || format === formatSymlink ? inodes.size[inode]! : -1;
   }
 
   #plan(inode: number): ChunkPlan {
     const inodes = this.#inodes;
     const size = inodes.size[inode]!;
-    const data = inodes.data[inode]!;
+    const data = inodes.data[inode]! * blockSize;
     const extents = inodes.sparse.get(inode);
-    if (data % blockSize !== 0)
-      throw new StrakeError("TAR_INVALID", "content in the tar does not start at a block");
-    let stored = size;
-    if (extents) {
-      stored = 0;
-      for (const extent of extents) stored += extent.length;
-    }
     const { tarSize } = this.#options;
-    if (tarSize !== undefined && data + stored > tarSize)
+    if (tarSize !== undefined && data + storedSize(inodes, inode) > tarSize)
       throw new StrakeError("TAR_TRUNCATED", "the tar ends before the content of one of its entries");
-    if (data + alignUp(stored, blockSize) > holeAddress * blockSize)
-      throw new StrakeError("EROFS_LIMIT", "the layer's tar is larger than 2 TiB");
     if (!extents) return planFile(size);
     const plan = planSparse(size, data, extents, "");
     if (plan.copied > 0 && !this.#options.read)
@@ -265,10 +291,10 @@ class ImageWriter {
   #writeInodes(image: Uint8Array, view: DataView, blocksStart: number, copiedStart: number): void {
     const inodes = this.#inodes;
     let copied = copiedStart;
-    for (let i = 0; i < this.#order.length; i++) {
+    for (let i = 0; i < this.#count; i++) {
       const inode = this.#order[i]!;
       this.#writeHead(inode, i + 1, image, view);
-      const offset = this.#offset[inode]!;
+      const offset = this.#nid[inode]! * slotSize;
       const set = inodes.xattrs[inode]!;
       const xattrOffset = offset + this.#isize[inode]!;
       if (set !== 0) this.#xattrs.write(set, image, view, xattrOffset);
@@ -287,7 +313,7 @@ class ImageWriter {
 
   #writeHead(inode: number, number: number, image: Uint8Array, view: DataView): void {
     const inodes = this.#inodes;
-    const offset = this.#offset[inode]!;
+    const offset = this.#nid[inode]! * slotSize;
     const isExtended = this.#isize[inode] === extendedInodeSize;
     const xattrSize = this.#xattrs.sizeOf(inodes.xattrs[inode]!);
     image[offset] = (this.#layout[inode]! << 1) | (isExtended ? 1 : 0);
@@ -315,18 +341,23 @@ class ImageWriter {
     const size = inodes.size[inode]!;
     const isInline = this.#layout[inode] === layoutInline;
     const whole = isInline ? size - (size % blockSize) : size;
-    const target = this.#targets.get(inode);
-    if (target) {
+    if (inodes.isSymlink(inode)) {
+      const target = inodes.targetBytes(inode);
       image.set(target.subarray(0, whole), offset);
       image.set(target.subarray(whole), bodyOffset);
       return;
     }
-    const children = inodes.children[inode]!;
+    const names = this.#names;
     const tailOffset = isInline ? bodyOffset : offset + Math.floor((size - 1) / blockSize) * blockSize;
-    writeDirectory(this.#directories.get(inode)!, { image, view, offset, tailOffset }, (name) => {
-      const child = name === "." ? inode : name === ".." ? inodes.parent[inode]! : children.get(name)!;
-      return { nid: this.#offset[child]! / slotSize, type: direntType[inodes.mode[child]! >> 12]! };
-    });
+    const leadsTo = (id: number) =>
+      id === selfName ? inode : id === parentName ? inodes.parent[inode]! : names.inodeOf(id);
+    writeDirectory(
+      names,
+      this.#sortedNames(inode),
+      { image, view, offset, tailOffset, size },
+      (id) => this.#nid[leadsTo(id)]!,
+      (id) => direntType[inodes.mode[leadsTo(id)]! >> 12]!,
+    );
   }
 
   /** Writes the chunk indexes; returns where the next copied chunk goes. */
@@ -339,9 +370,9 @@ class ImageWriter {
   ): number {
     const inodes = this.#inodes;
     const size = inodes.size[inode]!;
-    const data = inodes.data[inode]!;
+    const data = inodes.data[inode]! * blockSize;
     const plan = this.#plans.get(inode) ?? planFile(size);
-    view.setUint16(this.#offset[inode]! + 0x10, (plan.bits - blockBits) | chunkIndexes, true);
+    view.setUint16(this.#nid[inode]! * slotSize + 0x10, (plan.bits - blockBits) | chunkIndexes, true);
     const chunkSize = 2 ** plan.bits;
     if (!plan.chunks) {
       for (let i = 0; i < plan.count; i++) {
@@ -379,8 +410,8 @@ class ImageWriter {
     view.setUint32(at + superField.magic, superMagic, true);
     view.setUint32(at + superField.featureCompat, compatChecksum | compatMtime, true);
     image[at + superField.blockBits] = blockBits;
-    view.setUint16(at + superField.rootNid, this.#offset[0]! / slotSize, true);
-    setUint64(view, at + superField.inodes, this.#order.length);
+    view.setUint16(at + superField.rootNid, this.#nid[root]!, true);
+    setUint64(view, at + superField.inodes, this.#count);
     setInt64(view, at + superField.epoch, this.#epoch);
     view.setUint32(at + superField.epochNsec, this.#epochNsec, true);
     view.setUint32(at + superField.blocks, image.length / blockSize, true);
@@ -398,9 +429,9 @@ class ImageWriter {
     if (this.#options.tarSize !== undefined) return Math.ceil(this.#options.tarSize / blockSize);
     const inodes = this.#inodes;
     let end = 0;
-    for (const inode of this.#order)
+    for (const inode of this.#order.subarray(0, this.#count))
       if (this.#layout[inode] === layoutChunked)
-        end = Math.max(end, inodes.data[inode]! + storedSize(inodes, inode));
+        end = Math.max(end, inodes.data[inode]! * blockSize + storedSize(inodes, inode));
     return Math.ceil(end / blockSize);
   }
 }

@@ -1,5 +1,7 @@
-import type { SparseExtent } from "../tar/index.ts";
+import { decodePath, encodePath, type SparseExtent } from "../tar/index.ts";
+import { ByteArena } from "./byte-arena.ts";
 import { formatDirectory, formatMask, formatSymlink } from "./format.ts";
+import { grown } from "./name-table.ts";
 
 /** What an inode is made from; the entry types of a tar header fit. */
 export interface InodeFields {
@@ -23,23 +25,21 @@ export class InodeTable {
   size = new Float64Array(1024);
   mtime = new Float64Array(1024);
   mtimeNsec = new Uint32Array(1024);
-  /** Files: offset of the content in the tar. Devices: the encoded device number. */
-  data = new Float64Array(1024);
+  /** Files: first block of the content in the tar. Devices: the encoded number. Symlinks: where the target's bytes are. */
+  data = new Uint32Array(1024);
   /** Row of the attribute set, 0 for none. */
   xattrs = new Uint32Array(1024);
   /** Directories: the one that holds them (the root holds itself), how deep they are, whether lower layers are hidden. */
   parent = new Uint32Array(1024);
   depth = new Uint16Array(1024);
   opaque = new Uint8Array(1024);
-  readonly children: (Map<string, number> | undefined)[] = [];
-  readonly targets = new Map<number, string>();
+  readonly #targets = new ByteArena();
   readonly sparse = new Map<number, readonly SparseExtent[]>();
 
   add(format: number, fields: InodeFields): number {
     if (this.count === this.mode.length) this.#grow();
     const inode = this.count++;
     this.mode[inode] = format;
-    this.children.push(format === formatDirectory ? new Map() : undefined);
     this.describe(inode, fields);
     return inode;
   }
@@ -65,6 +65,23 @@ export class InodeTable {
     return this.format(inode) === formatSymlink;
   }
 
+  /** Keeps a symlink's target and sets the inode's size to its length. */
+  setTarget(inode: number, target: string): void {
+    const bytes = encodePath(target);
+    this.data[inode] = this.#targets.append(bytes, bytes.length);
+    this.size[inode] = bytes.length;
+  }
+
+  /** A symlink's target; the bytes are the table's. */
+  targetBytes(inode: number): Uint8Array {
+    const start = this.data[inode]!;
+    return this.#targets.bytes.subarray(start, start + this.size[inode]!);
+  }
+
+  target(inode: number): string {
+    return decodePath(this.targetBytes(inode));
+  }
+
   #grow(): void {
     const length = this.count * 2;
     this.mode = grown(this.mode, new Uint16Array(length));
@@ -73,15 +90,10 @@ export class InodeTable {
     this.size = grown(this.size, new Float64Array(length));
     this.mtime = grown(this.mtime, new Float64Array(length));
     this.mtimeNsec = grown(this.mtimeNsec, new Uint32Array(length));
-    this.data = grown(this.data, new Float64Array(length));
+    this.data = grown(this.data, new Uint32Array(length));
     this.xattrs = grown(this.xattrs, new Uint32Array(length));
     this.parent = grown(this.parent, new Uint32Array(length));
     this.depth = grown(this.depth, new Uint16Array(length));
     this.opaque = grown(this.opaque, new Uint8Array(length));
   }
-}
-
-function grown<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }
