@@ -164,6 +164,18 @@ export const errorCodes = {
   VOLUME_INVALID: ["invalid", "a volume or mount is not written as it must be"],
   VOLUME_NOT_FOUND: ["not-found", "no volume has this name"],
   VOLUME_IN_USE: ["conflict", "a container still uses the volume"],
+  // archive
+  ARCHIVE_INVALID: ["invalid", "an image archive is neither a docker-archive nor an OCI layout, or contradicts itself"],
+  ARCHIVE_INCOMPLETE: ["data-loss", "an image archive names content that it does not hold"],
+  ARCHIVE_MISMATCH: ["data-loss", "content of an image archive has another digest or size than promised"],
+  ARCHIVE_LIMIT: ["exhausted", "an image archive holds more documents, images or nesting than is read"],
+  ARCHIVE_FOREIGN_LAYER: ["unsupported", "a layer of an image archive is to be fetched from an address it names"],
+  ARCHIVE_PLATFORM: ["not-found", "an image archive holds no image for the platform asked for"],
+  BOOTSTRAP_TOOL_MISSING: ["precondition", "a program that makes base images is not installed"],
+  BOOTSTRAP_FAILED: ["unavailable", "the program that makes base images failed"],
+  // snapshotter
+  SNAPSHOTTER_UNKNOWN: ["invalid", "STRAKE_SNAPSHOTTER or a record names a snapshotter that does not exist"],
+  SNAPSHOTTER_UNUSABLE: ["unsupported", "the snapshotter that was asked for cannot work on this machine"],
 } as const satisfies Record<string, readonly [ErrorClass, string]>;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -49,6 +49,7 @@ export {
 } from "./namespace.ts";
 export {
   attachTree,
+  canOpenFileSystem,
   cloneTree,
   longestParameter,
   mountAttributes,
@@ -99,7 +100,7 @@ export {
 export { getRlimit, type Rlimit, type RlimitName, rlimitNames, setRlimit } from "./rlimit.ts";
 export { connectSeqpacket, shutdownWrite } from "./seqpacket.ts";
 export { type FileSystemStat, statfs } from "./statfs.ts";
-export { fallocate, fsyncDirectory, syncFileRange, syncRangeFlags } from "./sync.ts";
+export { fallocate, fsyncDirectory, syncFileRange, syncFileSystem, syncRangeFlags } from "./sync.ts";
 export {
   makeRaw,
   setTerminalState,

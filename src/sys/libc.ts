@@ -14,7 +14,7 @@ const signatures = {
   umount2: [["ptr", "i32"], "i32"],
   unshare: [["i32"], "i32"],
   flock: [["i32", "i32"], "i32"],
-  fsync: [["i32"], "i32"],
+  syncfs: [["i32"], "i32"],
   fallocate: [["i32", "i32", "i64_fast", "i64_fast"], "i32"],
   sync_file_range: [["i32", "i64_fast", "i64_fast", "u32"], "i32"],
   statfs: [["ptr", "ptr"], "i32"],

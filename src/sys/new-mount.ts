@@ -79,3 +79,14 @@ export function cloneTree(path: string, options: { recursive?: boolean } = {}): 
 export function attachTree(tree: number, target: string): void {
   attach(tree, target);
 }
+
+/**
+ * Whether the kernel can mount a file system type now, its module being loaded for the question if there is one. Needs the
+ * right to mount; false without.
+ */
+export function canOpenFileSystem(type: string): boolean {
+  const context = syscall("fsopen", cPath(type), fsopenCloexec);
+  if (context < 0) return false;
+  closeSync(context);
+  return true;
+}

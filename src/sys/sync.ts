@@ -20,6 +20,20 @@ export function fsyncDirectory(path: string): void {
   }
 }
 
+/** Writes everything of the file system that holds `path` to disk (syncfs(2)): one wait for thousands of new files. */
+export function syncFileSystem(path: string): void {
+  try {
+    const fd = openSync(nodePath(path), constants.O_RDONLY);
+    try {
+      check(libc().syncfs(fd), "syncfs", path);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw fromNodeError(error);
+  }
+}
+
 /** Flags of sync_file_range(2). */
 export const syncRangeFlags = { waitBefore: 1, write: 2, waitAfter: 4 } as const;
 

@@ -1,0 +1,37 @@
+import { removeTree } from "../extract/index.ts";
+import { hiddenLayers } from "../tree/index.ts";
+import { extractLayer, layerDirectory } from "./layer-directory.ts";
+import type { Mount, MountRequest, Snapshotter } from "./snapshotter.ts";
+import { mountUpper, prepareUpper, unmountAll, upperPaths } from "./upper.ts";
+import { diffWorkspace } from "./upper-diff.ts";
+import { diskUsage } from "./usage.ts";
+
+/** Layers are extracted once each, and overlayfs stacks the directories. For kernels that cannot mount EROFS from files. */
+export const overlaySnapshotter: Snapshotter = {
+  name: "overlay",
+  mounts: true,
+
+  async prepare(layers, options = {}) {
+    for (const layer of layers) await extractLayer(layer, options);
+  },
+
+  async mount(request) {
+    await overlaySnapshotter.prepare(request.layers, { signal: request.signal });
+    prepareUpper(request);
+    const visible = request.layers.slice(hiddenLayers(request.layers));
+    mountUpper(request, visible.map(layerDirectory).reverse());
+    return mountOf(request);
+  },
+
+  unmount({ target }) {
+    unmountAll(target);
+  },
+
+  diff: diffWorkspace,
+  usage: (workspace) => diskUsage(upperPaths(workspace).upper),
+  discard: removeTree,
+};
+
+function mountOf(request: MountRequest): Mount {
+  return { rootfs: request.target, unmount: () => overlaySnapshotter.unmount(request) };
+}

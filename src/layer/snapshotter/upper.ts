@@ -1,0 +1,102 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import {
+  atCwd,
+  closeFd,
+  errnoOf,
+  fromNodeError,
+  inUserNamespace,
+  mountOverlay,
+  openAt,
+  openFlags,
+  umount,
+  umountFlags,
+} from "../../sys/index.ts";
+import { applyToOpen, processRights } from "../extract/index.ts";
+import { Tree } from "../tree/index.ts";
+import type { MountRequest, SnapshotLayer } from "./snapshotter.ts";
+
+/** Folders of a workspace that overlayfs works in. */
+export interface UpperPaths {
+  /** What was written. */
+  readonly upper: string;
+  /** Overlayfs's own. */
+  readonly work: string;
+  /** Empty; stands in where there are fewer layers than overlayfs wants, and is where EROFS layers are mounted for a moment. */
+  readonly lower: string;
+  readonly empty: string;
+}
+
+export function upperPaths(workspace: string): UpperPaths {
+  const at = (name: string) => join(workspace, name);
+  return { upper: at("upper"), work: at("work"), lower: at("lower"), empty: at("empty") };
+}
+
+/**
+ * The upper directory must hold whole files and plain whiteouts, as the diff reads it alone: no renames by reference
+ * (redirect_dir), no metadata without data (metacopy), no hardlink index. `nofollow` also ignores references that a
+ * hostile layer might bring.
+ */
+const selfContained = ["index=off", "xino=off", "metacopy=off", "redirect_dir=nofollow"];
+
+/** Makes the folders of a workspace. The first time, the upper directory gets the attributes of the image's root. */
+export function prepareUpper(request: MountRequest): void {
+  const paths = upperPaths(request.workspace);
+  makeDirectory(paths.lower);
+  makeDirectory(paths.empty);
+  if (request.readonly) return;
+  makeDirectory(paths.work);
+  if (!makeDirectory(paths.upper)) return;
+  takeRootAttributes(paths.upper, request.layers);
+}
+
+/** Stacks lower directories (the top one first) under the workspace's upper directory, on the target. */
+export function mountUpper(request: MountRequest, lower: readonly string[]): void {
+  const { upper, work, empty } = upperPaths(request.workspace);
+  const options = [...selfContained];
+  if (inUserNamespace()) options.push("userxattr");
+  const common = { target: request.target, options };
+  if (request.readonly) {
+    // Without an upper directory overlayfs wants two lower ones.
+    mountOverlay({ ...common, lower: lower.length > 1 ? lower : [...lower, empty, empty].slice(0, 2) });
+    return;
+  }
+  if (request.volatile) options.push("volatile");
+  mountOverlay({ ...common, lower: lower.length > 0 ? lower : [empty], upper, work });
+}
+
+/** A merged root shows the attributes of the upper directory, so they must be those of the image's "/". */
+function takeRootAttributes(upper: string, layers: readonly SnapshotLayer[]): void {
+  using tree = Tree.open(layers);
+  const fd = openAt(atCwd, upper, { flags: openFlags.readOnly | openFlags.directory });
+  try {
+    applyToOpen(fd, { ...tree.root, xattrs: tree.xattrs(tree.root) }, processRights());
+  } finally {
+    closeFd(fd);
+  }
+}
+
+/** False when it was there already. */
+function makeDirectory(path: string): boolean {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return false;
+    throw fromNodeError(error);
+  }
+}
+
+/** Detaches everything mounted on a path, what is mounted below it included. Harmless when nothing is. */
+export function unmountAll(path: string): void {
+  for (;;) {
+    try {
+      umount(path, umountFlags.detach | umountFlags.nofollow);
+    } catch (error) {
+      const errno = errnoOf(error);
+      // EINVAL: no mount point. EPERM without root, where nothing can have been mounted either.
+      if (errno === "EINVAL" || errno === "ENOENT" || errno === "EPERM") return;
+      throw error;
+    }
+  }
+}
