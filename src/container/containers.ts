@@ -1,6 +1,16 @@
-import { StrakeError } from "../errors/index.ts";
+import { type CopyOptions, type CopyPlace, copyPath, readArchive, writeArchive } from "./lifecycle/copy.ts";
 import { type CreateOptions, createContainer } from "./lifecycle/create.ts";
+import { type ExecOptions, execInContainer } from "./lifecycle/exec.ts";
+import { type ContainerFilter, filterContainers } from "./lifecycle/filter.ts";
 import { cleanupContainer } from "./lifecycle/finish.ts";
+import {
+  attachToContainer,
+  type ForegroundOptions,
+  type ForegroundResult,
+  startInForeground,
+} from "./lifecycle/foreground.ts";
+import { inspectContainer } from "./lifecycle/inspect.ts";
+import { checkName } from "./lifecycle/name.ts";
 import { reconcile, reconcileRecords } from "./lifecycle/reconcile.ts";
 import type { ContainerRecord, ContainerRecords, ResolveUser, RootfsProvider } from "./lifecycle/record.ts";
 import { observe, refresh } from "./lifecycle/refresh.ts";
@@ -8,6 +18,10 @@ import { type RemoveOptions, removeContainer } from "./lifecycle/remove.ts";
 import type { ContainerServices } from "./lifecycle/services.ts";
 import { type StartedContainer, type StartOptions, startContainer } from "./lifecycle/start.ts";
 import { killContainer, type StopOptions, stopContainer, waitContainer } from "./lifecycle/stop.ts";
+import { topContainer } from "./lifecycle/top.ts";
+import { type LogLine, type LogOptions, readLog } from "./monitor/log.ts";
+import { containerPaths } from "./monitor/paths.ts";
+import { resizeTerminal } from "./monitor/resize.ts";
 import { Volumes } from "./mount/volumes.ts";
 import { BridgeNetwork } from "./network/bridge.ts";
 import { Runtime } from "./runtime/runtime.ts";
@@ -87,11 +101,71 @@ export class Containers {
   }
 
   /** Newest first. */
-  list(): ContainerRecord[] {
-    return this.services.records
+  list(filter: ContainerFilter = {}): ContainerRecord[] {
+    const records = this.services.records
       .list()
       .map((record) => observe(this.services, record))
       .sort((a, b) => b.createdAt - a.createdAt);
+    return filterContainers(records, filter);
+  }
+
+  /** `run` without `-d`, `start -a`: with the streams of this process, to the end. */
+  startInForeground(reference: string, options?: ForegroundOptions): Promise<ForegroundResult> {
+    return startInForeground(this.services, this.idOf(reference), options);
+  }
+
+  attach(
+    reference: string,
+    options?: ForegroundOptions & { readonly noStdin?: boolean },
+  ): Promise<ForegroundResult> {
+    return attachToContainer(this.services, this.idOf(reference), options);
+  }
+
+  exec(reference: string, options: ExecOptions): Promise<number> {
+    return execInContainer(this.services, this.idOf(reference), options);
+  }
+
+  logs(reference: string, options?: LogOptions): AsyncGenerator<LogLine, void, undefined> {
+    const id = this.idOf(reference);
+    const { log } = containerPaths(this.services.root, this.services.runRoot, id);
+    const isOpen = () => {
+      const record = this.services.records.get(id);
+      return record !== undefined && observe(this.services, record).state.status === "running";
+    };
+    return readLog({ path: log, isOpen }, options);
+  }
+
+  /** Docker's JSON of one container. */
+  inspect(reference: string): Record<string, unknown> {
+    return inspectContainer(this.services, this.get(reference));
+  }
+
+  top(reference: string, psArgs?: readonly string[]): Promise<{ titles: string[]; processes: string[][] }> {
+    return topContainer(this.services, this.idOf(reference), psArgs);
+  }
+
+  copy(from: CopyPlace, to: CopyPlace, options?: CopyOptions): Promise<void> {
+    return copyPath(this.services, from, to, options);
+  }
+
+  readArchive(reference: string, path: string): AsyncGenerator<Uint8Array, void, undefined> {
+    return readArchive(this.services, this.idOf(reference), path);
+  }
+
+  writeArchive(
+    reference: string,
+    path: string,
+    source: AsyncIterable<Uint8Array>,
+    options?: CopyOptions,
+  ): Promise<void> {
+    return writeArchive(this.services, this.idOf(reference), path, source, options);
+  }
+
+  resize(reference: string, size: { readonly rows: number; readonly columns: number }): void {
+    resizeTerminal(
+      containerPaths(this.services.root, this.services.runRoot, this.idOf(reference)).winsize,
+      size,
+    );
   }
 
   /** Ends what was left half done. `deep` also asks every record, which a restart of the machine calls for. */
@@ -100,11 +174,10 @@ export class Containers {
     if (options.deep) await reconcileRecords(this.services);
   }
 
+  /** Errors: CONTAINER_NAME_TAKEN, CONTAINER_OPTIONS_INVALID. */
   rename(reference: string, name: string): void {
-    const id = this.idOf(reference);
-    const record = this.services.records.update(id, (now) => ({ ...now, name }));
-    if (record === undefined)
-      throw new StrakeError("CONTAINER_NOT_FOUND", `there is no container "${reference}"`);
+    const plain = checkName(name);
+    this.services.records.update(this.idOf(reference), (now) => ({ ...now, name: plain }));
   }
 
   private idOf(reference: string): string {

@@ -1,5 +1,10 @@
 export { Containers, type ContainersOptions } from "./containers.ts";
+export { probeTools, type ToolProbe, type ToolReport } from "./doctor/probe.ts";
+export { type CopyOptions, type CopyPlace, type PathKind, planCopy } from "./lifecycle/copy.ts";
 export type { CreateOptions } from "./lifecycle/create.ts";
+export type { ExecOptions } from "./lifecycle/exec.ts";
+export { type ContainerFilter, filterContainers, parseFilters } from "./lifecycle/filter.ts";
+export type { ForegroundOptions, ForegroundResult } from "./lifecycle/foreground.ts";
 export { checkName, randomName } from "./lifecycle/name.ts";
 export type {
   ContainerImage,
@@ -17,6 +22,7 @@ export type { StartedContainer, StartOptions } from "./lifecycle/start.ts";
 export { type ContainerState, type ContainerStatus, describeState, duration } from "./lifecycle/state.ts";
 export type { StopOptions } from "./lifecycle/stop.ts";
 export type { Attachment, AttachOptions, OutputStream } from "./monitor/attach.ts";
+export type { LogLine, LogOptions } from "./monitor/log.ts";
 export { type MountRequest, parseMount, parseTmpfs, parseVolume } from "./mount/parse.ts";
 export { type Volume, Volumes } from "./mount/volumes.ts";
 export { BridgeNetwork, type Endpoint } from "./network/bridge.ts";

@@ -1,0 +1,173 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { StrakeError } from "../../errors/index.ts";
+import type { OutputStream } from "../monitor/attach.ts";
+import { containerPaths } from "../monitor/paths.ts";
+import { readInRoot } from "../rootfs/read.ts";
+import { toolEnvironment } from "../runtime/command.ts";
+import { isRuntimeComplaint, startFailure } from "../runtime/failure.ts";
+import { enterContainerNamespace } from "../runtime/host.ts";
+import { capabilitySets } from "../spec/capabilities.ts";
+import type { Process, RuntimeSpec } from "../spec/types.ts";
+import type { ContainerRecord } from "./record.ts";
+import { refresh } from "./refresh.ts";
+import type { ContainerServices } from "./services.ts";
+import type { RunningState } from "./state.ts";
+
+export interface ExecOptions {
+  readonly args: readonly string[];
+  readonly env?: readonly string[];
+  readonly workingDir?: string;
+  readonly user?: string;
+  readonly terminal?: boolean;
+  readonly privileged?: boolean;
+  /** Starts the process and does not wait for it; its output goes nowhere. */
+  readonly detach?: boolean;
+  /**
+   * `inherit`: the process gets our own stdin, stdout and stderr, and with `terminal` the runtime drives our terminal. Else output comes
+   * through `onOutput`, and stdin is `stdin` or empty.
+   */
+  readonly stdio?: "inherit";
+  /** With `inherit`: false gives the process an empty stdin. */
+  readonly openStdin?: boolean;
+  readonly stdin?: ReadableStream<Uint8Array> | Uint8Array;
+  readonly onOutput?: (stream: OutputStream, data: Uint8Array) => void | Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Runs another process in a running container and gives its exit code (0 at once when detached). Errors: CONTAINER_STATE,
+ * CONTAINER_COMMAND_NOT_FOUND (127), CONTAINER_COMMAND_NOT_EXECUTABLE (126).
+ */
+export async function execInContainer(
+  services: ContainerServices,
+  id: string,
+  options: ExecOptions,
+): Promise<number> {
+  const record = refresh(services, id);
+  const { state } = record;
+  if (state.status !== "running")
+    throw new StrakeError("CONTAINER_STATE", `the container ${record.name} is not running`, {
+      hint: `Start it with \`strake start ${record.name}\`.`,
+    });
+  if (options.args.length === 0)
+    throw new StrakeError("CONTAINER_OPTIONS_INVALID", "there is no command to run");
+  enterContainerNamespace();
+  const paths = containerPaths(services.root, services.runRoot, id);
+  const mark = `${paths.run}/exec-${randomBytes(6).toString("hex")}`;
+  const spec = JSON.parse(readFileSync(`${paths.run}/config.json`, "utf8")) as RuntimeSpec;
+  writeFileSync(`${mark}.json`, JSON.stringify(execProcess(services, record, state, { spec, options })));
+  try {
+    return await execute(services, id, { mark, options });
+  } finally {
+    for (const suffix of ["json", "log"]) rmSync(`${mark}.${suffix}`, { force: true });
+  }
+}
+
+/** The process as the runtime takes it: the container's own with what the options change. */
+function execProcess(
+  services: ContainerServices,
+  record: ContainerRecord,
+  state: RunningState,
+  { spec, options }: { spec: RuntimeSpec; options: ExecOptions },
+): Process {
+  const user = services.resolveUser(options.user ?? record.user, (path) =>
+    readInRoot(`/proc/${state.pid}/root`, path),
+  );
+  const bounding = spec.process.capabilities.bounding;
+  const env = new Map(spec.process.env.map(splitEnv));
+  if (options.terminal) env.set("TERM", "xterm");
+  for (const entry of options.env ?? []) {
+    const [name, value] = splitEnv(entry);
+    const inherited = entry.includes("=") ? value : process.env[name];
+    if (inherited === undefined) env.delete(name);
+    else env.set(name, inherited);
+  }
+  return {
+    terminal: options.terminal === true,
+    user,
+    args: options.args,
+    env: [...env].map(([name, value]) => `${name}=${value}`),
+    cwd: execFolder(options.workingDir ?? spec.process.cwd),
+    capabilities: capabilitySets(bounding, user.uid),
+    noNewPrivileges: spec.process.noNewPrivileges,
+  };
+}
+
+/** As `workingDirectory`, for a container that runs: only the written path can be looked at (CVE-2024-21626). */
+function execFolder(cwd: string): string {
+  if (cwd.startsWith("/") && !/^\/+proc(\/|$)/.test(cwd.replace(/\/\.(?=\/|$)/g, "")) && !cwd.includes("/.."))
+    return cwd;
+  throw new StrakeError("CONTAINER_PATH_INVALID", `"${cwd}" cannot be a working directory`, {
+    exitCode: 125,
+  });
+}
+
+async function execute(
+  services: ContainerServices,
+  id: string,
+  { mark, options }: { mark: string; options: ExecOptions },
+): Promise<number> {
+  const runtime = services.runtime();
+  const inherit = options.stdio === "inherit" && !options.detach;
+  const command = runtime.command("--log", `${mark}.log`, "exec", "--process", `${mark}.json`);
+  if (options.detach) command.push("--detach");
+  if (options.terminal) command.push("--tty");
+  command.push(id);
+  const consume = options.onOutput ?? (() => {});
+  // A terminal without one of ours to pass through: the runtime gets a new one, and what comes out of it is stdout.
+  const needsTerminal = options.terminal === true && !inherit && !options.detach;
+  let delivering = Promise.resolve();
+  const child = Bun.spawn(command, {
+    env: toolEnvironment(),
+    cwd: "/",
+    ...(needsTerminal
+      ? {
+          terminal: {
+            data: (_: unknown, data: Uint8Array) => {
+              delivering = delivering.then(() => consume("stdout", data.slice()));
+            },
+          },
+        }
+      : {
+          stdin: inherit ? (options.openStdin ? "inherit" : "ignore") : (options.stdin ?? "ignore"),
+          stdout: inherit ? "inherit" : options.detach ? "ignore" : "pipe",
+          stderr: inherit ? "inherit" : "pipe",
+        }),
+  } as Parameters<typeof Bun.spawn>[1]);
+  const abort = () => child.kill("SIGKILL");
+  options.signal?.addEventListener("abort", abort, { once: true });
+  let complaint = "";
+  const read = async (stream: unknown, name: OutputStream) => {
+    if (!(stream instanceof ReadableStream)) return;
+    for await (const data of stream as ReadableStream<Uint8Array>) {
+      const text = name === "stderr" && complaint === "" ? Buffer.from(data).toString() : "";
+      if (isRuntimeComplaint(text)) complaint = text;
+      else await consume(name, data);
+    }
+  };
+  const [status] = await Promise.all([
+    child.exited,
+    read(child.stdout, "stdout"),
+    read(child.stderr, "stderr"),
+  ]);
+  await delivering;
+  options.signal?.removeEventListener("abort", abort);
+  const said = readFileOr(`${mark}.log`);
+  if (status !== 0 && (complaint !== "" || isRuntimeComplaint(said)))
+    throw startFailure(options.args[0]!, said || complaint);
+  return status;
+}
+
+function splitEnv(entry: string): [name: string, value: string] {
+  const at = entry.indexOf("=");
+  return at < 0 ? [entry, ""] : [entry.slice(0, at), entry.slice(at + 1)];
+}
+
+function readFileOr(path: string): string {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    return "";
+  }
+}

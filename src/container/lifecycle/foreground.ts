@@ -1,0 +1,84 @@
+import { windowSize } from "../../sys/index.ts";
+import { attach } from "../monitor/attach.ts";
+import { waitForExit } from "../monitor/exit.ts";
+import { interact, writeToOwnOutput } from "../monitor/interact.ts";
+import { containerPaths } from "../monitor/paths.ts";
+import { cleanupContainer } from "./finish.ts";
+import { refresh } from "./refresh.ts";
+import type { ContainerServices } from "./services.ts";
+import { parseSignal } from "./signal.ts";
+import { startContainer } from "./start.ts";
+import { wrongState } from "./state.ts";
+import { signalProcess, waitContainer } from "./stop.ts";
+
+export interface ForegroundOptions {
+  readonly detachKeys?: string;
+  /** False leaves signals to their usual effect on us. */
+  readonly signalProxy?: boolean;
+}
+
+export interface ForegroundResult {
+  /** The user left with the detach keys; the container runs on. */
+  readonly detached: boolean;
+  readonly exitCode: number;
+}
+
+/**
+ * Starts a container with the stdin, stdout and stderr of this process as its own and stays until it is over, which is then cleaned up (and removed, if it
+ * was made so). When we are killed it goes on, and its monitor cleans up.
+ */
+export async function startInForeground(
+  services: ContainerServices,
+  id: string,
+  options: ForegroundOptions = {},
+): Promise<ForegroundResult> {
+  const size = windowSize(0);
+  const { record, attachment } = await startContainer(services, id, {
+    attended: true,
+    attach: { onOutput: writeToOwnOutput },
+    ...(size ? { consoleSize: { height: size.rows, width: size.columns } } : {}),
+  });
+  const { state } = record;
+  const paths = containerPaths(services.root, services.runRoot, id);
+  const detached = await interact({
+    attachment: attachment!,
+    openStdin: record.openStdin,
+    terminal: record.terminal,
+    winsizePath: paths.winsize,
+    detachKeys: options.detachKeys,
+    ...(options.signalProxy === false || state.status !== "running"
+      ? {}
+      : { onSignal: (name) => void signalProcess(state, parseSignal(name)) }),
+  });
+  if (detached) return { detached: true, exitCode: 0 };
+  const exitCode =
+    state.status === "running"
+      ? await waitForExit(paths, { pid: state.pid, startTime: state.processStart })
+      : await waitContainer(services, id);
+  await cleanupContainer(services, id);
+  return { detached: false, exitCode };
+}
+
+/** `attach`: as the foreground of a container that already runs. */
+export async function attachToContainer(
+  services: ContainerServices,
+  id: string,
+  options: ForegroundOptions & { readonly noStdin?: boolean } = {},
+): Promise<ForegroundResult> {
+  const record = refresh(services, id);
+  const { state } = record;
+  if (state.status !== "running") throw wrongState(record.state, "attached to");
+  const paths = containerPaths(services.root, services.runRoot, id);
+  const attachment = await attach(paths.attach, { onOutput: writeToOwnOutput });
+  const detached = await interact({
+    attachment,
+    openStdin: record.openStdin && options.noStdin !== true,
+    terminal: record.terminal,
+    winsizePath: paths.winsize,
+    detachKeys: options.detachKeys,
+    ...(options.signalProxy === false
+      ? {}
+      : { onSignal: (name) => void signalProcess(state, parseSignal(name)) }),
+  });
+  return { detached, exitCode: detached ? 0 : await waitContainer(services, id) };
+}
