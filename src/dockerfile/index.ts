@@ -57,7 +57,9 @@ export {
   type ExpandInstructionOptions,
   expandInstruction,
 } from "./expand-instruction.ts";
+export { Glob, type GlobOptions, globMatch, hasWildcard } from "./glob.ts";
 export { heredocText } from "./heredoc.ts";
+export { cleanPath, IgnoreMatcher, type IgnoreRule, parseIgnoreFile, parseIgnoreRule } from "./ignore.ts";
 export { type ParseOptions, parseDockerfile, parseTrigger } from "./parse.ts";
 export { exposedPorts } from "./ports.ts";
 export { parseSignal } from "./signal.ts";
