@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { StrakeError } from "../errors/index.ts";
 import type { Entry, SparseExtent } from "../tar/index.ts";
-import { planFile, planSparse } from "./chunk-plan.ts";
+import { fileChunkBits, planSparse, type SparsePlan } from "./chunk-plan.ts";
 import { buildIndex, ErofsReader } from "./index.ts";
 
 const block = 512;
@@ -33,58 +33,43 @@ function sparseEntry(size: number, sparse: readonly SparseExtent[]): Entry {
   };
 }
 
+function plan(size: number, extents: readonly SparseExtent[]): SparsePlan {
+  return planSparse({ size, dataOffset: block, extents }, "f");
+}
+
 test("a file is one chunk up to a terabyte", () => {
-  expect(planFile(1)).toMatchObject({ bits: 9, count: 1 });
-  expect(planFile(513)).toMatchObject({ bits: 10, count: 1 });
-  expect(planFile(2 ** 40)).toMatchObject({ bits: 40, count: 1 });
-  expect(planFile(2 ** 40 + 1)).toMatchObject({ bits: 40, count: 2 });
+  expect(fileChunkBits(1)).toBe(9);
+  expect(fileChunkBits(513)).toBe(10);
+  expect(fileChunkBits(2 ** 40)).toBe(40);
+  expect(fileChunkBits(2 ** 41)).toBe(40);
 });
 
 describe("sparse files", () => {
   test("aligned extents are pointed at, in the largest chunks that fit them", () => {
-    const plan = planSparse(1 << 30, block, [{ offset: 1 << 20, length: 1 << 20 }], "f");
-    expect(plan).toMatchObject({
-      bits: 20,
-      count: 1024,
-      copied: 0,
-      chunks: [{ number: 1, tarOffset: block }],
-    });
+    const aligned = plan(1 << 30, [{ offset: 1 << 20, length: 1 << 20 }]);
+    expect(aligned).toEqual({ bits: 20, count: 1024, copied: 0 });
   });
 
   test("a file that is one hole is one index", () => {
-    expect(planSparse(2 ** 40, block, [{ offset: 2 ** 40, length: 0 }], "f")).toMatchObject({
-      count: 1,
-      copied: 0,
-      chunks: [],
-    });
+    expect(plan(2 ** 40, [{ offset: 2 ** 40, length: 0 }])).toMatchObject({ count: 1, copied: 0 });
   });
 
   test("a few bytes in 300 GB (lastlog of a large uid) cost some megabytes", () => {
     const size = 300 * 2 ** 30;
-    const plan = planSparse(
-      size,
-      block,
-      [
-        { offset: 292 * 1e9 - 208, length: 292 },
-        { offset: size, length: 0 },
-      ],
-      "lastlog",
-    );
-    expect(plan.count * 8 + plan.copied).toBeLessThan(8 << 20);
-    expect(plan.copied).toBeGreaterThan(0);
+    const { count, copied } = plan(size, [
+      { offset: 292 * 1e9 - 208, length: 292 },
+      { offset: size, length: 0 },
+    ]);
+    expect(count * 8 + copied).toBeLessThan(8 << 20);
+    expect(copied).toBeGreaterThan(0);
   });
 
   test("extents that touch are one run although neither is aligned", () => {
-    const plan = planSparse(
-      2048,
-      block,
-      [
-        { offset: 512, length: 100 },
-        { offset: 612, length: 412 },
-      ],
-      "f",
-    );
-    expect(plan.copied).toBe(0);
+    const { copied } = plan(2048, [
+      { offset: 512, length: 100 },
+      { offset: 612, length: 412 },
+    ]);
+    expect(copied).toBe(0);
   });
 
   test("extents that overlap, go back or leave the file are refused", () => {
@@ -99,12 +84,23 @@ describe("sparse files", () => {
       ],
       [{ offset: 90, length: 11 }],
     ])
-      expect(() => planSparse(100, block, extents, "f")).toThrow(StrakeError);
+      expect(() => plan(100, extents)).toThrow(StrakeError);
   });
 
   test("one that would need a huge index is refused, not allocated", () => {
     const extents = Array.from({ length: 100 }, (_, i) => ({ offset: i * 2 ** 43 + 77, length: 1 }));
-    expect(() => planSparse(2 ** 50, block, extents, "f")).toThrow("16 MiB");
+    expect(() => plan(2 ** 50, extents)).toThrow("16 MiB");
+  });
+
+  test("many small ones that each would copy much are refused together", () => {
+    const one = sparseEntry(
+      2 ** 20,
+      Array.from({ length: 2 }, (_, i) => ({ offset: i * 2 ** 19 + 1, length: 2 ** 18 })),
+    );
+    const read = (_offset: number, length: number) => new Uint8Array(length);
+    const entries = Array.from({ length: 1000 }, (_, i) => ({ ...one, path: `f${i}` }));
+    expect(() => buildIndex(entries, { read })).toThrow("64 MiB");
+    expect(() => buildIndex(entries.slice(0, 10), { read })).not.toThrow();
   });
 
   test("without a reader a file that needs copying is refused", () => {

@@ -2,21 +2,13 @@ import { StrakeError } from "../errors/index.ts";
 import { quote, type SparseExtent } from "../tar/index.ts";
 import { alignUp, blockBits, blockSize, chunkBitsMask, chunkIndexSize } from "./format.ts";
 
-/** How a file's content is cut into chunks of equal size, each of them one contiguous run of a device or a hole. */
-export interface ChunkPlan {
+/** How a sparse file is cut into chunks of equal size, each of them one contiguous run of a device or a hole. */
+export interface SparsePlan {
   /** log2 of the chunk size. */
   readonly bits: number;
   readonly count: number;
-  /** Sparse files: where each chunk's bytes are. Absent: all of them in a row from the file's tar offset. */
-  readonly chunks?: readonly SparseChunk[];
   /** Bytes of chunks that must be copied into the image because the tar does not hold them in that arrangement. */
   readonly copied: number;
-}
-
-/** A chunk that is not a hole. `tarOffset` is where its first byte is, or undefined for a chunk to be copied. */
-export interface SparseChunk {
-  readonly number: number;
-  readonly tarOffset: number | undefined;
 }
 
 const maxBits = blockBits + chunkBitsMask;
@@ -24,11 +16,11 @@ const maxBits = blockBits + chunkBitsMask;
 /** What a sparse file may cost in the image: chunk indexes and copied chunks together. */
 const costLimit = 16 * 1024 * 1024;
 
-/** One chunk for anything up to 1 TiB, so that an inode has one index whatever its size. */
-export function planFile(size: number): ChunkPlan {
+/** log2 of the chunk size for a file without holes: one chunk for anything up to 1 TiB. */
+export function fileChunkBits(size: number): number {
   let bits: number = blockBits;
   while (bits < maxBits && 2 ** bits < size) bits++;
-  return { bits, count: Math.ceil(size / 2 ** bits), copied: 0 };
+  return bits;
 }
 
 /**
@@ -38,53 +30,65 @@ export function planFile(size: number): ChunkPlan {
  *
  * Errors: `TAR_INVALID` when the extents are not a map of the file; `EROFS_LIMIT` when no size is affordable.
  */
-export function planSparse(
-  size: number,
-  dataOffset: number,
-  extents: readonly SparseExtent[],
-  path: string,
-): ChunkPlan {
-  const runs = mergeExtents(size, extents, path);
-  let best = -1;
+export function planSparse(file: SparseFile, path: string): SparsePlan {
+  const { size } = file;
+  const runs = mergeExtents(size, file.extents, path);
+  let best: SparsePlan | undefined;
   let bestCost = costLimit;
   // From large chunks to small: indexes only get more, so the first size they alone cost too much ends the search.
   for (let bits = maxBits; bits >= blockBits; bits--) {
     const count = Math.ceil(size / 2 ** bits);
     if (count * chunkIndexSize > bestCost) break;
     let copied = 0;
-    visitChunks(bits, size, dataOffset, runs, (number, tarOffset) => {
-      if (tarOffset === undefined) copied += Math.min(2 ** bits, size - number * 2 ** bits);
+    visitRuns(file, runs, bits, (number, tarOffset) => {
+      if (tarOffset === undefined) copied += copiedSize(file, bits, number);
       return copied <= bestCost;
     });
     if (count * chunkIndexSize + copied <= bestCost) {
-      best = bits;
+      best = { bits, count, copied };
       bestCost = count * chunkIndexSize + copied;
     }
   }
-  if (best < 0)
-    throw new StrakeError(
-      "EROFS_LIMIT",
-      `the sparse file ${quote(path)} is cut so that its index would not fit 16 MiB`,
-      {
-        hint: "store the file without holes, or with holes that start and end at multiples of 4096",
-      },
-    );
-  const chunks: SparseChunk[] = [];
-  let copied = 0;
-  visitChunks(best, size, dataOffset, runs, (number, tarOffset) => {
-    chunks.push({ number, tarOffset });
-    if (tarOffset === undefined) copied += alignUp(Math.min(2 ** best, size - number * 2 ** best), blockSize);
-    return true;
-  });
-  return { bits: best, count: Math.ceil(size / 2 ** best), chunks, copied };
+  if (best) return best;
+  throw new StrakeError(
+    "EROFS_LIMIT",
+    `the sparse file ${quote(path)} is cut so that its index would not fit 16 MiB`,
+    { hint: "store the file without holes, or with holes that start and end at multiples of 4096" },
+  );
 }
 
-/** Calls `visit` for every chunk that holds data, in order, until it returns false. */
-function visitChunks(
+/** A sparse file in the tar: its extents' bytes lie back to back from `dataOffset` on. */
+export interface SparseFile {
+  readonly size: number;
+  readonly dataOffset: number;
+  readonly extents: readonly SparseExtent[];
+}
+
+/**
+ * Calls `visit` for every chunk that holds data, in order, with where its bytes are in the tar, or undefined for one to
+ * be copied. The extents must have passed `planSparse`.
+ */
+export function visitChunks(
+  file: SparseFile,
   bits: number,
-  size: number,
-  dataOffset: number,
+  visit: (number: number, tarOffset: number | undefined) => void,
+): void {
+  visitRuns(file, mergeExtents(file.size, file.extents, ""), bits, (number, tarOffset) => {
+    visit(number, tarOffset);
+    return true;
+  });
+}
+
+/** Bytes a copied chunk takes in the image. */
+export function copiedSize(file: SparseFile, bits: number, number: number): number {
+  return alignUp(Math.min(2 ** bits, file.size - number * 2 ** bits), blockSize);
+}
+
+/** As `visitChunks`, until `visit` returns false. */
+function visitRuns(
+  { size, dataOffset }: SparseFile,
   runs: readonly SparseExtent[],
+  bits: number,
   visit: (number: number, tarOffset: number | undefined) => boolean,
 ): void {
   const chunkSize = 2 ** bits;
@@ -126,7 +130,7 @@ function mergeExtents(size: number, extents: readonly SparseExtent[], path: stri
 
 /** Bytes of one chunk to be copied: the extents' bytes that fall into it, zeros between. */
 export function assembleChunk(
-  file: { readonly dataOffset: number; readonly extents: readonly SparseExtent[] },
+  file: SparseFile,
   start: number,
   target: Uint8Array,
   read: (offset: number, length: number) => Uint8Array,

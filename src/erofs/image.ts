@@ -1,6 +1,6 @@
 import { StrakeError } from "../errors/index.ts";
-import { assembleChunk, type ChunkPlan, planFile, planSparse } from "./chunk-plan.ts";
-import { crc32c } from "./crc32c.ts";
+import { fileChunkBits, planSparse, type SparseFile, type SparsePlan } from "./chunk-plan.ts";
+import { writeRun, writeSparse } from "./chunk-writer.ts";
 import { directorySize, writeDirectory } from "./directory-blocks.ts";
 import {
   alignUp,
@@ -9,9 +9,6 @@ import {
   chunkIndexes,
   chunkIndexSize,
   compactInodeSize,
-  compatChecksum,
-  compatMtime,
-  deviceSlotSize,
   direntType,
   extendedInodeSize,
   formatBlock,
@@ -19,20 +16,17 @@ import {
   formatDirectory,
   formatFile,
   formatSymlink,
-  holeAddress,
-  incompatChunked,
-  incompatDevices,
   layoutChunked,
   layoutInline,
   layoutPlain,
   slotSize,
-  superField,
-  superMagic,
   superOffset,
-  superSize,
 } from "./format.ts";
+import { InodeOrder, root, type Tables } from "./inode-order.ts";
 import type { InodeTable } from "./inode-table.ts";
 import { type NameTable, parentName, selfName } from "./name-table.ts";
+import { writeSuperblock } from "./superblock-writer.ts";
+import { setInt64, setUint64 } from "./wide-integer.ts";
 import type { XattrTable } from "./xattr-table.ts";
 
 export interface FinishOptions {
@@ -54,26 +48,17 @@ export interface LayerIndex {
   readonly inodes: number;
 }
 
-/** Inodes start behind superblock and device table; node ids count from the image's first byte. */
-const deviceTable = superOffset + superSize;
+/** Inodes start behind the block of superblock and device table; node ids count from the image's first byte. */
 const inodesStart = superOffset + blockSize;
 /** One allocation holds the image; past this size a layer has tens of millions of entries. */
 const imageLimit = 2 ** 32 - 2 ** 20;
 
-/** Different times counted to find the most frequent one; where there are more, none is worth much. */
-const epochCandidates = 4096;
-const root = 0;
+/** What the sparse files of a layer may cost together: a small archive could ask for gigabytes otherwise. */
+const sparseLimit = 64 * 1024 * 1024;
 
 /** Writes the inodes that names lead to from row 0, the root. Equal input gives equal bytes. */
 export function writeImage(tables: Tables, options: FinishOptions): LayerIndex {
   return new ImageWriter(tables, options).write();
-}
-
-/** What a layer's entries came to. */
-export interface Tables {
-  readonly inodes: InodeTable;
-  readonly names: NameTable;
-  readonly xattrs: XattrTable;
 }
 
 class ImageWriter {
@@ -81,45 +66,30 @@ class ImageWriter {
   readonly #xattrs: XattrTable;
   readonly #options: FinishOptions;
   readonly #names: NameTable;
-  /** Reachable inodes in the order they are stored: a directory's children lie together, sorted by name. */
-  readonly #order: Uint32Array;
-  #count = 0;
-  readonly #nlink: Uint32Array;
+  readonly #order: InodeOrder;
   /** Where an inode is, in slots: its node id. */
   readonly #nid: Uint32Array;
   readonly #layout: Uint8Array;
   readonly #isize: Uint8Array;
   /** First block of a directory's or symlink's own blocks, relative to where those begin. */
   readonly #startBlock: Uint32Array;
-  /** Ids of each directory's names, sorted, one directory behind the other; where a directory's begin and end. */
-  readonly #sorted: Uint32Array;
-  readonly #sortedStart: Uint32Array;
-  readonly #sortedEnd: Uint32Array;
-  readonly #plans = new Map<number, ChunkPlan>();
-  #sortedCount = 0;
-  #epoch = 0;
-  #epochNsec = 0;
+  readonly #plans = new Map<number, SparsePlan>();
+  #sparseCost = 0;
 
-  constructor({ inodes, names, xattrs }: Tables, options: FinishOptions) {
-    const rows = inodes.count;
-    this.#inodes = inodes;
-    this.#names = names;
-    this.#xattrs = xattrs;
+  constructor(tables: Tables, options: FinishOptions) {
+    const rows = tables.inodes.count;
+    this.#inodes = tables.inodes;
+    this.#names = tables.names;
+    this.#xattrs = tables.xattrs;
     this.#options = options;
-    this.#order = new Uint32Array(rows);
-    this.#nlink = new Uint32Array(rows);
+    this.#order = new InodeOrder(tables);
     this.#nid = new Uint32Array(rows);
     this.#layout = new Uint8Array(rows);
     this.#isize = new Uint8Array(rows);
     this.#startBlock = new Uint32Array(rows);
-    this.#sorted = new Uint32Array(names.count + 2 * rows);
-    this.#sortedStart = new Uint32Array(rows);
-    this.#sortedEnd = new Uint32Array(rows);
   }
 
   write(): LayerIndex {
-    this.#collect();
-    this.#chooseEpoch();
     const sharedSize = this.#xattrs.layout();
     const { inodesEnd, blocks, copied } = this.#place();
     const blocksStart = alignUp(inodesEnd, blockSize);
@@ -132,95 +102,26 @@ class ImageWriter {
     const view = new DataView(image.buffer);
     this.#writeInodes(image, view, blocksStart, copiedStart);
     this.#xattrs.writeShared(image, view, sharedStart);
-    this.#writeSuper(image, view, sharedStart / blockSize);
-    return { image, inodes: this.#count };
-  }
-
-  /** Walks the names from the root: which inodes are in use, how many names each has, in which order they go. */
-  #collect(): void {
-    const inodes = this.#inodes;
-    const names = this.#names;
-    const nlink = this.#nlink;
-    this.#take(root);
-    nlink[root] = 2;
-    // The order is the queue, not recursion: a hostile layer nests as deep as it may.
-    for (let next = 0; next < this.#count; next++) {
-      const directory = this.#order[next]!;
-      if (!inodes.isDirectory(directory)) continue;
-      for (const id of this.#sortNames(directory)) {
-        if (id <= parentName) continue;
-        const child = names.inodeOf(id);
-        if (nlink[child] === 0) this.#take(child);
-        if (inodes.isDirectory(child)) {
-          nlink[child] = 2;
-          nlink[directory]!++;
-        } else nlink[child]!++;
-      }
-    }
-  }
-
-  #sortNames(directory: number): Uint32Array {
-    const names = this.#names;
-    const sorted = this.#sorted;
-    // Nothing of lower layers shows in an opaque directory, so whiteouts in it hide nothing; the kernel would list them,
-    // since it looks for whiteouts only where it merges.
-    const hidesLower = this.#inodes.opaque[directory] === 1;
-    const start = this.#sortedCount;
-    let end = start;
-    sorted[end++] = selfName;
-    sorted[end++] = parentName;
-    names.each(directory, (id) => {
-      if (!hidesLower || !this.#isWhiteout(names.inodeOf(id))) sorted[end++] = id;
+    writeSuperblock(image, {
+      rootNid: this.#nid[root]!,
+      inodes: this.#order.count,
+      epoch: this.#order.epoch,
+      epochNsec: this.#order.epochNsec,
+      xattrBlock: sharedStart / blockSize,
+      tarBlocks: this.#tarBlocks(),
+      uuid: this.#options.uuid,
     });
-    this.#sortedCount = end;
-    this.#sortedStart[directory] = start;
-    this.#sortedEnd[directory] = end;
-    const ids = sorted.subarray(start, end);
-    names.sort(ids);
-    return ids;
-  }
-
-  #sortedNames(directory: number): Uint32Array {
-    return this.#sorted.subarray(this.#sortedStart[directory], this.#sortedEnd[directory]);
-  }
-
-  #isWhiteout(inode: number): boolean {
-    return this.#inodes.format(inode) === formatChar && this.#inodes.data[inode] === 0;
-  }
-
-  #take(inode: number): void {
-    const inodes = this.#inodes;
-    this.#order[this.#count++] = inode;
-    if (inodes.opaque[inode] === 1) inodes.xattrs[inode] = this.#xattrs.withOpaque(inodes.xattrs[inode]!);
-    this.#xattrs.use(inodes.xattrs[inode]!);
-  }
-
-  /** Compact inodes have no time of their own but the image's: the most frequent one makes most of them fit. */
-  #chooseEpoch(): void {
-    const inodes = this.#inodes;
-    const counts = new Map<number, number>();
-    let best = 0;
-    for (const inode of this.#order.subarray(0, this.#count)) {
-      const key = inodes.mtime[inode]! + inodes.mtimeNsec[inode]! / 1e9;
-      const known = counts.get(key);
-      if (known === undefined && counts.size >= epochCandidates) continue;
-      const count = (known ?? 0) + 1;
-      counts.set(key, count);
-      if (count <= best) continue;
-      best = count;
-      this.#epoch = inodes.mtime[inode]!;
-      this.#epochNsec = inodes.mtimeNsec[inode]!;
-    }
+    return { image, inodes: this.#order.count };
   }
 
   #isCompact(inode: number): boolean {
     const inodes = this.#inodes;
     return (
-      inodes.mtime[inode] === this.#epoch &&
-      inodes.mtimeNsec[inode] === this.#epochNsec &&
+      inodes.mtime[inode] === this.#order.epoch &&
+      inodes.mtimeNsec[inode] === this.#order.epochNsec &&
       inodes.uid[inode]! <= 0xffff &&
       inodes.gid[inode]! <= 0xffff &&
-      this.#nlink[inode]! <= 0xffff &&
+      this.#order.nlink[inode]! <= 0xffff &&
       inodes.size[inode]! <= 0xffffffff
     );
   }
@@ -230,7 +131,7 @@ class ImageWriter {
     let cursor = inodesStart;
     let blocks = 0;
     let copied = 0;
-    for (const inode of this.#order.subarray(0, this.#count)) {
+    for (const inode of this.#order.inodes) {
       const isize = this.#isCompact(inode) ? compactInodeSize : extendedInodeSize;
       const head = isize + this.#xattrs.sizeOf(inodes.xattrs[inode]!);
       this.#isize[inode] = isize;
@@ -251,10 +152,12 @@ class ImageWriter {
       this.#nid[inode] = cursor / slotSize;
       cursor += head;
       if (inodes.format(inode) !== formatFile || inodes.size[inode] === 0) continue;
-      const plan = this.#plan(inode);
       this.#layout[inode] = layoutChunked;
-      cursor = alignUp(cursor, chunkIndexSize) + plan.count * chunkIndexSize;
-      copied += plan.copied;
+      const plan = this.#planSparse(inode);
+      const size = inodes.size[inode]!;
+      const count = plan?.count ?? Math.ceil(size / 2 ** fileChunkBits(size));
+      cursor = alignUp(cursor, chunkIndexSize) + count * chunkIndexSize;
+      copied += plan?.copied ?? 0;
       if (cursor + copied > imageLimit)
         throw new StrakeError("EROFS_LIMIT", "the layer's index would exceed 4 GiB");
     }
@@ -265,21 +168,25 @@ class ImageWriter {
   #contentSize(inode: number): number {
     const inodes = this.#inodes;
     const format = inodes.format(inode);
-    if (format === formatDirectory) inodes.size[inode] = directorySize(this.#names, this.#sortedNames(inode));
+    if (format === formatDirectory)
+      inodes.size[inode] = directorySize(this.#names, this.#order.sortedNames(inode));
     return format === formatDirectory || format === formatSymlink ? inodes.size[inode]! : -1;
   }
 
-  #plan(inode: number): ChunkPlan {
-    const inodes = this.#inodes;
-    const size = inodes.size[inode]!;
-    const data = inodes.data[inode]! * blockSize;
-    const extents = inodes.sparse.get(inode);
-    const { tarSize } = this.#options;
-    if (tarSize !== undefined && data + storedSize(inodes, inode) > tarSize)
+  #planSparse(inode: number): SparsePlan | undefined {
+    const { tarSize, read } = this.#options;
+    if (tarSize !== undefined && this.#dataEnd(inode) > tarSize)
       throw new StrakeError("TAR_TRUNCATED", "the tar ends before the content of one of its entries");
-    if (!extents) return planFile(size);
-    const plan = planSparse(size, data, extents, "");
-    if (plan.copied > 0 && !this.#options.read)
+    const file = this.#sparseFile(inode);
+    if (!file) return undefined;
+    const plan = planSparse(file, "");
+    this.#sparseCost += plan.count * chunkIndexSize + plan.copied;
+    if (this.#sparseCost > sparseLimit)
+      throw new StrakeError(
+        "EROFS_LIMIT",
+        "the layer's sparse files would take more than 64 MiB of its index",
+      );
+    if (plan.copied > 0 && !read)
       throw new StrakeError(
         "EROFS_LIMIT",
         "a sparse file of the layer is not aligned to blocks of 512 bytes",
@@ -288,11 +195,27 @@ class ImageWriter {
     return plan;
   }
 
+  #sparseFile(inode: number): SparseFile | undefined {
+    const inodes = this.#inodes;
+    const extents = inodes.sparse.get(inode);
+    return extents && { size: inodes.size[inode]!, dataOffset: inodes.data[inode]! * blockSize, extents };
+  }
+
+  /** Where a file's content ends in the tar. */
+  #dataEnd(inode: number): number {
+    const inodes = this.#inodes;
+    const extents = inodes.sparse.get(inode);
+    let length = extents ? 0 : inodes.size[inode]!;
+    for (const extent of extents ?? []) length += extent.length;
+    return inodes.data[inode]! * blockSize + length;
+  }
+
   #writeInodes(image: Uint8Array, view: DataView, blocksStart: number, copiedStart: number): void {
     const inodes = this.#inodes;
     let copied = copiedStart;
-    for (let i = 0; i < this.#count; i++) {
-      const inode = this.#order[i]!;
+    const order = this.#order.inodes;
+    for (let i = 0; i < order.length; i++) {
+      const inode = order[i]!;
       this.#writeHead(inode, i + 1, image, view);
       const offset = this.#nid[inode]! * slotSize;
       const set = inodes.xattrs[inode]!;
@@ -322,7 +245,7 @@ class ImageWriter {
     view.setUint32(offset + 0x14, number, true);
     const size = inodes.size[inode]!;
     if (!isExtended) {
-      view.setUint16(offset + 6, this.#nlink[inode]!, true);
+      view.setUint16(offset + 6, this.#order.nlink[inode]!, true);
       view.setUint32(offset + 8, size, true);
       view.setUint16(offset + 0x18, inodes.uid[inode]!, true);
       view.setUint16(offset + 0x1a, inodes.gid[inode]!, true);
@@ -333,7 +256,7 @@ class ImageWriter {
     view.setUint32(offset + 0x1c, inodes.gid[inode]!, true);
     setInt64(view, offset + 0x20, inodes.mtime[inode]!);
     view.setUint32(offset + 0x28, inodes.mtimeNsec[inode]!, true);
-    view.setUint32(offset + 0x2c, this.#nlink[inode]!, true);
+    view.setUint32(offset + 0x2c, this.#order.nlink[inode]!, true);
   }
 
   #writeContent(inode: number, image: Uint8Array, view: DataView, offset: number, bodyOffset: number): void {
@@ -353,7 +276,7 @@ class ImageWriter {
       id === selfName ? inode : id === parentName ? inodes.parent[inode]! : names.inodeOf(id);
     writeDirectory(
       names,
-      this.#sortedNames(inode),
+      this.#order.sortedNames(inode),
       { image, view, offset, tailOffset, size },
       (id) => this.#nid[leadsTo(id)]!,
       (id) => direntType[inodes.mode[leadsTo(id)]! >> 12]!,
@@ -361,93 +284,24 @@ class ImageWriter {
   }
 
   /** Writes the chunk indexes; returns where the next copied chunk goes. */
-  #writeChunks(
-    inode: number,
-    image: Uint8Array,
-    view: DataView,
-    offset: number,
-    copiedOffset: number,
-  ): number {
-    const inodes = this.#inodes;
-    const size = inodes.size[inode]!;
-    const data = inodes.data[inode]! * blockSize;
-    const plan = this.#plans.get(inode) ?? planFile(size);
-    view.setUint16(this.#nid[inode]! * slotSize + 0x10, (plan.bits - blockBits) | chunkIndexes, true);
-    const chunkSize = 2 ** plan.bits;
-    if (!plan.chunks) {
-      for (let i = 0; i < plan.count; i++) {
-        view.setUint16(offset + i * chunkIndexSize + 2, 1, true);
-        view.setUint32(offset + i * chunkIndexSize + 4, (data + i * chunkSize) / blockSize, true);
-      }
-      return copiedOffset;
-    }
-    for (let i = 0; i < plan.count; i++) view.setUint32(offset + i * chunkIndexSize + 4, holeAddress, true);
-    const extents = inodes.sparse.get(inode)!;
-    let next = copiedOffset;
-    for (const chunk of plan.chunks) {
-      const at = offset + chunk.number * chunkIndexSize;
-      if (chunk.tarOffset !== undefined) {
-        view.setUint16(at + 2, 1, true);
-        view.setUint32(at + 4, chunk.tarOffset / blockSize, true);
-        continue;
-      }
-      const start = chunk.number * chunkSize;
-      const length = Math.min(chunkSize, size - start);
-      view.setUint32(at + 4, next / blockSize, true);
-      assembleChunk(
-        { dataOffset: data, extents },
-        start,
-        image.subarray(next, next + length),
-        this.#options.read!,
-      );
-      next += alignUp(length, blockSize);
-    }
-    return next;
-  }
-
-  #writeSuper(image: Uint8Array, view: DataView, xattrBlock: number): void {
-    const at = superOffset;
-    view.setUint32(at + superField.magic, superMagic, true);
-    view.setUint32(at + superField.featureCompat, compatChecksum | compatMtime, true);
-    image[at + superField.blockBits] = blockBits;
-    view.setUint16(at + superField.rootNid, this.#nid[root]!, true);
-    setUint64(view, at + superField.inodes, this.#count);
-    setInt64(view, at + superField.epoch, this.#epoch);
-    view.setUint32(at + superField.epochNsec, this.#epochNsec, true);
-    view.setUint32(at + superField.blocks, image.length / blockSize, true);
-    view.setUint32(at + superField.xattrBlock, xattrBlock, true);
-    if (this.#options.uuid) image.set(this.#options.uuid.subarray(0, 16), at + superField.uuid);
-    view.setUint32(at + superField.featureIncompat, incompatChunked | incompatDevices, true);
-    view.setUint16(at + superField.extraDevices, 1, true);
-    view.setUint16(at + superField.deviceSlot, deviceTable / deviceSlotSize, true);
-    view.setUint32(deviceTable + 64, Math.min(this.#tarBlocks(), 0xffffffff), true);
-    // The sum covers the superblock's whole block, with the field itself as zero.
-    view.setUint32(at + superField.checksum, crc32c(image.subarray(at, at + blockSize)), true);
+  #writeChunks(inode: number, image: Uint8Array, view: DataView, offset: number, copied: number): number {
+    const size = this.#inodes.size[inode]!;
+    const file = this.#sparseFile(inode);
+    const bits = this.#plans.get(inode)?.bits ?? fileChunkBits(size);
+    view.setUint16(this.#nid[inode]! * slotSize + 0x10, (bits - blockBits) | chunkIndexes, true);
+    if (file) return writeSparse(file, bits, { image, view, offset, copied }, this.#options.read);
+    writeRun(view, offset, { size, bits, block: this.#inodes.data[inode]! });
+    return copied;
   }
 
   #tarBlocks(): number {
     if (this.#options.tarSize !== undefined) return Math.ceil(this.#options.tarSize / blockSize);
-    const inodes = this.#inodes;
     let end = 0;
-    for (const inode of this.#order.subarray(0, this.#count))
-      if (this.#layout[inode] === layoutChunked)
-        end = Math.max(end, inodes.data[inode]! * blockSize + storedSize(inodes, inode));
+    const order = this.#order.inodes;
+    for (let i = 0; i < order.length; i++) {
+      const inode = order[i]!;
+      if (this.#layout[inode] === layoutChunked) end = Math.max(end, this.#dataEnd(inode));
+    }
     return Math.ceil(end / blockSize);
   }
-}
-
-function storedSize(inodes: InodeTable, inode: number): number {
-  const extents = inodes.sparse.get(inode);
-  if (!extents) return inodes.size[inode]!;
-  return extents.reduce((sum, extent) => sum + extent.length, 0);
-}
-
-function setUint64(view: DataView, offset: number, value: number): void {
-  view.setUint32(offset, value % 2 ** 32, true);
-  view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true);
-}
-
-function setInt64(view: DataView, offset: number, value: number): void {
-  if (value >= 0) setUint64(view, offset, value);
-  else view.setBigInt64(offset, BigInt(value), true);
 }

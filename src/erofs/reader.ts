@@ -13,7 +13,8 @@ import {
   slotSize,
 } from "./format.ts";
 import { type DirectoryEntry, type Extent, type Inode, inodeType, typeByDirent } from "./inode.ts";
-import { getInt64, getUint64, readSuperblock, type Superblock } from "./superblock.ts";
+import { readSuperblock, type Superblock } from "./superblock.ts";
+import { getInt64, getUint64 } from "./wide-integer.ts";
 import { readXattrs } from "./xattr-reader.ts";
 
 /** Where an inode's own bytes are; the part of it the outside does not need. */

@@ -8,6 +8,7 @@ import {
   superOffset,
   superSize,
 } from "./format.ts";
+import { getInt64, getUint64 } from "./wide-integer.ts";
 
 /** What a reader needs from the superblock. */
 export interface Superblock {
@@ -60,13 +61,4 @@ export function verifySuperblock(image: Uint8Array): boolean {
   const block = image.slice(superOffset, superOffset + covered);
   block.fill(0, superField.checksum, superField.checksum + 4);
   return crc32c(block) === view.getUint32(superOffset + superField.checksum, true);
-}
-
-/** Beyond 2^53 the number is inexact, which every use as an offset or size then refuses as out of range. */
-export function getUint64(view: DataView, offset: number): number {
-  return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 2 ** 32;
-}
-
-export function getInt64(view: DataView, offset: number): number {
-  return view.getUint32(offset, true) + view.getInt32(offset + 4, true) * 2 ** 32;
 }
