@@ -92,7 +92,8 @@ function rehearse(store: Collector, options: CollectOptions): Findings {
 function sweep(store: Collector, marked: ReadonlySet<string>): CollectReport["leftovers"] {
   const removed: CollectReport["leftovers"][number][] = [];
   for (const item of inventory(store.database, store.layout)) {
-    if (item.owned || !removable(item)) continue;
+    // Trash may be emptied by anybody, also while its maker is at it.
+    if ((item.owned && item.kind !== "trash") || !removable(item)) continue;
     const entry = describe(item);
     if (!discard(store, item)) continue;
     if (!marked.has(item.path.slice(item.path.lastIndexOf("/") + 1)) && item.kind !== "trash")
@@ -137,7 +138,7 @@ function verify({ database, layout }: Collector): Problem[] {
   const problems: Problem[] = [];
   for (const item of inventory(database, layout)) {
     // A living process may have just taken or given it up: ask again under the lock.
-    if (item.owned || item.kind === "trash" || database.write(() => isOwned(database, item))) continue;
+    if (item.owned || database.write(() => isOwned(database, item))) continue;
     problems.push({
       kind: "no-owner",
       path: item.path,

@@ -45,7 +45,11 @@ export function* inventory(database: Database, layout: Layout): Generator<Item> 
     kind: "context",
     owned: age(path) < contextLifetime,
   }));
-  yield* folder(layout.trash, (_, path) => ({ path, kind: "trash", owned: false }));
+  yield* folder(layout.trash, (name, path) => ({
+    path,
+    kind: "trash",
+    owned: !isAbandoned(name, age(path)),
+  }));
   yield* strangers(layout.blobs, new Set(["sha256", "sha512"]));
   const known = [layout.blobs, layout.layers, layout.containers, layout.volumes, layout.work];
   const names = [...known, layout.contexts, layout.trash].map((path) => path.slice(layout.root.length + 1));

@@ -1,0 +1,55 @@
+import { expect, test } from "bun:test";
+import { sha256 } from "../oci/index.ts";
+import { makeLayer, temporaryStore } from "./fixture/temporary-store.ts";
+
+test("a result comes back under its key, its inputs apart", async () => {
+  using t = temporaryStore();
+  using lease = t.store.lease();
+  const { diffID } = await makeLayer(t.store, "x", lease);
+  const inputs = { op: "COPY", files: Array.from({ length: 1000 }, (_, i) => [`f${i}`, sha256(String(i))]) };
+  const refs = [{ kind: "layer", key: diffID }] as const;
+  expect(t.store.cache.put("k", { result: { diffID }, inputs, refs })).toBe(true);
+  expect(t.store.cache.get("k")).toMatchObject({ key: "k", result: { diffID } });
+  expect(t.store.cache.inputs("k")).toEqual(inputs);
+  expect(t.store.cache.get("other")).toBeUndefined();
+  expect(t.store.cache.inputs("other")).toBeUndefined();
+  t.store.cache.put("k", { result: 2, inputs: null, refs: [] });
+  expect(t.store.cache.list()).toMatchObject([{ key: "k", result: 2 }]);
+  expect(t.store.cache.remove("k")).toBe(true);
+  expect(t.store.cache.remove("k")).toBe(false);
+  expect(t.store.cache.inputs("k")).toBeUndefined();
+});
+
+test("a result whose layer is gone is not kept", () => {
+  using t = temporaryStore();
+  const refs = [{ kind: "layer", key: sha256("none") }] as const;
+  expect(t.store.cache.put("k", { result: 1, inputs: 1, refs })).toBe(false);
+  expect(t.store.cache.get("k")).toBeUndefined();
+});
+
+test("gc keeps what records need, unless the policy drops them", async () => {
+  using t = temporaryStore();
+  const lease = t.store.lease();
+  const layers = [];
+  for (const name of ["a", "b", "c"]) {
+    const layer = await makeLayer(t.store, name.repeat(1000), lease);
+    layers.push(layer);
+    t.store.cache.put(name, { result: name, inputs: name, refs: [{ kind: "layer", key: layer.diffID }] });
+    await Bun.sleep(2);
+  }
+  lease.release();
+  expect(t.store.gc().layers).toEqual([]);
+  await Bun.sleep(2);
+  t.store.cache.touch("a");
+  expect(t.store.gc({ cache: { unusedFor: 3_600_000 } }).cacheRecords).toEqual([]);
+
+  const room = layers[0]!.diskSize * 2;
+  const report = t.store.gc({ cache: { maxBytes: room }, verify: true });
+  expect(report).toMatchObject({
+    cacheRecords: ["b"],
+    layers: [{ digest: layers[1]!.diffID }],
+    problems: [],
+  });
+  expect(t.store.gc({ cache: { all: true } }).layers).toHaveLength(2);
+  expect(t.store.cache.list()).toEqual([]);
+});
