@@ -6,7 +6,7 @@ import { StrakeError } from "../../errors/index.ts";
  * `{{if .A}}…{{else}}…{{end}}`, `{{println .A}}` and `|` between functions. Throws USAGE.
  */
 export function compileTemplate(text: string): (value: unknown) => string {
-  const tokens = tokenize(unescape(text));
+  const tokens = tokenize(unescapeWhitespace(text));
   const { nodes, rest } = parseNodes(tokens, 0, text);
   if (rest < tokens.length) throw bad(text, `an ${tokens[rest]!.text} too many`);
   return (value) => render(nodes, value, value);
@@ -182,7 +182,7 @@ function show(value: unknown): string {
 }
 
 /** Shells hand over `\t` and `\n` as two characters; Docker reads them as one. */
-function unescape(text: string): string {
+function unescapeWhitespace(text: string): string {
   return text.replaceAll("\\t", "\t").replaceAll("\\n", "\n");
 }
 
