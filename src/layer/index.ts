@@ -5,3 +5,4 @@ export { type DiffUpperOptions, diffUpper, type UpperEntry } from "./diff.ts";
 export { type IngestOptions, ingestTar } from "./ingest.ts";
 export { type WritableEntry, writeDiff } from "./write-diff.ts";
 export { type CommitOptions, LayerWriter, type LayerWriterOptions } from "./writer.ts";
+export * from "./tree/index.ts";

@@ -6,7 +6,12 @@ import type { ContainerConfig, Digest, HistoryEntry, ImageConfig } from "../../o
  */
 export interface StageState {
   /** Platform and fields of the base that this project does not know; not `config`, `rootfs`, `history`, `created`. */
-  readonly image: Omit<ImageConfig, "config" | "rootfs" | "history" | "created">;
+  readonly image: {
+    readonly architecture: string;
+    readonly os: string;
+    readonly author?: string;
+    readonly [field: string]: unknown;
+  };
   readonly config: ContainerConfig;
   /** Uncompressed layers, lowest first. */
   readonly layers: readonly Digest[];

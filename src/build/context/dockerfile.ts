@@ -1,0 +1,56 @@
+import { existsSync, readFileSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import { IgnoreMatcher, parseIgnoreFile } from "../../dockerfile/index.ts";
+import { StrakeError } from "../../errors/index.ts";
+import { fromNodeError } from "../../sys/index.ts";
+
+/** A Dockerfile found: its text and the name people know it by. */
+export interface FoundDockerfile {
+  readonly bytes: Uint8Array;
+  readonly name: string;
+  /** Absent when it did not come from a file. */
+  readonly path?: string;
+}
+
+/** Largest Dockerfile and ignore file read, in bytes: a device or a mistake must not fill the memory. */
+const sizeLimit = 16 << 20;
+
+/**
+ * The Dockerfile of a build: `file` from the working directory or else from the context, or `Dockerfile`, or `dockerfile`
+ * there. It may lie outside the context, as Docker allows. Throws BUILD_NO_DOCKERFILE.
+ */
+export function findDockerfile(context: string | undefined, file: string | undefined): FoundDockerfile {
+  const candidates =
+    file !== undefined
+      ? [resolve(file), ...(context !== undefined && !isAbsolute(file) ? [join(context, file)] : [])]
+      : ["Dockerfile", "dockerfile"].map((name) => join(context ?? ".", name));
+  const path = candidates.find((candidate) => existsSync(candidate));
+  if (path === undefined)
+    throw new StrakeError("BUILD_NO_DOCKERFILE", `there is no ${file ?? "Dockerfile"} in ${context ?? "."}`, {
+      hint: file === undefined ? "name it with -f if it is called otherwise" : undefined,
+    });
+  return { bytes: readSmall(path), name: file ?? path.slice(path.lastIndexOf("/") + 1), path };
+}
+
+/** The ignore rules of a context: `<Dockerfile>.dockerignore`, else `.dockerignore` at its root. */
+export function findIgnoreRules(
+  context: string,
+  dockerfilePath: string | undefined,
+): { matcher: IgnoreMatcher; name: string } | undefined {
+  const own = dockerfilePath === undefined ? [] : [`${dockerfilePath}.dockerignore`];
+  const path = [...own, join(context, ".dockerignore")].find((candidate) => existsSync(candidate));
+  if (path === undefined) return undefined;
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const rules = parseIgnoreFile(readSmall(path), name);
+  return rules.length > 0 ? { matcher: new IgnoreMatcher(rules), name } : undefined;
+}
+
+function readSmall(path: string): Uint8Array {
+  try {
+    const bytes = readFileSync(path);
+    if (bytes.length <= sizeLimit) return bytes;
+  } catch (error) {
+    throw fromNodeError(error);
+  }
+  throw new StrakeError("BUILD_NO_DOCKERFILE", `${path} is larger than ${sizeLimit} bytes`);
+}

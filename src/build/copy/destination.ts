@@ -1,0 +1,107 @@
+import type { Node, Resolved } from "../../layer/index.ts";
+
+/** What a copy asks of the file system it writes into. `Tree` is one. */
+export interface DestinationTree {
+  readonly root: Node;
+  resolve(path: string, options?: { readonly follow?: boolean }): Resolved;
+  lookup(path: string, options?: { readonly follow?: boolean }): Node | undefined;
+}
+
+type Kind = "directory" | "symlink" | "other";
+
+/** The destination with what this very step has put there already. Paths are resolved ones. */
+export class Destination {
+  readonly #tree: DestinationTree;
+  readonly #made = new Map<string, Kind>();
+  readonly #targets = new Map<string, string>();
+  /** Directories of the tree that are known to be missing: nothing below them needs looking up. */
+  readonly #fresh = new Set<string>();
+
+  constructor(tree: DestinationTree) {
+    this.#tree = tree;
+  }
+
+  /** Where a path leads, symlinks of the image and of this step followed. What is missing is kept as written. */
+  resolve(path: string): string {
+    if (this.#targets.size === 0) return this.#tree.resolve(path).path;
+    return this.#walk(path);
+  }
+
+  /** What is at a resolved path. */
+  kindAt(path: string): Kind | undefined {
+    if (path === "/") return "directory";
+    const made = this.#made.get(path);
+    if (made) return made;
+    if (this.#fresh.has(parentOf(path))) return undefined;
+    const node = this.#tree.lookup(path, { follow: false });
+    if (!node) return undefined;
+    return node.type === "directory" || node.type === "symlink" ? node.type : "other";
+  }
+
+  /** Notes what the step puts at a resolved path. */
+  put(path: string, kind: Kind, target?: string): void {
+    if (kind === "directory") {
+      const before = this.kindAt(path);
+      // A directory in place of something else starts empty; one that was there keeps its content.
+      if (before !== "directory") this.#fresh.add(path);
+    }
+    this.#made.set(path, kind);
+    if (kind === "symlink" && target !== undefined) this.#targets.set(path, target);
+    else this.#targets.delete(path);
+  }
+
+  /** Resolution over both views, a component at a time. */
+  #walk(path: string): string {
+    const ahead = path.split("/").reverse();
+    let here = "/";
+    for (let links = 0; ahead.length > 0; ) {
+      const name = ahead.pop()!;
+      if (name === "" || name === ".") continue;
+      if (name === "..") {
+        here = parentOf(here);
+        continue;
+      }
+      const next = joinPath(here, name);
+      const target = this.#targetAt(next);
+      if (target === undefined || ++links > 40) {
+        here = next;
+        continue;
+      }
+      if (target.startsWith("/")) here = "/";
+      ahead.push(...target.split("/").reverse());
+    }
+    return here;
+  }
+
+  #targetAt(path: string): string | undefined {
+    const made = this.#made.get(path);
+    if (made) return made === "symlink" ? this.#targets.get(path) : undefined;
+    if (this.#fresh.has(parentOf(path))) return undefined;
+    const followed = this.#tree.resolve(path).path;
+    return followed === path ? undefined : followed;
+  }
+}
+
+/** The directory of an absolute clean path; "/" for the root. */
+export function parentOf(path: string): string {
+  const at = path.lastIndexOf("/");
+  return at <= 0 ? "/" : path.slice(0, at);
+}
+
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+export function joinPath(directory: string, name: string): string {
+  return directory === "/" ? `/${name}` : `${directory}/${name}`;
+}
+
+/** An absolute clean path from parts, `..` stopping at the root. */
+export function cleanJoin(...parts: readonly string[]): string {
+  const names: string[] = [];
+  for (const name of parts.join("/").split("/")) {
+    if (name === "..") names.pop();
+    else if (name !== "" && name !== ".") names.push(name);
+  }
+  return `/${names.join("/")}`;
+}

@@ -1,0 +1,106 @@
+import type { Digest } from "../../oci/index.ts";
+import type { EntryHeader } from "../../tar/index.ts";
+import type { ModeChange } from "./chmod.ts";
+import type { CopyItem } from "./map.ts";
+import type { CopySource, SourceNode } from "./source.ts";
+
+/** What applies to every entry of one COPY or ADD. */
+export interface CopyAttributes {
+  /** `--chown`; without it files keep their owner (root for a context) and made directories are root's. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  readonly mode?: ModeChange;
+  /** SOURCE_DATE_EPOCH, seconds: the time of everything. */
+  readonly epoch?: number;
+}
+
+/** An entry of the layer to be, complete but for a file's bytes. */
+export interface CopyEntry {
+  /** `size` is what the scan saw; the file may have another one when it is opened. */
+  readonly header: EntryHeader;
+  /** Where a file's bytes are; absent for everything else. */
+  readonly body?: { readonly source: CopySource; readonly path: string; readonly node: SourceNode };
+}
+
+/** Directories made on the way get this time unless SOURCE_DATE_EPOCH says otherwise: equal copies are equal bytes. */
+const noTime = 0;
+
+/**
+ * The entries for mapped items, archives left out. Files that are one inode in their source become hardlinks, the first
+ * name carrying the content.
+ */
+export function entriesOf(items: readonly CopyItem[], attributes: CopyAttributes): CopyEntry[] {
+  const links = new Map<CopySource, Map<string, string>>();
+  return items.flatMap((item) => {
+    if (item.kind === "archive") return [];
+    if (item.kind === "parent") return { header: directoryHeader(item.path, attributes) };
+    return nodeEntry(item, attributes, links);
+  });
+}
+
+/** A directory that had to be made for the sake of what is in it. `--chmod` does not reach it, `--chown` does. */
+export function directoryHeader(path: string, { owner, epoch }: CopyAttributes): EntryHeader {
+  return {
+    ...plain,
+    type: "directory",
+    path: `${path.slice(1)}/`,
+    mode: 0o755,
+    uid: owner?.uid ?? 0,
+    gid: owner?.gid ?? 0,
+    mtime: epoch ?? noTime,
+  };
+}
+
+const plain = {
+  size: 0,
+  mtimeNsec: 0,
+  linkname: "",
+  uname: "",
+  gname: "",
+  devmajor: 0,
+  devminor: 0,
+} as const;
+
+function nodeEntry(
+  { path, source, from, node }: CopyItem & { kind: "node" },
+  { owner, mode, epoch }: CopyAttributes,
+  links: Map<CopySource, Map<string, string>>,
+): CopyEntry {
+  const name = node.type === "directory" ? `${path.slice(1)}/` : path.slice(1);
+  const xattrs = source.xattrs(from, node);
+  const header = {
+    ...plain,
+    type: node.type,
+    path: name,
+    // Linux gives symlinks no mode of their own.
+    mode: node.type === "symlink" ? 0o777 : (mode?.apply(node.mode, node.type === "directory") ?? node.mode),
+    uid: owner?.uid ?? node.uid,
+    gid: owner?.gid ?? node.gid,
+    mtime: epoch ?? node.mtime,
+    size: node.type === "file" ? node.size : 0,
+    linkname: node.type === "symlink" ? source.readlink(from, node) : "",
+    devmajor: node.devmajor,
+    devminor: node.devminor,
+    ...(xattrs && { xattrs }),
+  };
+  if (node.type !== "file") return { header };
+  const first = node.link === undefined ? undefined : firstName(links, source, node.link, name);
+  if (first !== undefined && first !== name)
+    return { header: { ...header, type: "hardlink", size: 0, linkname: first, xattrs: undefined } };
+  return { header, body: { source, path: from, node } };
+}
+
+function firstName(
+  links: Map<CopySource, Map<string, string>>,
+  source: CopySource,
+  link: string,
+  name: string,
+): string {
+  const names = links.get(source) ?? new Map<string, string>();
+  links.set(source, names);
+  const first = names.get(link);
+  if (first === undefined) names.set(link, name);
+  return first ?? name;
+}
+
+/** Digests of contents by entry, as far as they are known. */
+export type Contents = ReadonlyMap<CopyEntry, Digest>;

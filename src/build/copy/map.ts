@@ -1,0 +1,245 @@
+import { hasWildcard, IgnoreMatcher, parseIgnoreRule } from "../../dockerfile/index.ts";
+import { StrakeError } from "../../errors/index.ts";
+import { baseName, cleanJoin, Destination, type DestinationTree, joinPath, parentOf } from "./destination.ts";
+import { matchBelow, matchSources, splitAtMark } from "./match.ts";
+import { missingSource } from "./missing.ts";
+import type { CopySource, SourceNode } from "./source.ts";
+
+/** One source argument of COPY or ADD with where it reads from. */
+export interface CopyArgument {
+  readonly source: CopySource;
+  readonly pattern: string;
+}
+
+export interface CopyRequest {
+  readonly arguments: readonly CopyArgument[];
+  /** As written, variables expanded. */
+  readonly destination: string;
+  readonly workingDir: string;
+  /** Patterns of `--exclude`. */
+  readonly excludes: readonly string[];
+  readonly parents: boolean;
+  /** ADD: a file that is an archive is unpacked into the destination. */
+  readonly isArchive?: (source: CopySource, path: string, node: SourceNode) => boolean;
+}
+
+/** One entry to write. `path` is the resolved in-image path; later entries of a path replace earlier ones. */
+export type CopyItem =
+  | { readonly kind: "parent"; readonly path: string }
+  | {
+      readonly kind: "node";
+      readonly path: string;
+      readonly source: CopySource;
+      readonly from: string;
+      readonly node: SourceNode;
+    }
+  | {
+      readonly kind: "archive";
+      /** Directory to unpack into. */
+      readonly path: string;
+      readonly source: CopySource;
+      readonly from: string;
+      readonly node: SourceNode;
+    };
+
+export interface CopyPlan {
+  readonly items: readonly CopyItem[];
+  /** The state of the destination after the items; unpacking goes on from here. */
+  readonly destination: Destination;
+}
+
+/**
+ * Maps sources to destination paths as the Dockerfile reference has it: a directory's contents are copied, not the
+ * directory; a destination that is a directory or ends in a slash takes files under their own names; directories that are
+ * missing are made; symlinks in the destination path are followed inside the image. Reads names, never contents.
+ * Throws BUILD_COPY_SOURCE, BUILD_COPY_DEST.
+ */
+export function mapCopy(request: CopyRequest, tree: DestinationTree): CopyPlan {
+  return new Mapper(request, tree).run();
+}
+
+class Mapper {
+  readonly #request: CopyRequest;
+  readonly #destination: Destination;
+  readonly #items = new Map<string, CopyItem>();
+  readonly #archives: CopyItem[] = [];
+  readonly #excluded: IgnoreMatcher | undefined;
+  /** The destination, and whether it was written as a directory. */
+  readonly #target: string;
+  readonly #asDirectory: boolean;
+
+  constructor(request: CopyRequest, tree: DestinationTree) {
+    this.#request = request;
+    this.#destination = new Destination(tree);
+    const { destination, workingDir, excludes } = request;
+    this.#target = cleanJoin(destination.startsWith("/") ? "" : workingDir || "/", destination);
+    this.#asDirectory = /(^|\/)\.{0,2}$/.test(destination);
+    const rules = excludes.flatMap((text) => parseIgnoreRule(text) ?? []);
+    this.#excluded = rules.length > 0 ? new IgnoreMatcher(rules) : undefined;
+  }
+
+  run(): CopyPlan {
+    const { arguments: list, parents } = this.#request;
+    const matches = list.map((argument) => ({
+      argument,
+      paths: parents ? [] : matchSources(argument.source, argument.pattern),
+    }));
+    if (parents) for (const argument of list) this.#copyWithParents(argument);
+    const count = matches.reduce((sum, { paths }) => sum + paths.length, 0);
+    if (count > 1 && !this.#isDirectory()) throw this.#notDirectory(matches[0]!.argument, count);
+    for (const { argument, paths } of matches) for (const path of paths) this.#copy(argument, path);
+    return { items: [...this.#items.values(), ...this.#archives], destination: this.#destination };
+  }
+
+  /** Whether the destination takes files under their own names. */
+  #isDirectory(): boolean {
+    return (
+      this.#asDirectory || this.#destination.kindAt(this.#destination.resolve(this.#target)) === "directory"
+    );
+  }
+
+  #notDirectory(argument: CopyArgument, count: number): StrakeError {
+    const { destination } = this.#request;
+    const what =
+      this.#request.arguments.length > 1
+        ? `${count} sources`
+        : `${argument.pattern} matches ${count} paths, and they`;
+    return new StrakeError("BUILD_COPY_DEST", `${what} cannot be copied to one name, ${destination}`, {
+      hint: `write ${destination}/ to copy them into a directory`,
+    });
+  }
+
+  #copy({ source, pattern }: CopyArgument, path: string): void {
+    const { path: from, node } = source.resolve(path, true);
+    if (!node) throw missingSource(source, pattern, path);
+    if (node.type === "directory") {
+      const to = this.#makeDirectory(this.#target, node);
+      this.#copyChildren(source, { from, node }, to, "");
+      return;
+    }
+    const name = baseName(path);
+    if (this.#excluded?.ignored(name)) return;
+    if (this.#request.isArchive?.(source, from, node)) {
+      const to = this.#makeDirectory(this.#target);
+      this.#archives.push({ kind: "archive", path: to, source, from, node });
+      return;
+    }
+    const to = this.#isDirectory()
+      ? joinPath(this.#makeDirectory(this.#target), name)
+      : this.#withParent(this.#target);
+    this.#putFile(source, { from, node }, to);
+  }
+
+  /** Everything below a directory, with the metadata it has there; directories that exist take it over as well. */
+  #copyChildren(source: CopySource, at: Located, to: string, relative: string): void {
+    for (const { name, node } of source.children(at.from, at.node)) {
+      const here = relative === "" ? name : `${relative}/${name}`;
+      const from = joinPath(at.from, name);
+      if (node.type !== "directory") {
+        if (!this.#excluded?.ignored(here)) this.#putFile(source, { from, node }, joinPath(to, name));
+        continue;
+      }
+      const ignored = this.#excluded?.ignored(here) ?? false;
+      if (ignored && this.#excluded!.canSkipDirectory(here)) continue;
+      const path = joinPath(to, name);
+      if (ignored) {
+        // Only what a later `!` pattern takes in again, and then this directory for its sake.
+        const before = this.#items.size;
+        this.#copyChildren(source, { from, node }, path, here);
+        if (this.#items.size > before) this.#putDirectory(source, { from, node }, path);
+        continue;
+      }
+      this.#putDirectory(source, { from, node }, path);
+      this.#copyChildren(source, { from, node }, path, here);
+    }
+  }
+
+  #copyWithParents({ source, pattern }: CopyArgument): void {
+    const { base, rest } = splitAtMark(pattern);
+    const target = this.#makeDirectory(this.#target);
+    for (const start of matchSources(source, base)) {
+      const root = source.resolve(start, true);
+      const paths = rest === "" ? [""] : matchBelow(source, root.path, rest);
+      for (const relative of paths) {
+        const { path: from, node } = source.resolve(joinPath(root.path, relative), false);
+        if (!node && !hasWildcard(pattern))
+          throw missingSource(source, pattern, joinPath(root.path, relative));
+        if (!node || (relative !== "" && this.#excluded?.ignored(relative))) continue;
+        let to = target;
+        const names = relative.split("/").filter((name) => name !== "");
+        for (let i = 0; i < names.length - 1; i++) {
+          to = joinPath(to, names[i]!);
+          const above = source.resolve(joinPath(root.path, names.slice(0, i + 1).join("/")), true);
+          if (this.#destination.kindAt(to) !== "directory" && above.node)
+            this.#putDirectory(source, { from: above.path, node: above.node }, to);
+        }
+        if (names.length > 0) to = joinPath(to, names.at(-1)!);
+        if (node.type !== "directory") this.#putFile(source, { from, node }, to);
+        else {
+          if (names.length > 0) this.#putDirectory(source, { from, node }, to);
+          this.#copyChildren(source, { from, node }, to, relative);
+        }
+      }
+    }
+  }
+
+  /** Makes a directory and those above it, mode 0755, where nothing is yet. Returns its resolved path. */
+  #makeDirectory(path: string, because?: SourceNode): string {
+    const to = this.#destination.resolve(path);
+    const missing: string[] = [];
+    for (let at = to; ; at = parentOf(at)) {
+      const kind = this.#destination.kindAt(at);
+      if (kind === "directory") break;
+      if (kind !== undefined) {
+        const what = because ? "a directory cannot be copied there" : "nothing can be copied below it";
+        throw new StrakeError("BUILD_COPY_DEST", `${at} in the image is not a directory, so ${what}`);
+      }
+      missing.push(at);
+    }
+    for (const at of missing.reverse()) {
+      this.#destination.put(at, "directory");
+      this.#items.set(at, { kind: "parent", path: at });
+    }
+    return to;
+  }
+
+  /** The resolved path of a file to be, the directories above it made. */
+  #withParent(path: string): string {
+    const to = this.#destination.resolve(path);
+    this.#makeDirectory(parentOf(to));
+    return to;
+  }
+
+  #putFile(source: CopySource, { from, node }: Located, path: string): void {
+    if (this.#destination.kindAt(path) === "directory")
+      throw new StrakeError("BUILD_COPY_DEST", `${path} in the image is a directory, ${from} is not`, {
+        hint: `copy to ${path}/ to put it inside`,
+      });
+    const isLink = node.type === "symlink";
+    this.#destination.put(
+      path,
+      isLink ? "symlink" : "other",
+      isLink ? source.readlink(from, node) : undefined,
+    );
+    this.#items.set(path, { kind: "node", path, source, from, node });
+  }
+
+  #putDirectory(source: CopySource, { from, node }: Located, path: string): void {
+    const kind = this.#destination.kindAt(path);
+    if (kind !== undefined && kind !== "directory")
+      throw new StrakeError(
+        "BUILD_COPY_DEST",
+        `${path} in the image is a ${kind === "symlink" ? "symbolic link" : "file"}, ${from} is a directory`,
+        {
+          hint: kind === "symlink" ? `copy to where ${path} leads instead` : `remove ${path} in a RUN before`,
+        },
+      );
+    this.#destination.put(path, "directory");
+    this.#items.set(path, { kind: "node", path, source, from, node });
+  }
+}
+
+interface Located {
+  readonly from: string;
+  readonly node: SourceNode;
+}

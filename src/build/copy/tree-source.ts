@@ -1,0 +1,129 @@
+import type { Node, Tree } from "../../layer/index.ts";
+import type { Digest } from "../../oci/index.ts";
+import type { CopySource, OpenFile, SourceNode } from "./source.ts";
+
+/** What a file of the tree is called where contents are remembered. */
+type DigestMemo = Map<string, Digest>;
+
+interface TreeNode extends SourceNode {
+  readonly origin: Node;
+}
+
+/** A stage or an image as a source: read from its layers, never mounted. Owners, xattrs and hardlinks are kept. */
+export class TreeSource implements CopySource<TreeNode> {
+  readonly #tree: Tree;
+  readonly #digests: DigestMemo = new Map();
+
+  constructor(tree: Tree) {
+    this.#tree = tree;
+  }
+
+  resolve(path: string, follow: boolean): { path: string; node: TreeNode | undefined } {
+    const found = this.#tree.resolve(path, { follow });
+    return { path: found.path, node: found.node && nodeOf(found.node) };
+  }
+
+  children(_path: string, node: TreeNode): { name: string; node: TreeNode }[] {
+    return this.#tree.readdir(node.origin).flatMap((entry) => {
+      const child = nodeOf(entry.node);
+      return child ? { name: entry.name, node: child } : [];
+    });
+  }
+
+  readlink(_path: string, node: TreeNode): string {
+    return this.#tree.readlink(node.origin);
+  }
+
+  xattrs(_path: string, node: TreeNode): ReadonlyMap<string, Uint8Array> | undefined {
+    const xattrs = this.#tree.xattrs(node.origin);
+    return xattrs.size > 0 ? xattrs : undefined;
+  }
+
+  open(_path: string, node: TreeNode): OpenFile {
+    const tree = this.#tree;
+    return {
+      size: node.size,
+      read(target, offset) {
+        const bytes = tree.readRange(node.origin, offset, target.length);
+        target.set(bytes);
+        return bytes.length;
+      },
+      close() {},
+    };
+  }
+
+  knownDigest(_path: string, node: TreeNode): Digest | undefined {
+    return this.#digests.get(node.origin.key);
+  }
+
+  learnDigest(_path: string, node: TreeNode, digest: Digest): void {
+    this.#digests.set(node.origin.key, digest);
+  }
+}
+
+function nodeOf(origin: Node): TreeNode | undefined {
+  // Sockets are no part of an image.
+  if ((origin.type as string) === "socket") return undefined;
+  return {
+    type: origin.type as SourceNode["type"],
+    mode: origin.mode,
+    uid: origin.uid,
+    gid: origin.gid,
+    size: origin.type === "file" ? origin.size : 0,
+    mtime: origin.mtime,
+    devmajor: origin.devmajor,
+    devminor: origin.devminor,
+    ...(origin.type === "file" && origin.nlink > 1 && { link: origin.key }),
+    origin,
+  };
+}
+
+/** Files given in the Dockerfile itself, each at `/NAME`. */
+export class InlineSource implements CopySource {
+  readonly #files: ReadonlyMap<string, Uint8Array>;
+
+  constructor(files: ReadonlyMap<string, Uint8Array>) {
+    this.#files = files;
+  }
+
+  resolve(path: string): { path: string; node: SourceNode | undefined } {
+    const bytes = this.#files.get(path);
+    return { path, node: bytes && inlineNode(bytes.length) };
+  }
+
+  children(): [] {
+    return [];
+  }
+
+  readlink(): string {
+    return "";
+  }
+
+  xattrs(): undefined {
+    return undefined;
+  }
+
+  open(path: string): OpenFile {
+    const bytes = this.#files.get(path)!;
+    return {
+      size: bytes.length,
+      read(target, offset) {
+        const part = bytes.subarray(offset, offset + target.length);
+        target.set(part);
+        return part.length;
+      },
+      close() {},
+    };
+  }
+
+  knownDigest(): undefined {
+    return undefined;
+  }
+
+  learnDigest(): void {}
+}
+
+/** Mode 0644 and no time of its own (Dockerfile reference, COPY with heredocs). */
+function inlineNode(size: number): SourceNode {
+  return { type: "file", mode: 0o644, uid: 0, gid: 0, size, mtime: 0, devmajor: 0, devminor: 0 };
+}

@@ -1,0 +1,122 @@
+import { StrakeError, throwIfAborted } from "../../errors/index.ts";
+import { createDigester, type Digest, sha256 } from "../../oci/index.ts";
+import type { EntryHeader } from "../../tar/index.ts";
+import type { CopyEntry } from "./entries.ts";
+import type { OpenFile } from "./source.ts";
+
+/** What a layer's writer must be able to do. */
+export interface EntrySink {
+  addEntry(header: EntryHeader, content?: Uint8Array): void;
+  addStream(header: EntryHeader, content: AsyncIterable<Uint8Array>): Promise<void>;
+}
+
+export interface WriteOptions {
+  readonly signal?: AbortSignal;
+  /** Files done so far. */
+  readonly onProgress?: (files: number) => void;
+}
+
+/** Files up to this size are read in one piece. */
+const pieceSize = 1 << 20;
+/** So many files are written between looks at the abort signal and the event loop. */
+const batch = 500;
+
+/**
+ * Writes the entries and returns the digest of every file as it was written. A file whose digest is not known yet is hashed
+ * in the same pass, so each is read once. One that was changed since the scan is copied as it is now.
+ * Throws BUILD_CONTEXT_CHANGED when a file gets shorter while it is read.
+ */
+export async function writeEntries(
+  entries: readonly CopyEntry[],
+  sink: EntrySink,
+  options: WriteOptions = {},
+): Promise<Map<CopyEntry, Digest>> {
+  const digests = new Map<CopyEntry, Digest>();
+  const piece = Buffer.allocUnsafe(pieceSize);
+  for (const [i, entry] of entries.entries()) {
+    if (i % batch === 0) {
+      options.onProgress?.(i);
+      await new Promise(setImmediate);
+      throwIfAborted(options.signal);
+    }
+    const { header, body } = entry;
+    if (!body) {
+      sink.addEntry(header);
+      continue;
+    }
+    const file = body.source.open(body.path, body.node);
+    try {
+      const size = file.size;
+      const known = body.source.knownDigest(body.path, body.node);
+      let digest: Digest;
+      if (size <= pieceSize) {
+        const bytes = piece.subarray(0, fill(file, piece, { size, name: header.path }));
+        sink.addEntry(size === header.size ? header : { ...header, size }, bytes);
+        digest = known ?? sha256(bytes);
+      } else {
+        const digester = known === undefined ? createDigester() : undefined;
+        await sink.addStream({ ...header, size }, pieces(file, piece, { size, name: header.path, digester }));
+        digest = known ?? digester!.digest();
+      }
+      if (known === undefined) body.source.learnDigest(body.path, body.node, digest);
+      digests.set(entry, digest);
+    } finally {
+      file.close();
+    }
+  }
+  return digests;
+}
+
+/** Digest of a file's bytes, read now unless it is known. */
+export function digestOf(entry: CopyEntry): Digest {
+  const { source, path, node } = entry.body!;
+  const known = source.knownDigest(path, node);
+  if (known !== undefined) return known;
+  const file = source.open(path, node);
+  try {
+    const digester = createDigester();
+    const piece = Buffer.allocUnsafe(Math.min(pieceSize, file.size));
+    for (let at = 0; at < file.size; ) {
+      const count = file.read(piece.subarray(0, Math.min(piece.length, file.size - at)), at);
+      if (count === 0) throw shrunk(entry.header.path);
+      digester.update(piece.subarray(0, count));
+      at += count;
+    }
+    const digest = digester.digest();
+    source.learnDigest(path, node, digest);
+    return digest;
+  } finally {
+    file.close();
+  }
+}
+
+function fill(file: OpenFile, piece: Buffer, { size, name }: { size: number; name: string }): number {
+  let at = 0;
+  while (at < size) {
+    const count = file.read(piece.subarray(at, size), at);
+    if (count === 0) throw shrunk(name);
+    at += count;
+  }
+  return size;
+}
+
+async function* pieces(
+  file: OpenFile,
+  piece: Buffer,
+  { size, name, digester }: { size: number; name: string; digester?: { update(chunk: Uint8Array): void } },
+): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < size; ) {
+    const count = file.read(piece.subarray(0, Math.min(piece.length, size - at)), at);
+    if (count === 0) throw shrunk(name);
+    const bytes = piece.subarray(0, count);
+    digester?.update(bytes);
+    yield bytes;
+    at += count;
+  }
+}
+
+function shrunk(name: string): StrakeError {
+  return new StrakeError("BUILD_CONTEXT_CHANGED", `${name} became shorter while it was being copied`, {
+    hint: "run the build again when nothing writes to it",
+  });
+}

@@ -1,0 +1,63 @@
+import { StrakeError } from "../../errors/index.ts";
+import { decodeConfig, familiarReference, type ImageConfig, parseReference } from "../../oci/index.ts";
+import type { Image, Lease, Store } from "../../store/index.ts";
+import type { BuildOptions } from "../options.ts";
+import { nearest } from "../plan/suggest.ts";
+
+export interface BaseImage {
+  readonly image: Image;
+  readonly config: ImageConfig;
+}
+
+export interface BaseImagesOptions {
+  readonly store: Store;
+  readonly lease: Lease;
+  readonly options: Pick<BuildOptions, "fetchImage">;
+  /** Names of the file's stages, for suggestions. */
+  readonly stageNames: readonly string[];
+  readonly parsePlatform: (platform: string | undefined) => import("../../oci/index.ts").Platform;
+}
+
+/** Finds the images that FROM and --from name, each once per build. */
+export class BaseImages {
+  readonly #options: BaseImagesOptions;
+  readonly #found = new Map<string, Promise<BaseImage>>();
+
+  constructor(options: BaseImagesOptions) {
+    this.#options = options;
+  }
+
+  /** Throws BUILD_BASE_NOT_FOUND, REFERENCE_INVALID. */
+  get(reference: string, platform?: string): Promise<BaseImage> {
+    const key = `${reference} ${platform ?? ""}`;
+    const known = this.#found.get(key);
+    if (known) return known;
+    const found = this.#find(reference, platform);
+    this.#found.set(key, found);
+    return found;
+  }
+
+  async #find(reference: string, platform: string | undefined): Promise<BaseImage> {
+    const { store, lease, options, parsePlatform } = this.#options;
+    const image =
+      store.images.get(reference) ?? (await options.fetchImage?.(reference, parsePlatform(platform), lease));
+    if (!image || !lease.add("image", image.id)) throw this.#notFound(reference);
+    return { image, config: decodeConfig(store.blobs.readSync(image.id)).value };
+  }
+
+  #notFound(reference: string): StrakeError {
+    // A name that is no reference at all gets the grammar's own error.
+    const name = familiarReference(parseReference(reference));
+    const { store, stageNames } = this.#options;
+    const tags = store.images
+      .list()
+      .flatMap(({ tags: list }) => list.map((tag) => familiarReference(parseReference(tag))));
+    const near = nearest(reference, [...stageNames, ...tags]) ?? nearest(name, tags);
+    return new StrakeError("BUILD_BASE_NOT_FOUND", `the image ${name} is not in the store`, {
+      hint:
+        near !== undefined
+          ? `did you mean ${near}?`
+          : "`strake images` lists what is; load, import or bootstrap it first",
+    });
+  }
+}

@@ -1,0 +1,61 @@
+import { type Digest, isDigest } from "../../oci/index.ts";
+import type { Manifest } from "../copy/manifest.ts";
+import { keyOf, type StepInputs } from "../key/inputs.ts";
+import { createdText, type Session, type StepLayer } from "./session.ts";
+
+/** What the cache holds for a step. */
+interface StoredResult {
+  readonly layer: Digest;
+  readonly created: string;
+}
+
+/** The earlier result for these inputs, kept by the build's lease; undefined when there is none or its layer is gone. */
+export function lookUp(session: Session, inputs: StepInputs): StepLayer | undefined {
+  if (session.options.noCache) return undefined;
+  const result = session.store.cache.get(keyOf(inputs))?.result as Partial<StoredResult> | undefined;
+  const { layer, created } = result ?? {};
+  if (!isDigest(layer) || typeof created !== "string" || !session.lease.add("layer", layer)) return undefined;
+  return { diffID: layer, created: session.epoch === undefined ? created : createdText(session, 0) };
+}
+
+export interface RecordOptions {
+  /** Files behind `inputs.content`, stored with the inputs so that the one that changed can be named. */
+  readonly files?: Manifest;
+  /** The step without its inputs' values: finds the latest record of the same step. */
+  readonly place: string;
+}
+
+/** Stores a result under its inputs. When another build was first, with the same bytes, its time is the one that counts. */
+export function record(
+  session: Session,
+  inputs: StepInputs,
+  layer: Digest,
+  { files, place }: RecordOptions,
+): StepLayer {
+  const { cache } = session.store;
+  const created = createdText(session, Date.now());
+  const key = keyOf(inputs);
+  const refs = [{ kind: "layer", key: layer }] as const;
+  // The same bytes made again keep their first time, so that an image rebuilt with --no-cache can still be the same image.
+  const before = cache.get(key)?.result as Partial<StoredResult> | undefined;
+  const kept = before?.layer === layer && typeof before.created === "string" ? before.created : created;
+  const result: StoredResult = { layer, created: session.epoch === undefined ? kept : created };
+  cache.put(key, { result, inputs: files ? { ...inputs, files } : inputs, refs });
+  cache.put(placeKey(place), { result: { latest: key }, inputs: { place }, refs: [] });
+  return { diffID: layer, created: result.created };
+}
+
+/** Whether a step of this kind at this place was ever recorded: if not, looking for its key is in vain. */
+export function wasRecorded(session: Session, place: string): boolean {
+  return !session.options.noCache && session.store.cache.get(placeKey(place)) !== undefined;
+}
+
+/** Inputs of the latest record of a step at this place, for `explainMiss`. */
+export function latestInputs(session: Session, place: string): StepInputs | undefined {
+  const latest = session.store.cache.get(placeKey(place))?.result as { latest?: string } | undefined;
+  return latest?.latest === undefined ? undefined : (session.store.cache.inputs(latest.latest) as StepInputs);
+}
+
+function placeKey(place: string): string {
+  return `place ${place}`;
+}

@@ -1,0 +1,3 @@
+export async function runStep(): Promise<never> {
+  throw new Error("not yet");
+}
