@@ -242,7 +242,7 @@ export class IndexBuilder {
       case "file":
         inodes.size[inode] = entry.size;
         inodes.data[inode] = firstBlock(entry, path);
-        if (entry.sparse) inodes.sparse.set(inode, entry.sparse);
+        if (entry.sparse) inodes.sparse.set(inode, { path, extents: entry.sparse });
         else if (entry.storedSize !== entry.size)
           throw invalid(`${quote(path)} is ${entry.size} bytes but stores ${entry.storedSize}`);
         break;

@@ -34,7 +34,7 @@ function sparseEntry(size: number, sparse: readonly SparseExtent[]): Entry {
 }
 
 function plan(size: number, extents: readonly SparseExtent[]): SparsePlan {
-  return planSparse({ size, dataOffset: block, extents }, "f");
+  return planSparse({ path: "f", size, dataOffset: block, extents });
 }
 
 test("a file is one chunk up to a terabyte", () => {

@@ -30,9 +30,9 @@ export function fileChunkBits(size: number): number {
  *
  * Errors: `TAR_INVALID` when the extents are not a map of the file; `EROFS_LIMIT` when no size is affordable.
  */
-export function planSparse(file: SparseFile, path: string): SparsePlan {
-  const { size } = file;
-  const runs = mergeExtents(size, file.extents, path);
+export function planSparse(file: SparseFile): SparsePlan {
+  const { size, path } = file;
+  const runs = mergeExtents(file);
   let best: SparsePlan | undefined;
   let bestCost = costLimit;
   // From large chunks to small: indexes only get more, so the first size they alone cost too much ends the search.
@@ -59,6 +59,8 @@ export function planSparse(file: SparseFile, path: string): SparsePlan {
 
 /** A sparse file in the tar: its extents' bytes lie back to back from `dataOffset` on. */
 export interface SparseFile {
+  /** For messages. */
+  readonly path: string;
   readonly size: number;
   readonly dataOffset: number;
   readonly extents: readonly SparseExtent[];
@@ -73,7 +75,7 @@ export function visitChunks(
   bits: number,
   visit: (number: number, tarOffset: number | undefined) => void,
 ): void {
-  visitRuns(file, mergeExtents(file.size, file.extents, ""), bits, (number, tarOffset) => {
+  visitRuns(file, mergeExtents(file), bits, (number, tarOffset) => {
     visit(number, tarOffset);
     return true;
   });
@@ -111,7 +113,7 @@ function visitRuns(
 }
 
 /** Extents that touch are one run, since their stored bytes touch too; empty ones (a file's end) say nothing. */
-function mergeExtents(size: number, extents: readonly SparseExtent[], path: string): readonly SparseExtent[] {
+function mergeExtents({ size, extents, path }: SparseFile): readonly SparseExtent[] {
   const runs: { offset: number; length: number }[] = [];
   let end = 0;
   for (const extent of extents) {

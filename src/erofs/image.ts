@@ -1,4 +1,5 @@
 import { StrakeError } from "../errors/index.ts";
+import { quote } from "../tar/index.ts";
 import { fileChunkBits, planSparse, type SparseFile, type SparsePlan } from "./chunk-plan.ts";
 import { writeRun, writeSparse } from "./chunk-writer.ts";
 import { directorySize, writeDirectory } from "./directory-blocks.ts";
@@ -179,7 +180,7 @@ class ImageWriter {
       throw new StrakeError("TAR_TRUNCATED", "the tar ends before the content of one of its entries");
     const file = this.#sparseFile(inode);
     if (!file) return undefined;
-    const plan = planSparse(file, "");
+    const plan = planSparse(file);
     this.#sparseCost += plan.count * chunkIndexSize + plan.copied;
     if (this.#sparseCost > sparseLimit)
       throw new StrakeError(
@@ -189,7 +190,7 @@ class ImageWriter {
     if (plan.copied > 0 && !read)
       throw new StrakeError(
         "EROFS_LIMIT",
-        "a sparse file of the layer is not aligned to blocks of 512 bytes",
+        `the sparse file ${quote(file.path)} is not aligned to blocks of 512 bytes`,
       );
     this.#plans.set(inode, plan);
     return plan;
@@ -197,14 +198,14 @@ class ImageWriter {
 
   #sparseFile(inode: number): SparseFile | undefined {
     const inodes = this.#inodes;
-    const extents = inodes.sparse.get(inode);
-    return extents && { size: inodes.size[inode]!, dataOffset: inodes.data[inode]! * blockSize, extents };
+    const sparse = inodes.sparse.get(inode);
+    return sparse && { size: inodes.size[inode]!, dataOffset: inodes.data[inode]! * blockSize, ...sparse };
   }
 
   /** Where a file's content ends in the tar. */
   #dataEnd(inode: number): number {
     const inodes = this.#inodes;
-    const extents = inodes.sparse.get(inode);
+    const extents = inodes.sparse.get(inode)?.extents;
     let length = extents ? 0 : inodes.size[inode]!;
     for (const extent of extents ?? []) length += extent.length;
     return inodes.data[inode]! * blockSize + length;

@@ -34,7 +34,8 @@ export class InodeTable {
   depth = new Uint16Array(1024);
   opaque = new Uint8Array(1024);
   readonly #targets = new ByteArena();
-  readonly sparse = new Map<number, readonly SparseExtent[]>();
+  /** Sparse files, with the name they came by for messages. */
+  readonly sparse = new Map<number, { readonly path: string; readonly extents: readonly SparseExtent[] }>();
 
   add(format: number, fields: InodeFields): number {
     if (this.count === this.mode.length) this.#grow();

@@ -81,7 +81,7 @@ export class ErofsReader {
         const { start, end } = this.#nameRange(block, entry);
         const name = decodePath(this.image.subarray(start, end));
         if (name === "." || name === "..") continue;
-        if (name === "" || name.includes("/"))
+        if (name === "" || name.includes("/") || name.includes("\0"))
           throw damaged(`directory ${directoryNid} holds an impossible name`);
         const at = block.offset + entry * direntSize;
         const nid = getUint64(this.view, at);
