@@ -17,6 +17,8 @@ const home = mkdtempSync(join(tmpdir(), "strake-bench-copy-"));
 try {
   const context = join(home, "context");
   const total = makeContext(context);
+  // A context is seldom written the moment before it is built: without this the disk is busy with it.
+  Bun.spawnSync(["sync", "-f", context]);
   console.log(`${fileCount} files, ${(total / 1e6).toFixed(0)} MB`);
   for (let round = 1; round <= rounds; round++) await copy(context, join(home, `root-${round}`), round);
 } finally {
