@@ -27,6 +27,9 @@ const idMax = 2 ** 31 - 1;
 const fileLimit = 4 * 1024 * 1024;
 const lineLimit = 64 * 1024;
 
+/** The bytes of a file of the image or of a running container, undefined when there is no such regular file. */
+export type ReadAccounts = (path: string) => Uint8Array | undefined;
+
 interface PasswdLine {
   readonly name: string;
   readonly uid: number;
@@ -48,9 +51,14 @@ interface GroupLine {
  * Errors: `ACCOUNT_NOT_FOUND`, `ACCOUNT_INVALID`.
  */
 export function resolveUser(tree: Tree, spec: string): User {
+  return resolveUserIn(accountsOf(tree), spec);
+}
+
+/** As `resolveUser`, with the accounts files read by the caller, who keeps inside the image or container. */
+export function resolveUserIn(read: ReadAccounts, spec: string): User {
   const { userPart, groupPart } = splitSpec(spec);
   const wantedUid = userPart === "" ? 0 : parseId(userPart, "user");
-  const line = readPasswd(tree).find((known) =>
+  const line = readPasswd(read).find((known) =>
     wantedUid === undefined ? known.name === userPart : known.uid === wantedUid,
   );
   const uid = line?.uid ?? wantedUid;
@@ -64,11 +72,11 @@ export function resolveUser(tree: Tree, spec: string): User {
     );
   const home = line?.home || "/";
   if (groupPart !== "") {
-    const gid = resolveGroup(tree, groupPart);
+    const gid = resolveGroup(read, groupPart);
     return { uid, gid, groups: [gid], name: line?.name, home };
   }
   const gid = line?.gid ?? 0;
-  const member = line ? readGroups(tree).filter((group) => group.members.includes(line.name)) : [];
+  const member = line ? readGroups(read).filter((group) => group.members.includes(line.name)) : [];
   return {
     uid,
     gid,
@@ -89,13 +97,13 @@ export function resolveOwner(tree: Tree, spec: string): Owner {
     const { uid, gid } = resolveUser(tree, spec);
     return { uid, gid };
   }
-  return { uid: id, gid: groupPart === "" ? id : resolveGroup(tree, groupPart) };
+  return { uid: id, gid: groupPart === "" ? id : resolveGroup(accountsOf(tree), groupPart) };
 }
 
-function resolveGroup(tree: Tree, group: string): number {
+function resolveGroup(read: ReadAccounts, group: string): number {
   const wanted = parseId(group, "group");
   if (wanted !== undefined) return wanted;
-  const line = readGroups(tree).find((known) => known.name === group);
+  const line = readGroups(read).find((known) => known.name === group);
   if (line) return line.gid;
   throw new StrakeError(
     "ACCOUNT_NOT_FOUND",
@@ -120,9 +128,9 @@ function parseId(text: string, what: string): number | undefined {
   throw new StrakeError("ACCOUNT_INVALID", `the ${what} id ${quote(text)} is not in the range 0 to ${idMax}`);
 }
 
-function readPasswd(tree: Tree): PasswdLine[] {
+function readPasswd(read: ReadAccounts): PasswdLine[] {
   const accounts: PasswdLine[] = [];
-  for (const [name, , uid, gid, , home] of readLines(tree, "/etc/passwd")) {
+  for (const [name, , uid, gid, , home] of readLines(read, "/etc/passwd")) {
     const ids = { uid: storedId(uid), gid: storedId(gid) };
     if (name && ids.uid !== undefined && ids.gid !== undefined)
       accounts.push({ name, uid: ids.uid, gid: ids.gid, home: home ?? "" });
@@ -130,9 +138,9 @@ function readPasswd(tree: Tree): PasswdLine[] {
   return accounts;
 }
 
-function readGroups(tree: Tree): GroupLine[] {
+function readGroups(read: ReadAccounts): GroupLine[] {
   const groups: GroupLine[] = [];
-  for (const [name, , id, members] of readLines(tree, "/etc/group")) {
+  for (const [name, , id, members] of readLines(read, "/etc/group")) {
     const gid = storedId(id);
     if (name && gid !== undefined) groups.push({ name, gid, members: (members ?? "").split(",") });
   }
@@ -146,17 +154,27 @@ function storedId(text: string | undefined): number | undefined {
   return id <= idMax ? id : undefined;
 }
 
-/** The fields of each line. A missing file has none, nor has what is no regular file (a device, a fifo). */
-function readLines(tree: Tree, path: string): string[][] {
-  const node = tree.lookup(path);
-  if (node?.type !== "file") return [];
-  if (node.size > fileLimit)
-    throw new StrakeError(
-      "ACCOUNT_INVALID",
-      `the image's ${path} is ${node.size} bytes, more than ${fileLimit}`,
-    );
+function accountsOf(tree: Tree): ReadAccounts {
+  return (path) => {
+    // What is no regular file (a device, a fifo) holds no accounts.
+    const node = tree.lookup(path);
+    if (node?.type !== "file") return undefined;
+    if (node.size > fileLimit) throw tooLarge(path, node.size);
+    return tree.readFile(node, { limit: fileLimit });
+  };
+}
+
+function tooLarge(path: string, size: number): StrakeError {
+  return new StrakeError("ACCOUNT_INVALID", `the image's ${path} is ${size} bytes, more than ${fileLimit}`);
+}
+
+/** The fields of each line. A missing file has none. */
+function readLines(read: ReadAccounts, path: string): string[][] {
+  const bytes = read(path);
+  if (bytes === undefined) return [];
+  if (bytes.length > fileLimit) throw tooLarge(path, bytes.length);
   const lines: string[][] = [];
-  for (const line of new TextDecoder().decode(tree.readFile(node, { limit: fileLimit })).split("\n")) {
+  for (const line of new TextDecoder().decode(bytes).split("\n")) {
     if (line.length > lineLimit)
       throw new StrakeError("ACCOUNT_INVALID", `the image's ${path} has a line beyond 64 KiB`);
     const text = line.trim();
