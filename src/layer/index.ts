@@ -6,3 +6,4 @@ export { type IngestOptions, ingestTar } from "./ingest.ts";
 export { type WritableEntry, writeDiff } from "./write-diff.ts";
 export { type CommitOptions, LayerWriter, type LayerWriterOptions } from "./writer.ts";
 export * from "./tree/index.ts";
+export * from "./snapshotter/index.ts";

@@ -125,7 +125,7 @@ async function makeLayer(
     case "run": {
       const { runStep } = await import("./run-step.ts");
       const log = report.log(id);
-      const { outcome, args } = await runStep(session, state, instruction, { log, range: planned.range });
+      const { outcome, args } = await runStep(session, state, instruction, { log });
       return finish(state, outcome, runText(state, args));
     }
     default:
