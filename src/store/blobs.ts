@@ -93,8 +93,8 @@ export class Blobs {
   }
 
   /**
-   * Stores content and keeps it with the lease. Atomic: on any error nothing is left. Content already there is
-   * verified and not written again; when only its digest is promised, the source is not read at all.
+   * Stores content and keeps it with the lease. Atomic: on any error nothing is left. When the promised digest is
+   * there already, the source is not read.
    * Errors: BLOB_MISMATCH, STORE_FULL, CANCELED, and what the source throws.
    */
   async put(source: Uint8Array | AsyncIterable<Uint8Array>, options: PutBlobOptions): Promise<BlobInfo> {

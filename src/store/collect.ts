@@ -10,6 +10,7 @@ import type { Layout } from "./layout.ts";
 import { dropDeadLeases } from "./lease.ts";
 import { mark, type Unreferenced } from "./mark.ts";
 import { removeTree } from "./remove-tree.ts";
+import { keepReserve, withReserve } from "./reserve.ts";
 import { temporaryName } from "./temporary.ts";
 import { treeSize } from "./tree-size.ts";
 
@@ -68,13 +69,17 @@ type Findings = Omit<CollectReport, "freed" | "problems">;
 function perform(store: Collector, options: CollectOptions): Findings {
   // Needs no free space in the database, so it comes first: it may make the room the rest needs.
   const leftovers = sweep(store, new Set());
-  dropDeadLeases(store.database);
-  const { cacheRecords, layers, blobs } = store.database.write(() => ({
-    cacheRecords: applyCachePolicy(store.database, store.cache, options.cache ?? {}),
-    ...mark(store.database),
-  }));
+  const { cacheRecords, layers, blobs } = withReserve(store.layout, () => {
+    dropDeadLeases(store.database);
+    return store.database.write(() => ({
+      cacheRecords: applyCachePolicy(store.database, store.cache, options.cache ?? {}),
+      ...mark(store.database),
+    }));
+  });
   const marked = new Set([...layers, ...blobs].map(({ digest }) => digest.slice(7)));
-  return { cacheRecords, layers, blobs, leftovers: [...leftovers, ...sweep(store, marked)] };
+  const swept = sweep(store, marked);
+  keepReserve(store.layout);
+  return { cacheRecords, layers, blobs, leftovers: [...leftovers, ...swept] };
 }
 
 function rehearse(store: Collector, options: CollectOptions): Findings {

@@ -15,7 +15,7 @@ export interface Item {
 }
 
 /** Files of the data root itself. */
-const rootFiles = new Set(["strake.db", "strake.db-wal", "strake.db-shm"]);
+const rootFiles = new Set(["strake.db", "strake.db-wal", "strake.db-shm", "reserve"]);
 
 /** Stamps of a context that was not built for this long are dropped, in milliseconds. */
 const contextLifetime = 90 * 24 * 3600 * 1000;

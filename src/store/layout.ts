@@ -20,6 +20,8 @@ export interface Layout {
   readonly contexts: string;
   /** What gc took out of the store and has not unlinked yet. Nothing here is ever read. */
   readonly trash: string;
+  /** Space that gc frees when the disk is so full that even deleting rows fails. */
+  readonly reserve: string;
 }
 
 export function layoutOf(root: string, runRoot: string): Layout {
@@ -34,6 +36,7 @@ export function layoutOf(root: string, runRoot: string): Layout {
     work: join(root, "work"),
     contexts: join(root, "contexts"),
     trash: join(root, "trash"),
+    reserve: join(root, "reserve"),
   };
 }
 

@@ -14,7 +14,7 @@ export interface Lease {
    * under this key later is kept from that moment.
    */
   add(kind: RefKind, key: string): boolean;
-  /** Ends the lease. Idempotent. */
+  /** Ends the lease. Idempotent; never throws. */
   release(): void;
   [Symbol.dispose](): void;
 }
@@ -25,7 +25,7 @@ export function createLease(database: Database, purpose: string): Lease {
   const held = new Set<string>();
   let used = false;
   const release = () => {
-    if (used) database.write(() => dropLease(database, id));
+    if (used) endLease(database, id);
     used = false;
     held.clear();
   };
@@ -52,17 +52,31 @@ export function createLease(database: Database, purpose: string): Lease {
   };
 }
 
+/** Leases of this process that a full disk did not let go of; its next gc does. */
+const overdue = new Set<string>();
+
+/** Must not throw: it runs when something else has gone wrong, and would hide it. */
+function endLease(database: Database, id: string): void {
+  try {
+    database.write(() => dropLease(database, id));
+  } catch {
+    overdue.add(id);
+  }
+}
+
 function dropLease(database: Database, id: string): void {
   dropRefs(database, "lease", id);
   database.run("delete from leases where id = ?", id);
 }
 
-/** Ends the leases of processes that are gone; gives their ids. */
+/** Ends the leases of processes that are gone, and overdue ones of this; gives their ids. */
 export function dropDeadLeases(database: Database): string[] {
   const rows = database.all<{ id: string; owner: string; created_at: number }>(
     "select id, owner, created_at from leases",
   );
-  const dead = rows.filter((row) => isOwnerDead(row.owner, Date.now() - row.created_at));
+  const dead = rows.filter(
+    (row) => overdue.has(row.id) || isOwnerDead(row.owner, Date.now() - row.created_at),
+  );
   if (dead.length > 0)
     database.write(() => {
       for (const { id } of dead) dropLease(database, id);

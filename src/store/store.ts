@@ -11,6 +11,7 @@ import { Layers } from "./layers.ts";
 import { closeRoot, defaultRoot, defaultRunRoot, type Layout, layoutOf, prepareRoot } from "./layout.ts";
 import { createLease, type Lease } from "./lease.ts";
 import { Records } from "./records.ts";
+import { keepReserve } from "./reserve.ts";
 import { createScratch, type Scratch } from "./scratch.ts";
 
 export interface StoreOptions {
@@ -59,7 +60,10 @@ export class Store {
     );
     // The database is made last, so where it is the folders are.
     if (existsSync(layout.database)) closeRoot(layout);
-    else prepareRoot(layout);
+    else {
+      prepareRoot(layout);
+      keepReserve(layout);
+    }
     return new Store(layout, new Database(layout.database));
   }
 
