@@ -48,7 +48,7 @@ const sizeUnits = "kmgtp";
  * Undefined when the text is no size.
  */
 export function parseSize(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?) ?(?:([kmgtp])i?)?b?$/i.exec(text);
+  const match = /^(\d+(?:\.\d+)?)(?: ?([kmgtp])i?b?| ?b)?$/i.exec(text);
   if (!match) return undefined;
   const exponent = match[2] ? sizeUnits.indexOf(match[2].toLowerCase()) + 1 : 0;
   return Math.trunc(Number(match[1]) * 1024 ** exponent);

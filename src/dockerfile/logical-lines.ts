@@ -130,10 +130,14 @@ export function rangeOf(line: LogicalLine, file: string, start: number, end: num
 }
 
 function positionOf(line: LogicalLine, offset: number): { line: number; column: number } {
-  let piece = line.pieces[0]!;
-  for (const candidate of line.pieces) {
-    if (candidate.offset > offset) break;
-    piece = candidate;
+  // Binary search: an instruction may have as many flags as lines.
+  let low = 0;
+  let high = line.pieces.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (line.pieces[middle]!.offset <= offset) low = middle;
+    else high = middle - 1;
   }
+  const piece = line.pieces[low]!;
   return { line: piece.line, column: piece.column + offset - piece.offset };
 }
