@@ -22,7 +22,7 @@ import { topContainer } from "./lifecycle/top.ts";
 import { type LogLine, type LogOptions, readLog } from "./monitor/log.ts";
 import { containerPaths } from "./monitor/paths.ts";
 import { resizeTerminal } from "./monitor/resize.ts";
-import { Volumes } from "./mount/volumes.ts";
+import { type VolumeRecords, Volumes } from "./mount/volumes.ts";
 import { BridgeNetwork } from "./network/bridge.ts";
 import { Runtime } from "./runtime/runtime.ts";
 
@@ -32,6 +32,7 @@ export interface ContainersOptions {
   /** $STRAKE_RUNROOT. */
   readonly runRoot: string;
   readonly records: ContainerRecords;
+  readonly volumes: VolumeRecords;
   readonly rootfs: RootfsProvider;
   readonly resolveUser: ResolveUser;
   /** Followed by an id: `strake container cleanup`. */
@@ -52,7 +53,7 @@ export class Containers {
       records: options.records,
       rootfs: options.rootfs,
       resolveUser: options.resolveUser,
-      volumes: new Volumes(options.root),
+      volumes: new Volumes(options.root, options.volumes),
       network: new BridgeNetwork(options.runRoot, options.warn),
       runtime: () => {
         runtime ??= Runtime.find({ runRoot: options.runRoot });
@@ -176,8 +177,7 @@ export class Containers {
 
   /** Errors: CONTAINER_NAME_TAKEN, CONTAINER_OPTIONS_INVALID. */
   rename(reference: string, name: string): void {
-    const plain = checkName(name);
-    this.services.records.update(this.idOf(reference), (now) => ({ ...now, name: plain }));
+    this.services.records.rename(this.idOf(reference), checkName(name));
   }
 
   private idOf(reference: string): string {

@@ -11,10 +11,10 @@ export type {
   ContainerMount,
   ContainerRecord,
   ContainerRecords,
-  MountedRootfs,
   NetworkMode,
   ResolveUser,
   RootfsProvider,
+  RootfsRequest,
 } from "./lifecycle/record.ts";
 export type { RemoveOptions } from "./lifecycle/remove.ts";
 export { parseSignal } from "./lifecycle/signal.ts";
@@ -24,7 +24,7 @@ export type { StopOptions } from "./lifecycle/stop.ts";
 export type { Attachment, AttachOptions, OutputStream } from "./monitor/attach.ts";
 export type { LogLine, LogOptions } from "./monitor/log.ts";
 export { type MountRequest, parseMount, parseTmpfs, parseVolume } from "./mount/parse.ts";
-export { type Volume, Volumes } from "./mount/volumes.ts";
+export { type Volume, type VolumeRecords, type VolumeState, Volumes } from "./mount/volumes.ts";
 export { BridgeNetwork, type Endpoint } from "./network/bridge.ts";
 export type { HostEntry } from "./network/hosts.ts";
 export { formatPort, type PortMapping, type PortProtocol, parsePorts } from "./network/ports.ts";
@@ -35,3 +35,7 @@ export { parseEnvFile } from "./spec/environment.ts";
 export { bindMount, tmpfsMount } from "./spec/mounts.ts";
 export type { Mount, ProcessUser } from "./spec/types.ts";
 export { runStep, type StepOptions, type StepResult } from "./step/step.ts";
+export { resolveAccount } from "./stored/accounts.ts";
+export { type OpenContainersOptions, openContainers } from "./stored/open.ts";
+export { StoredRecords } from "./stored/records.ts";
+export { storedRootfs } from "./stored/rootfs.ts";

@@ -17,6 +17,7 @@ import { containerPaths } from "../monitor/paths.ts";
 import { enterContainerNamespace } from "../runtime/host.ts";
 import { refresh } from "./refresh.ts";
 import type { ContainerServices } from "./services.ts";
+import { rootfsRequest } from "./teardown.ts";
 
 /** A place that can be copied from or to: of the host, or of a container. */
 export interface CopyPlace {
@@ -60,17 +61,16 @@ export async function withContainerRoot<T>(
   enterContainerNamespace();
   const target = `${services.runRoot}/copy-${randomBytes(6).toString("hex")}`;
   mkdirSync(target, { recursive: true, mode: 0o700 });
-  const request = { id, imageId: record.image.id, data: paths.data, target };
+  const request = { ...rootfsRequest(record, paths), target };
   try {
-    const { path } = await services.rootfs.mount(request);
-    const root = openDirectory(path);
+    const root = openDirectory(await services.rootfs.mount(request));
     try {
       return await work(root);
     } finally {
       closeFd(root);
     }
   } finally {
-    await services.rootfs.unmount(request);
+    services.rootfs.unmount(request);
     rmdirSync(target);
   }
 }

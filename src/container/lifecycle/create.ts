@@ -55,7 +55,12 @@ export function createContainer(services: ContainerServices, options: CreateOpti
   const id = randomBytes(32).toString("hex");
   const wanted = options.name === undefined ? undefined : checkName(options.name);
   for (let attempt = 0; ; attempt++) {
-    const record = planContainer(options, { id, name: wanted ?? randomName(attempt), now: Date.now() });
+    const record = planContainer(options, {
+      id,
+      name: wanted ?? randomName(attempt),
+      now: Date.now(),
+      snapshotter: services.rootfs.snapshotter,
+    });
     const paths = containerPaths(services.root, services.runRoot, id);
     try {
       services.records.insert(record);
@@ -64,6 +69,7 @@ export function createContainer(services: ContainerServices, options: CreateOpti
       if (taken && wanted === undefined && attempt < 20) continue;
       throw error;
     }
+    // After the record: a folder without one would be garbage to a collection that runs now.
     mkdirSync(paths.data, { recursive: true, mode: 0o700 });
     return record;
   }
@@ -73,10 +79,14 @@ export interface Identity {
   readonly id: string;
   readonly name: string;
   readonly now: number;
+  readonly snapshotter: string;
 }
 
 /** The record of a new container: the image's configuration with the user's over it. Pure. */
-export function planContainer(options: CreateOptions, { id, name, now }: Identity): ContainerRecord {
+export function planContainer(
+  options: CreateOptions,
+  { id, name, now, snapshotter }: Identity,
+): ContainerRecord {
   const config = options.image.config;
   const entrypoint = options.entrypoint ?? config.Entrypoint ?? [];
   // An entrypoint of the user's makes the image's Cmd meaningless: it was written for the other program.
@@ -103,7 +113,8 @@ export function planContainer(options: CreateOptions, { id, name, now }: Identit
     id,
     name,
     createdAt: now,
-    image: { id: options.image.id, reference: options.image.reference },
+    image: { id: options.image.id, reference: options.image.reference, layers: options.image.layers },
+    snapshotter,
     state: { status: "created" },
     args,
     entrypoint,

@@ -20,12 +20,12 @@ export async function cleanupContainer(
   using _lock = await lockFile(paths.lock);
   const stored = services.records.get(id);
   if (stored === undefined) {
-    if (existsSync(paths.run)) await teardown(services, { id, image: { id: "", reference: "" } }, paths);
+    if (existsSync(paths.run)) await teardown(services, id, undefined);
     return undefined;
   }
   const record = observe(services, stored);
   if (record.state.status === "running") return record;
-  await teardown(services, record, paths);
+  await teardown(services, record.id, record);
   const leaves =
     record.state.status === "removing" || (record.autoRemove && record.state.status === "exited");
   if (leaves) removeRecord(services, record, { volumes: true });

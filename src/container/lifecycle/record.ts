@@ -35,7 +35,14 @@ export interface ContainerRecord {
   readonly id: string;
   readonly name: string;
   readonly createdAt: number;
-  readonly image: { readonly id: string; readonly reference: string };
+  readonly image: {
+    readonly id: string;
+    readonly reference: string;
+    /** Diff IDs, the base first: the container stands on these even when the image is removed. */
+    readonly layers: readonly string[];
+  };
+  /** What made its root file system; another cannot read it. */
+  readonly snapshotter: string;
   readonly state: ContainerState;
 
   /** The whole command: entrypoint and arguments. */
@@ -79,6 +86,7 @@ export interface ContainerRecord {
 export interface ContainerImage {
   readonly id: string;
   readonly reference: string;
+  readonly layers: readonly string[];
   readonly config: ContainerConfig;
 }
 
@@ -95,23 +103,34 @@ export interface ContainerRecords {
   list(): ContainerRecord[];
   /** Reads, changes and writes in one transaction. Undefined when there is no such record any more. */
   update(id: string, change: (record: ContainerRecord) => ContainerRecord): ContainerRecord | undefined;
+  /** Errors: CONTAINER_NAME_TAKEN. */
+  rename(id: string, name: string): void;
   remove(id: string): void;
 }
 
-/** Gives a container its root file system. The engine binds this to the chosen snapshotter. */
-export interface RootfsProvider {
-  /**
-   * Mounts the writable layer of a container (kept below `data`) over its image at `target`, an existing directory. Called
-   * after `enterContainerNamespace()`; the mount may be one that only this process and its children see.
-   */
-  mount(request: { id: string; imageId: string; data: string; target: string }): Promise<MountedRootfs>;
-  /** Takes away what `mount` left at `target`, also when another process called it. Idempotent. */
-  unmount(request: { id: string; imageId: string; data: string; target: string }): Promise<void>;
+/** The writable layer of a container, and the layers it is over. */
+export interface RootfsRequest {
+  readonly snapshotter: string;
+  readonly layers: readonly string[];
+  /** The container's folder; the provider uses `layer` in it. */
+  readonly data: string;
+  /** Existing directory where the root file system is to appear. */
+  readonly target: string;
 }
 
-export interface MountedRootfs {
-  /** Where the root file system really is, usually `target`. */
-  readonly path: string;
+/** Gives containers their root file systems. */
+export interface RootfsProvider {
+  /** For containers made now. */
+  readonly snapshotter: string;
+  /**
+   * Puts the root file system in place and gives its path, usually `target`. Called after `enterContainerNamespace()`: the
+   * mount is seen by this process's main thread and its children.
+   */
+  mount(request: RootfsRequest): Promise<string>;
+  /** Takes away what `mount` put in place, also when another process did. Idempotent. */
+  unmount(request: RootfsRequest): void;
+  /** Removes the writable layer. Idempotent. */
+  discard(request: Omit<RootfsRequest, "target">): void;
 }
 
 /**

@@ -32,6 +32,6 @@ export async function removeContainer(
     record = observe(services, record);
   }
   services.records.update(id, (now) => ({ ...now, state: removing(now.state, Date.now()) }));
-  await teardown(services, record, paths);
+  await teardown(services, record.id, record);
   removeRecord(services, record, { volumes: options.volumes === true || record.autoRemove });
 }

@@ -17,7 +17,7 @@ import type { ContainerRecord } from "./record.ts";
 import { refresh } from "./refresh.ts";
 import type { ContainerServices } from "./services.ts";
 import { failedToStart, started, wrongState } from "./state.ts";
-import { removeRecord, teardown } from "./teardown.ts";
+import { removeRecord, rootfsRequest, teardown } from "./teardown.ts";
 
 export interface StartOptions {
   /** Connects before the process starts, so that nothing of its output is missed. */
@@ -48,12 +48,12 @@ export async function startContainer(
   const record = refresh(services, id);
   if (record.state.status !== "created" && record.state.status !== "exited")
     throw wrongState(record.state, "started");
-  if (existsSync(paths.run)) await teardown(services, record, paths);
+  if (existsSync(paths.run)) await teardown(services, record.id, record);
   try {
     return await bringUp(services, record, paths, options);
   } catch (thrown) {
     const error = toStrakeError(thrown);
-    await teardown(services, record, paths);
+    await teardown(services, record.id, record);
     if (record.autoRemove) removeRecord(services, record, { volumes: true });
     else
       services.records.update(id, (now) => ({
@@ -76,12 +76,7 @@ async function bringUp(
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   mkdirSync(paths.rootfs, { mode: 0o755 });
   mkdirSync(paths.data, { recursive: true, mode: 0o700 });
-  const { path: rootfs } = await services.rootfs.mount({
-    id: record.id,
-    imageId: record.image.id,
-    data: paths.data,
-    target: paths.rootfs,
-  });
+  const rootfs = await services.rootfs.mount(rootfsRequest(record, paths));
   const hostname = record.hostname || hostHostname();
   const writeFiles = (address?: string) =>
     writeNetworkFiles({

@@ -1,27 +1,44 @@
 import { existsSync, lstatSync, rmdirSync, rmSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
+import { errnoOf, umount, umountFlags } from "../../sys/index.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
-import type { ContainerRecord } from "./record.ts";
+import type { ContainerRecord, RootfsRequest } from "./record.ts";
 import type { ContainerServices } from "./services.ts";
 
+/** The root file system of a container at its usual place. */
+export function rootfsRequest(record: ContainerRecord, paths: ContainerPaths): RootfsRequest {
+  return {
+    snapshotter: record.snapshotter,
+    layers: record.image.layers,
+    data: paths.data,
+    target: paths.rootfs,
+  };
+}
+
 /**
- * Ends whatever is left of a container and takes away all that it had while it ran: runtime state, network, mount, run folder. The
- * record, the log and the writable layer stay. Idempotent; the caller holds the container's lock.
+ * Ends whatever is left of a container and takes away all that it had while it ran: runtime state, network, mount, run
+ * folder. The record, the log and the writable layer stay. `record` is undefined for a run folder whose container is gone.
+ * Idempotent; the caller holds the container's lock.
  */
 export async function teardown(
   services: ContainerServices,
-  record: Pick<ContainerRecord, "id" | "image">,
-  paths: ContainerPaths,
+  id: string,
+  record: ContainerRecord | undefined,
 ): Promise<void> {
+  const paths = containerPaths(services.root, services.runRoot, id);
   if (!existsSync(paths.run)) return;
-  await Promise.all([services.runtime().delete(record.id), services.network.close(record.id)]);
-  await services.rootfs.unmount({
-    id: record.id,
-    imageId: record.image.id,
-    data: paths.data,
-    target: paths.rootfs,
-  });
+  await Promise.all([services.runtime().delete(id), services.network.close(id)]);
+  if (record) services.rootfs.unmount(rootfsRequest(record, paths));
+  else detachMount(paths.rootfs);
   removeRunFolder(paths);
+}
+
+function detachMount(target: string): void {
+  try {
+    umount(target, umountFlags.detach | umountFlags.nofollow);
+  } catch (error) {
+    if (errnoOf(error) !== "EINVAL" && errnoOf(error) !== "ENOENT") throw error;
+  }
 }
 
 /**
@@ -46,6 +63,7 @@ export function removeRecord(
   options: { readonly volumes: boolean },
 ): void {
   const paths = containerPaths(services.root, services.runRoot, record.id);
+  services.rootfs.discard(rootfsRequest(record, paths));
   rmSync(paths.data, { recursive: true, force: true });
   if (options.volumes)
     for (const mount of record.mounts)

@@ -1,14 +1,4 @@
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import { lockFile, nodePath } from "../../sys/index.ts";
 import { resolveInRoot } from "../rootfs/resolve.ts";
@@ -24,34 +14,38 @@ export interface Volume {
   readonly mountpoint: string;
 }
 
-/** Named directories that outlive containers: `volumes/<name>/_data` beside a `volume.json`. */
+/** What is kept of a volume beside its name. */
+export interface VolumeState {
+  readonly anonymous: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Where volumes are noted; the store's records. */
+export interface VolumeRecords {
+  create(record: { id: string; name: string; state: VolumeState }): unknown;
+  get(name: string): { id: string; name: string; state: VolumeState; createdAt: number } | undefined;
+  list(): { name: string; state: VolumeState; createdAt: number }[];
+  remove(id: string): unknown;
+}
+
+/** Named directories that outlive containers: `volumes/<name>/_data`, and a record, without which they are garbage. */
 export class Volumes {
   readonly #root: string;
+  readonly #records: VolumeRecords;
 
-  constructor(root: string) {
+  constructor(root: string, records: VolumeRecords) {
     this.#root = `${root}/volumes`;
+    this.#records = records;
   }
 
   get(name: string): Volume | undefined {
-    try {
-      const folder = this.#folder(name);
-      const meta = JSON.parse(readFileSync(`${folder}/volume.json`, "utf8")) as Omit<
-        Volume,
-        "name" | "mountpoint"
-      >;
-      return { name, ...meta, mountpoint: `${folder}/_data` };
-    } catch (error) {
-      if (error instanceof StrakeError) throw error;
-      return undefined;
-    }
+    const record = this.#records.get(name);
+    // The records also find beginnings of ids, which are no names of volumes.
+    return record?.name === name ? this.#volume(record) : undefined;
   }
 
   list(): Volume[] {
-    if (!existsSync(this.#root)) return [];
-    return readdirSync(this.#root)
-      .sort()
-      .map((name) => (/^[a-zA-Z0-9]/.test(name) ? this.get(name) : undefined))
-      .filter((volume) => volume !== undefined);
+    return this.#records.list().map((record) => this.#volume(record));
   }
 
   /** Makes a volume; one that exists is given as it is. */
@@ -59,22 +53,23 @@ export class Volumes {
     name: string,
     options: { anonymous?: boolean; labels?: Readonly<Record<string, string>> } = {},
   ): Volume {
-    const existing = this.get(name);
-    if (existing) return existing;
-    const folder = this.#folder(name);
-    mkdirSync(`${folder}/_data`, { recursive: true, mode: 0o755 });
-    const meta = {
-      createdAt: Date.now(),
-      anonymous: options.anonymous === true,
-      labels: options.labels ?? {},
-    };
-    writeFileSync(`${folder}/volume.json`, JSON.stringify(meta));
-    return { name, ...meta, mountpoint: `${folder}/_data` };
+    const state = { anonymous: options.anonymous === true, labels: options.labels ?? {} };
+    if (this.get(name) === undefined)
+      try {
+        this.#records.create({ id: volumeName(name, name), name, state });
+      } catch (error) {
+        // Another process was faster.
+        if (this.get(name) === undefined) throw error;
+      }
+    const volume = this.get(name)!;
+    mkdirSync(volume.mountpoint, { recursive: true, mode: 0o755 });
+    return volume;
   }
 
   /** Removes a volume and what is in it. Nothing is done for one that does not exist. */
   remove(name: string): void {
     rmSync(this.#folder(name), { recursive: true, force: true });
+    this.#records.remove(name);
   }
 
   /**
@@ -100,6 +95,11 @@ export class Volumes {
     }
     chownSync(volume.mountpoint, stat.uid, stat.gid);
     chmodSync(volume.mountpoint, stat.mode & 0o7777);
+  }
+
+  #volume(record: { name: string; state: VolumeState; createdAt: number }): Volume {
+    const { name, state, createdAt } = record;
+    return { name, createdAt, ...state, mountpoint: `${this.#folder(name)}/_data` };
   }
 
   #folder(name: string): string {

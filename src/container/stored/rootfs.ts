@@ -1,0 +1,44 @@
+import { mkdirSync } from "node:fs";
+import { StrakeError } from "../../errors/index.ts";
+import { type Snapshotter, selectSnapshotter, snapshotterByName } from "../../layer/index.ts";
+import { type Digest, parseDigest } from "../../oci/index.ts";
+import type { Layer, Store } from "../../store/index.ts";
+import type { RootfsProvider, RootfsRequest } from "../lifecycle/record.ts";
+
+/** Root file systems of containers from the store's layers, each by the snapshotter it was made with. */
+export function storedRootfs(store: Store, chosen?: Snapshotter): RootfsProvider {
+  let selected = chosen;
+  const preferred = () => {
+    selected ??= selectSnapshotter({ root: store.root });
+    return selected;
+  };
+  const by = (name: string) => (name === preferred().name ? preferred() : snapshotterByName(name));
+  const workspaceOf = (data: string) => `${data}/layer`;
+  return {
+    get snapshotter() {
+      return preferred().name;
+    },
+    async mount(request: RootfsRequest) {
+      const workspace = workspaceOf(request.data);
+      mkdirSync(workspace, { recursive: true, mode: 0o700 });
+      const layers = request.layers.map((diffID) => layerOf(store, parseDigest(diffID)));
+      const { rootfs } = await by(request.snapshotter).mount({ workspace, layers, target: request.target });
+      return rootfs;
+    },
+    unmount({ snapshotter, data, target }) {
+      by(snapshotter).unmount({ workspace: workspaceOf(data), target });
+    },
+    discard({ snapshotter, data }) {
+      by(snapshotter).discard(workspaceOf(data));
+    },
+  };
+}
+
+function layerOf(store: Store, diffID: Digest): Layer {
+  const layer = store.layers.get(diffID);
+  if (layer) return layer;
+  throw new StrakeError("CONTAINER_START_FAILED", `the layer ${diffID} of the container's image is missing`, {
+    hint: "`strake gc --verify` says what else is missing; load or build the image again.",
+    exitCode: 125,
+  });
+}
