@@ -22,21 +22,21 @@ export interface DiskNode {
   readonly xattrs: () => ReadonlyMap<string, Uint8Array> | undefined;
 }
 
-const types: Readonly<Record<number, DiskNode["type"]>> = {
-  16807: "file",
-  9604: "directory",
-  21609: "symlink",
-  4802: "char",
-  14406: "block",
-  2401: "fifo",
-  26411: "socket",
-};
+const types = new Map<number, DiskNode["type"]>([
+  [0o100000, "file"],
+  [0o040000, "directory"],
+  [0o120000, "symlink"],
+  [0o020000, "char"],
+  [0o060000, "block"],
+  [0o010000, "fifo"],
+  [0o140000, "socket"],
+]);
 
 /** Looks at `name` in an open directory. The path through the descriptor means that directory whatever happened to its name. */
 export function readNode(directory: number, name: string): DiskNode {
   const place = `/proc/self/fd/${directory}/${name}`;
   const stat = lookAt(place);
-  const type = types[Number(stat.mode & 0o170000n)] ?? "socket";
+  const type = types.get(Number(stat.mode & 0o170000n)) ?? "socket";
   const device = splitDevice(Number(stat.rdev));
   const isDevice = type === "char" || type === "block";
   const billion = 1_000_000_000n;

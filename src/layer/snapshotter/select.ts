@@ -1,32 +1,13 @@
 import { StrakeError } from "../../errors/index.ts";
-import {
-  canOpenFileSystem,
-  hasCapSysAdmin,
-  inUserNamespace,
-  isKernelAtLeast,
-  kernelVersion,
-  statfs,
-  supportedFileSystems,
-} from "../../sys/index.ts";
+import { isKernelAtLeast } from "../../sys/index.ts";
 import { copySnapshotter } from "./copy.ts";
 import { erofsSnapshotter } from "./erofs.ts";
+import { type Host, hostOf } from "./host.ts";
 import { overlaySnapshotter } from "./overlay.ts";
 import type { Snapshotter, SnapshotterName } from "./snapshotter.ts";
 
 /** The snapshotters, the best first. */
 const snapshotters: readonly Snapshotter[] = [erofsSnapshotter, overlaySnapshotter, copySnapshotter];
-
-/** What the choice rests on. */
-export interface Host {
-  readonly linux: boolean;
-  readonly kernel: { readonly major: number; readonly minor: number; readonly release: string };
-  /** CAP_SYS_ADMIN in the user namespace this process is in. */
-  readonly mayMount: boolean;
-  readonly userNamespace: boolean;
-  readonly hasFileSystem: (name: string) => boolean;
-  /** Type of the file system that holds the store. */
-  readonly storeType: string;
-}
 
 /** Overlayfs cannot have its upper directory on these, or cannot stack on them what we need. */
 const notBelowOverlay = new Set(["overlay", "nfs", "fuse", "vfat", "9p", "cifs"]);
@@ -97,17 +78,4 @@ export function snapshotterByName(name: string): Snapshotter {
 export function surveySnapshotters(root: string): { name: SnapshotterName; unusable: string | undefined }[] {
   const host = hostOf(root);
   return snapshotters.map(({ name }) => ({ name, unusable: whyUnusable(name, host) }));
-}
-
-function hostOf(root: string): Host {
-  const linux = process.platform === "linux";
-  const known = supportedFileSystems();
-  return {
-    linux,
-    kernel: kernelVersion(),
-    mayMount: linux && hasCapSysAdmin(),
-    userNamespace: linux && inUserNamespace(),
-    hasFileSystem: (name) => known.has(name) || canOpenFileSystem(name),
-    storeType: linux ? statfs(root).type : "unknown",
-  };
 }

@@ -52,13 +52,13 @@ export function prepareUpper(request: MountRequest): void {
 
 /** Stacks lower directories (the top one first) under the workspace's upper directory, on the target. */
 export function mountUpper(request: MountRequest, lower: readonly string[]): void {
-  const { upper, work, empty } = upperPaths(request.workspace);
+  const { upper, work, empty, lower: spare } = upperPaths(request.workspace);
   const options = [...selfContained];
   if (inUserNamespace()) options.push("userxattr");
   const common = { target: request.target, options };
   if (request.readonly) {
     // Without an upper directory overlayfs wants two lower ones.
-    mountOverlay({ ...common, lower: lower.length > 1 ? lower : [...lower, empty, empty].slice(0, 2) });
+    mountOverlay({ ...common, lower: lower.length > 1 ? lower : [...lower, empty, spare].slice(0, 2) });
     return;
   }
   if (request.volatile) options.push("volatile");

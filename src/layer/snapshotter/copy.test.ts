@@ -1,0 +1,4 @@
+import { snapshotterConformance } from "./conformance.ts";
+import { copySnapshotter } from "./copy.ts";
+
+snapshotterConformance(() => copySnapshotter);

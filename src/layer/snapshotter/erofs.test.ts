@@ -1,0 +1,4 @@
+import { snapshotterConformance } from "./conformance.ts";
+import { erofsSnapshotter } from "./erofs.ts";
+
+snapshotterConformance(() => erofsSnapshotter);

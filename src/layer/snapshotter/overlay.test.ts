@@ -1,0 +1,4 @@
+import { snapshotterConformance } from "./conformance.ts";
+import { overlaySnapshotter } from "./overlay.ts";
+
+snapshotterConformance(() => overlaySnapshotter);
