@@ -60,7 +60,7 @@ const all: Import[] = sources(root).flatMap((file) =>
   importsOf(readFileSync(file, "utf8")).map((specifier) => ({ file, specifier })),
 );
 const show = ({ file, specifier }: Import) => `src/${relative(root, file)} -> ${specifier}`;
-const isTest = (file: string) => file.endsWith(".test.ts");
+const isTest = (file: string) => /\.test(-support)?\.ts$/.test(file);
 
 test("imports are found in every form they are written in", () => {
   const text = `import a from "./a.ts";\nimport type { B } from "./b.ts";\nexport * from "./c.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { entriesOf, readerOf, viewOf } from "../../test/support/index-view.ts";
-import type { Draft } from "../../test/support/layer.ts";
+import type { Draft } from "./draft.test-support.ts";
 import { buildIndex, ErofsReader } from "./index.ts";
+import { entriesOf, readerOf, viewOf } from "./index-view.test-support.ts";
 
 /** The index's view less the root. */
 function view(drafts: readonly Draft[]): Record<string, string> {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { entriesOf, readerOf, viewOf } from "../../test/support/index-view.ts";
-import type { Draft } from "../../test/support/layer.ts";
 import { StrakeError } from "../errors/index.ts";
+import type { Draft } from "./draft.test-support.ts";
 import { buildIndex } from "./index.ts";
+import { entriesOf, readerOf, viewOf } from "./index-view.test-support.ts";
 
 function codeOf(drafts: readonly Draft[], options?: Parameters<typeof buildIndex>[1]): string {
   try {

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { entriesOf } from "../../test/support/index-view.ts";
-import type { Draft } from "../../test/support/layer.ts";
+import type { Draft } from "./draft.test-support.ts";
 import { buildIndex, ErofsReader } from "./index.ts";
+import { entriesOf } from "./index-view.test-support.ts";
 
 /** A tree as nested values: what a directory holds, or a leaf. */
 interface Branch {

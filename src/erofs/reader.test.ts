@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { entriesOf, readerOf } from "../../test/support/index-view.ts";
-import type { Draft } from "../../test/support/layer.ts";
 import { StrakeError } from "../errors/index.ts";
 import { crc32c } from "./crc32c.ts";
+import type { Draft } from "./draft.test-support.ts";
 import { buildIndex, ErofsReader, verifySuperblock } from "./index.ts";
+import { entriesOf, readerOf } from "./index-view.test-support.ts";
 
 test("crc32c of the check string, as the kernel leaves it (not inverted)", () => {
   expect(crc32c(Buffer.from("123456789"))).toBe(~0xe3069283 >>> 0);

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
+import { scanTar } from "../../src/erofs/draft.test-support.ts";
 import { buildIndex, ErofsReader } from "../../src/erofs/index.ts";
+import { viewOf } from "../../src/erofs/index-view.test-support.ts";
 import { StrakeError } from "../../src/errors/index.ts";
-import { viewOf } from "../support/index-view.ts";
-import { scanTar } from "../support/layer.ts";
 
 /** containerd's layers that once wrote outside the root they were unpacked to; not part of this repository. */
 const folder = new URL("../../../shared/data/breakout-layers/", import.meta.url);

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Draft, makeTar } from "../support/layer.ts";
+import { type Draft, makeTar } from "../../src/erofs/draft.test-support.ts";
 import { verifyRoundtrip } from "./roundtrip.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "strake-roundtrip-test-"));

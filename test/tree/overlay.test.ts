@@ -3,9 +3,9 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
+import { type Draft, type LayerFilePaths, makeLayer } from "../../src/layer/layer.test-support.ts";
 import { hiddenLayers, Tree } from "../../src/layer/tree/index.ts";
 import { enterPrivateMountNamespace, mount, mountFlags, readXattrs, umount } from "../../src/sys/index.ts";
-import { type Draft, type LayerFilePaths, makeLayer } from "../support/layer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "strake-tree-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Draft } from "../../../test/support/layer.ts";
 import { StrakeError } from "../../errors/index.ts";
+import type { Draft } from "../layer.test-support.ts";
 import { seeDirectory, seeTree, type TestBed } from "./test-bed.ts";
 
 const corpus = fileURLToPath(new URL("../../../../shared/data/breakout-layers", import.meta.url));

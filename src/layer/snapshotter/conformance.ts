@@ -19,9 +19,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { Draft } from "../../../test/support/layer.ts";
 import { StrakeError } from "../../errors/index.ts";
 import { enterPrivateMountNamespace, getuid, setXattr } from "../../sys/index.ts";
+import type { Draft } from "../layer.test-support.ts";
 import { describeBreakouts } from "./breakouts.ts";
 import { hostOf } from "./host.ts";
 import { whyUnusable } from "./select.ts";

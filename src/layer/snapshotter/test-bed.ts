@@ -1,12 +1,12 @@
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Draft, makeTar } from "../../../test/support/layer.ts";
 import { Store } from "../../store/index.ts";
 import { closeFd, nodePath, openAt, openDirectory, openFlags, readMountInfo } from "../../sys/index.ts";
 import { removeTree } from "../extract/index.ts";
 import { LayerWriter } from "../index.ts";
 import { ingestTar } from "../ingest.ts";
+import { type Draft, makeTar } from "../layer.test-support.ts";
 import { Tree } from "../tree/index.ts";
 import { writeDiff } from "../write-diff.ts";
 import { namesIn, readNode } from "./disk-node.ts";

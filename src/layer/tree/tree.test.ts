@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Draft, makeLayer } from "../../../test/support/layer.ts";
 import { StrakeError } from "../../errors/index.ts";
+import { type Draft, makeLayer } from "../layer.test-support.ts";
 import { Tree } from "./index.ts";
 
 let folder: string;

@@ -1,6 +1,7 @@
-import { buildIndex, ErofsReader } from "../../src/erofs/index.ts";
-import type { Entry, EntryHeader } from "../../src/tar/index.ts";
-import { type Draft, header } from "./layer.ts";
+import { Buffer } from "node:buffer";
+import type { Entry, EntryHeader } from "../tar/index.ts";
+import { type Draft, header } from "./draft.test-support.ts";
+import { buildIndex, ErofsReader } from "./index.ts";
 
 /** Drafts as a scanner would find them in a tar, one header block each. */
 export function entriesOf(drafts: readonly Draft[]): Entry[] {

@@ -1,7 +1,5 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { buildIndex } from "../../src/erofs/index.ts";
-import { type Entry, type EntryHeader, TarScanner, TarWriter } from "../../src/tar/index.ts";
+import { Buffer } from "node:buffer";
+import { type Entry, type EntryHeader, TarScanner, TarWriter } from "../tar/index.ts";
 
 /** An entry in short: what is left out is a 0644 file (0755 directory) of root with time 0. */
 export interface Draft extends Partial<EntryHeader> {
@@ -46,24 +44,6 @@ export function scanTar(tar: Uint8Array): Entry[] {
   scanner.write(tar);
   scanner.end();
   return entries;
-}
-
-/** A layer as the store keeps it: NAME.tar and NAME.erofs in a folder. */
-export async function makeLayer(
-  folder: string,
-  name: string,
-  drafts: readonly Draft[],
-): Promise<LayerFilePaths> {
-  const tar = await makeTar(drafts);
-  const paths = { tarPath: join(folder, `${name}.tar`), indexPath: join(folder, `${name}.erofs`) };
-  writeFileSync(paths.tarPath, tar);
-  writeFileSync(paths.indexPath, buildIndex(scanTar(tar), { tarSize: tar.length }).image);
-  return paths;
-}
-
-export interface LayerFilePaths {
-  readonly tarPath: string;
-  readonly indexPath: string;
 }
 
 function bodyOf(draft: Draft): Uint8Array {
