@@ -22,11 +22,14 @@ describe("header numbers", () => {
     expect(parse(text)).toBe(value);
   });
 
-  test.each(["-1\0", "0x1f\0", "8\0", "1 2\0", "\0\x001", "1a"])("%j is refused or read to its NUL", (text) => {
-    expect(["TAR_INVALID", "none"]).toContain(codeOf(() => parse(text)));
-    if (text !== "\0\x001") expect(codeOf(() => parse(text))).toBe("TAR_INVALID");
-    else expect(parse(text)).toBe(1);
-  });
+  test.each(["-1\0", "0x1f\0", "8\0", "1 2\0", "\0\x001", "1a"])(
+    "%j is refused or read to its NUL",
+    (text) => {
+      expect(["TAR_INVALID", "none"]).toContain(codeOf(() => parse(text)));
+      if (text !== "\0\x001") expect(codeOf(() => parse(text))).toBe("TAR_INVALID");
+      else expect(parse(text)).toBe(1);
+    },
+  );
 
   test("base-256: big, negative, and beyond what is exact", () => {
     expect(parse([0x80, 0, 0, 0, 0x80, 0, 0, 0])).toBe(2 ** 31);
@@ -51,9 +54,12 @@ describe("PAX times", () => {
     expect(parseTime(text, "mtime")).toEqual({ seconds, nanoseconds });
   });
 
-  test.each(["", ".5", "1e3", "--1", "1.5.5", "99999999999999999999", " 1", "1.-5"])("%j is refused", (text) => {
-    expect(codeOf(() => parseTime(text, "mtime"))).toBe("TAR_INVALID");
-  });
+  test.each(["", ".5", "1e3", "--1", "1.5.5", "99999999999999999999", " 1", "1.-5"])(
+    "%j is refused",
+    (text) => {
+      expect(codeOf(() => parseTime(text, "mtime"))).toBe("TAR_INVALID");
+    },
+  );
 
   test("property: formatTime and parseTime undo each other", () => {
     fc.assert(

@@ -82,8 +82,8 @@ export class HeaderParser {
    * entry, or after one zero block, is complete, as for GNU tar and Go.
    */
   end(): void {
-    if (this.#state === "end" || (this.#filled === 0 && !this.#assembler.expectsEntry && !this.#pending))
-      return;
+    const between = this.#state === "header" && this.#filled === 0 && !this.#assembler.expectsEntry;
+    if (between || this.#state === "end") return;
     throw this.#locate(new StrakeError("TAR_TRUNCATED", "the archive ends in the middle of a header"));
   }
 

@@ -24,7 +24,8 @@ export interface RawFields {
 export function rawHeader(fields: RawFields): Buffer {
   const block = Buffer.alloc(512);
   const put = (offset: number, value: string | Uint8Array | undefined) => {
-    if (value !== undefined) block.set(typeof value === "string" ? Buffer.from(value, "latin1") : value, offset);
+    if (value !== undefined)
+      block.set(typeof value === "string" ? Buffer.from(value, "latin1") : value, offset);
   };
   const size = fields.size ?? 0;
   put(0, fields.name ?? "file");
