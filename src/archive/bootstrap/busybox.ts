@@ -12,23 +12,13 @@ export interface BootstrapBusyboxOptions {
 
 const candidates = ["/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static"];
 
-const folders: readonly [string, number][] = [
-  ...([
-    ["bin", 0o755],
-    ["dev", 0o755],
-    ["etc", 0o755],
-    ["home", 0o755],
-    ["proc", 0o755],
-    ["root", 0o700],
-    ["sbin", 0o755],
-    ["sys", 0o755],
-    ["tmp", 0o1777],
-    ["usr", 0o755],
-    ["usr/bin", 0o755],
-    ["usr/sbin", 0o755],
-    ["var", 0o755],
-    ["var/tmp", 0o1777],
-  ] as const),
+const folders: readonly (readonly [string, number])[] = [
+  ...(["bin", "dev", "etc", "home", "proc"] as const).map((path) => [path, 0o755] as const),
+  ["root", 0o700],
+  ...(["sbin", "sys"] as const).map((path) => [path, 0o755] as const),
+  ["tmp", 0o1777],
+  ...(["usr", "usr/bin", "usr/sbin", "var"] as const).map((path) => [path, 0o755] as const),
+  ["var/tmp", 0o1777],
 ];
 
 const files: readonly [string, string][] = [

@@ -1,0 +1,79 @@
+import type { Cli } from "../cli.ts";
+import { renderTable } from "./table.ts";
+
+/** A column of a list command: Docker's heading and the field a template calls it by. */
+export interface Column<Row> {
+  readonly head: string;
+  readonly field: string;
+  readonly value: (row: Row) => string;
+}
+
+export interface ListOptions<Row> {
+  readonly rows: readonly Row[];
+  readonly columns: readonly Column<Row>[];
+  /** Fields a template or JSON has beside the columns'. */
+  readonly more?: readonly Omit<Column<Row>, "head">[];
+  readonly format: string | undefined;
+  /** With -q: what stands for a row. */
+  readonly id?: (row: Row) => string;
+  readonly quiet?: boolean;
+}
+
+/** Prints a list as Docker does: a table, one JSON object a line, a template for each row, or ids alone. */
+export async function printList<Row>(cli: Cli, options: ListOptions<Row>): Promise<void> {
+  const { rows, columns, format, id } = options;
+  if (options.quiet && id !== undefined) {
+    cli.print(rows.map((row) => `${id(row)}\n`).join(""));
+    return;
+  }
+  const objects = () =>
+    rows.map((row) =>
+      Object.fromEntries(
+        [...columns, ...(options.more ?? [])].map(({ field, value }) => [field, value(row)]),
+      ),
+    );
+  if (format === undefined || format === "table") {
+    cli.print(
+      renderTable(
+        columns.map(({ head }) => head),
+        rows.map((row) => columns.map(({ value }) => value(row))),
+      ),
+    );
+  } else if (format === "json")
+    cli.print(
+      objects()
+        .map((object) => `${JSON.stringify(object)}\n`)
+        .join(""),
+    );
+  else {
+    const { compileTemplate } = await import("./template.ts");
+    const isTable = format.startsWith("table ");
+    const render = compileTemplate(isTable ? format.slice(6) : format);
+    if (!isTable)
+      cli.print(
+        objects()
+          .map((object) => `${render(object)}\n`)
+          .join(""),
+      );
+    else {
+      const heads = Object.fromEntries(columns.map(({ field, head }) => [field, head]));
+      const cells = [heads, ...objects()].map((object) => render(object).split("\t"));
+      cli.print(renderTable(cells[0]!, cells.slice(1)));
+    }
+  }
+}
+
+/** Prints facts that are no list: a template over them, JSON, or the text given. */
+export async function printFacts(
+  cli: Cli,
+  facts: unknown,
+  format: string | undefined,
+  text: () => string,
+): Promise<void> {
+  if (format === undefined || format === "table") cli.print(text());
+  else if (format === "json") cli.print(`${JSON.stringify(facts)}\n`);
+  else {
+    const { compileTemplate } = await import("./template.ts");
+    cli.print(`${compileTemplate(format)(facts)}\n`);
+  }
+}

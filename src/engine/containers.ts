@@ -1,0 +1,23 @@
+import { join } from "node:path";
+import type { Containers } from "../container/index.ts";
+import type { Store } from "../store/index.ts";
+
+interface Options {
+  readonly command?: readonly string[];
+  readonly warn?: (message: string) => void;
+}
+
+/** The containers of a store, bound to the program that cleans up after them. */
+export async function openContainersOf(store: Store, options: Options): Promise<Containers> {
+  const { openContainers } = await import("../container/index.ts");
+  return openContainers(store, {
+    cleanupCommand: [...(options.command ?? ownCommand()), "container", "cleanup"],
+    ...(options.warn ? { warn: options.warn } : {}),
+  });
+}
+
+/** How this program is started again: the executable alone when it is compiled, else bun with the source of the CLI. */
+export function ownCommand(): readonly string[] {
+  const isCompiled = import.meta.path.startsWith("/$bunfs/");
+  return isCompiled ? [process.execPath] : [process.execPath, join(import.meta.dir, "..", "cli", "main.ts")];
+}

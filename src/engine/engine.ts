@@ -1,0 +1,146 @@
+import type { BuildResult } from "../build/index.ts";
+import type { Containers } from "../container/index.ts";
+import { type Image, Store } from "../store/index.ts";
+import { type BootstrapOptions, bootstrap } from "./bootstrap.ts";
+import type { BuildRequest } from "./build.ts";
+import { openContainersOf } from "./containers.ts";
+import type { CreateRequest } from "./create.ts";
+import type { DoctorReport } from "./doctor.ts";
+import { type HistoryRow, historyOf } from "./history.ts";
+import { type ImageSummary, imageConfig, summarize } from "./images.ts";
+import type { ImportRequest } from "./import.ts";
+import type { EngineInfo } from "./info.ts";
+import type { LoadRequest } from "./load.ts";
+import { type RemovedName, removeImage } from "./remove-image.ts";
+import type { SaveRequestOptions } from "./save.ts";
+import { tagImage } from "./tag.ts";
+
+export interface EngineOptions {
+  /** The data root; default STRAKE_ROOT, /var/lib/strake for root, else below XDG_DATA_HOME. */
+  readonly root?: string;
+  /** Mounts, sockets, pid files; default STRAKE_RUNROOT, /run/strake for root, else below XDG_RUNTIME_DIR. */
+  readonly runRoot?: string;
+  /** Followed by `container cleanup ID`, what monitors run when a container is over; default: this program. */
+  readonly command?: readonly string[];
+  /** Told what a person should know and no operation returns. */
+  readonly warn?: (message: string) => void;
+}
+
+/**
+ * Everything strake does, over one store. Any number of engines, in any number of processes, may share a store. Operations load their
+ * code when first called, so that opening an engine costs next to nothing.
+ */
+export class Engine {
+  readonly store: Store;
+  readonly #options: EngineOptions;
+  #containers: Promise<Containers> | undefined;
+
+  private constructor(store: Store, options: EngineOptions) {
+    this.store = store;
+    this.#options = options;
+  }
+
+  /** Opens the store, making it when there is none. Errors: STORE_ROOT, STORE_VERSION, STORE_CORRUPT, SYS_DENIED. */
+  static open(options: EngineOptions = {}): Engine {
+    const { root, runRoot } = options;
+    const store = Store.open({ ...(root ? { root } : {}), ...(runRoot ? { runRoot } : {}) });
+    return new Engine(store, options);
+  }
+
+  /** The containers of this store: create, start, stop, logs, exec, copy, inspect … */
+  containers(): Promise<Containers> {
+    this.#containers ??= openContainersOf(this.store, this.#options);
+    return this.#containers;
+  }
+
+  /** Builds an image from a Dockerfile. Errors: BUILD_*, DOCKERFILE_*. */
+  async build(request: BuildRequest): Promise<BuildResult> {
+    const { buildImage } = await import("./build.ts");
+    return await buildImage(this.store, request);
+  }
+
+  /** Makes a container of an image, without starting it; gives its id. Errors: IMAGE_NOT_FOUND, CONTAINER_*. */
+  async create(request: CreateRequest): Promise<string> {
+    const [{ createFromImage }, containers] = await Promise.all([import("./create.ts"), this.containers()]);
+    return createFromImage(this.store, containers, request);
+  }
+
+  /** All images, the newest first, with their sizes. */
+  images(): ImageSummary[] {
+    return this.store.images.list().map((image) => summarize(this.store, image));
+  }
+
+  /** One image by id, reference or beginning of an id. Errors: IMAGE_NOT_FOUND, IMAGE_AMBIGUOUS. */
+  image(name: string): ImageSummary {
+    return summarize(this.store, this.store.images.find(name));
+  }
+
+  /** An image's configuration. Errors: IMAGE_NOT_FOUND, IMAGE_AMBIGUOUS. */
+  config(name: string): ReturnType<typeof imageConfig> {
+    return imageConfig(this.store, this.store.images.find(name));
+  }
+
+  /** The instructions an image was made by, the last one first, with the size of each layer. */
+  history(name: string): HistoryRow[] {
+    return historyOf(this.store, this.store.images.find(name));
+  }
+
+  /** Gives an image one more name. Errors: IMAGE_NOT_FOUND, REFERENCE_INVALID. */
+  tag(name: string, reference: string): void {
+    tagImage(this.store, name, reference);
+  }
+
+  /** Removes a name, and the image with its last one. Errors: IMAGE_NOT_FOUND, IMAGE_IN_USE. */
+  removeImage(name: string, options: { readonly force?: boolean } = {}): RemovedName[] {
+    return removeImage(this.store, name, options);
+  }
+
+  /** Removes images without a name, or all unused ones, and their bytes. */
+  pruneImages(options: Parameters<Store["images"]["prune"]>[0] = {}): { removed: Image[]; freed: number } {
+    const removed = this.store.images.prune(options);
+    return { removed, freed: removed.length === 0 ? 0 : this.store.gc().freed };
+  }
+
+  /** Loads a docker-archive or OCI layout tar. Errors: ARCHIVE_*. */
+  async load(request: LoadRequest): ReturnType<typeof import("./load.ts").loadImages> {
+    const { loadImages } = await import("./load.ts");
+    return await loadImages(this.store, request);
+  }
+
+  /** Writes images as one tar. Errors: IMAGE_NOT_FOUND. */
+  async save(names: readonly string[], options: SaveRequestOptions): Promise<void> {
+    const { saveImages } = await import("./save.ts");
+    await saveImages(this.store, names, options);
+  }
+
+  /** Makes an image of one layer from a tar of a root file system. Errors: TAR_*, DOCKERFILE_* (changes). */
+  async import(request: ImportRequest): Promise<Image> {
+    const { importImage } = await import("./import.ts");
+    return await importImage(this.store, request);
+  }
+
+  /** Makes a base image from Debian's packages or busybox. Errors: BOOTSTRAP_*. */
+  bootstrap(options: BootstrapOptions): Promise<Image> {
+    return bootstrap(this.store, options);
+  }
+
+  /** Which parts are used, where things are. */
+  async info(): Promise<EngineInfo> {
+    const { engineInfo } = await import("./info.ts");
+    return await engineInfo(this);
+  }
+
+  /** What is missing on this machine, with the fix. */
+  async doctor(): Promise<DoctorReport> {
+    const { examine } = await import("./doctor.ts");
+    return await examine(this.store);
+  }
+
+  close(): void {
+    this.store.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

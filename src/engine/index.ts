@@ -1,0 +1,12 @@
+export type { BootstrapOptions } from "./bootstrap.ts";
+export type { BuildRequest } from "./build.ts";
+export type { CreateRequest } from "./create.ts";
+export type { DoctorReport, Finding } from "./doctor.ts";
+export { Engine, type EngineOptions } from "./engine.ts";
+export type { HistoryRow } from "./history.ts";
+export type { ImageSummary, LayerSize } from "./images.ts";
+export type { ImportRequest } from "./import.ts";
+export type { EngineInfo } from "./info.ts";
+export type { LoadRequest } from "./load.ts";
+export type { RemovedName } from "./remove-image.ts";
+export type { SaveRequestOptions } from "./save.ts";
