@@ -98,6 +98,7 @@ export {
   signals,
 } from "./process.ts";
 export { getRlimit, type Rlimit, type RlimitName, rlimitNames, setRlimit } from "./rlimit.ts";
+export { compileSeccomp, type SeccompFilter } from "./seccomp.ts";
 export { connectSeqpacket, shutdownWrite } from "./seqpacket.ts";
 export { type FileSystemStat, statfs } from "./statfs.ts";
 export { fallocate, fsyncDirectory, syncFileRange, syncFileSystem, syncRangeFlags } from "./sync.ts";

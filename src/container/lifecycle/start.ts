@@ -10,6 +10,7 @@ import { readInRoot } from "../rootfs/read.ts";
 import { workingDirectory } from "../rootfs/resolve.ts";
 import { lastMessage } from "../runtime/failure.ts";
 import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
+import { withCompiledSeccomp } from "../runtime/seccomp-cache.ts";
 import { bindMount, tmpfsMount } from "../spec/mounts.ts";
 import { runtimeSpec } from "../spec/spec.ts";
 import type { Mount } from "../spec/types.ts";
@@ -113,8 +114,9 @@ async function bringUp(
     },
     hostFacts(),
   );
-  writeFileSync(`${paths.run}/config.json`, JSON.stringify(spec));
   const runtime = services.runtime();
+  const bundle = withCompiledSeccomp(spec, runtime, services.runRoot);
+  writeFileSync(`${paths.run}/config.json`, JSON.stringify(bundle));
   const monitor = startMonitor({
     id: record.id,
     name: record.name,

@@ -27,9 +27,14 @@ export async function teardown(
 ): Promise<void> {
   const paths = containerPaths(services.root, services.runRoot, id);
   if (!existsSync(paths.run)) return;
-  await Promise.all([services.runtime().delete(id), services.network.close(id)]);
-  if (record) services.rootfs.unmount(rootfsRequest(record, paths));
-  else detachMount(paths.rootfs);
+  const ending = Promise.all([services.runtime().delete(id), services.network.close(id)]);
+  try {
+    // Meanwhile: the mount is detached, not torn from a process that may still be ending.
+    if (record) services.rootfs.unmount(rootfsRequest(record, paths));
+    else detachMount(paths.rootfs);
+  } finally {
+    await ending;
+  }
   removeRunFolder(paths);
 }
 

@@ -7,7 +7,7 @@ const afVsock = 40;
 /** Calls that programs need and that act only on what the caller already owns, by what they are for. */
 const allowed: Readonly<Record<string, string>> = {
   files: `
-    access chdir chmod chmod32 chown chown32 close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2
+    access chdir chmod chown chown32 close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2
     fadvise64 fadvise64_64 fallocate fchdir fchmod fchmodat fchmodat2 fchown fchown32 fchownat fcntl fcntl64 fdatasync
     flock fstat fstat64 fstatat64 fstatfs fstatfs64 fsync ftruncate ftruncate64 futimesat getcwd getdents getdents64
     ioctl lchown lchown32 link linkat _llseek lseek lstat lstat64 mkdir mkdirat mknod mknodat name_to_handle_at

@@ -8,6 +8,7 @@ import { toolEnvironment } from "../runtime/command.ts";
 import { isRuntimeComplaint, startFailure } from "../runtime/failure.ts";
 import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
 import { Runtime } from "../runtime/runtime.ts";
+import { withCompiledSeccomp } from "../runtime/seccomp-cache.ts";
 import type { CapabilityChoice } from "../spec/capabilities.ts";
 import { bindMount } from "../spec/mounts.ts";
 import { runtimeSpec } from "../spec/spec.ts";
@@ -85,7 +86,10 @@ export async function runStep(options: StepOptions): Promise<StepResult> {
       },
       hostFacts(),
     );
-    writeFileSync(`${bundle}/config.json`, JSON.stringify(spec));
+    writeFileSync(
+      `${bundle}/config.json`,
+      JSON.stringify(withCompiledSeccomp(spec, runtime, options.runRoot)),
+    );
     const stubs = watchStubs(
       options.rootfs,
       spec.mounts.map((mount) => mount.destination),
