@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync
 import { join } from "node:path";
 import { sha256 } from "../oci/index.ts";
 import { makeImage, makeLayer, temporaryStore } from "./fixture/temporary-store.ts";
+import { temporaryName } from "./index.ts";
 
 test("a lease keeps what it names, until it is released", async () => {
   using t = temporaryStore();
@@ -121,6 +122,35 @@ describe("verify", () => {
     expect(existsSync(transaction.tarPath)).toBe(true);
     transaction.abort();
   });
+});
+
+test("what a snapshotter extracts beside a layer is the layer's; what a killed one left is not", async () => {
+  using t = temporaryStore();
+  using lease = t.store.lease();
+  const { dir } = await makeLayer(t.store, "x", lease);
+  mkdirSync(join(dir, "fs"));
+  writeFileSync(join(dir, "fs", "file"), "extracted");
+  writeFileSync(join(dir, "fs.lock"), "");
+  mkdirSync(join(dir, temporaryName()));
+  expect(t.store.gc({ verify: true })).toMatchObject({ leftovers: [], problems: [] });
+  const dead = join(dir, ".tmp-0.0.1.1-0123456789abcdef");
+  mkdirSync(dead);
+  expect(t.store.gc({ verify: true })).toMatchObject({ leftovers: [{ path: dead }], problems: [] });
+  expect(existsSync(join(dir, "fs", "file"))).toBe(true);
+  rmSync(join(dir, "fs"), { recursive: true });
+});
+
+test("trees that images bring can be removed: names that are not UTF-8, folders nobody may enter", () => {
+  using t = temporaryStore();
+  const scratch = t.store.scratch();
+  const odd = Buffer.concat([Buffer.from(`${scratch.path}/x`), Buffer.of(0xff, 0xfe)]);
+  mkdirSync(odd);
+  writeFileSync(Buffer.concat([odd, Buffer.from("/file")]), "x");
+  mkdirSync(join(scratch.path, "work"));
+  mkdirSync(join(scratch.path, "work", "work"), { mode: 0 });
+  scratch.remove();
+  scratch.remove();
+  expect(existsSync(scratch.path)).toBe(false);
 });
 
 test("a container's folder goes with its record", () => {

@@ -116,6 +116,8 @@ function describe(item: Item): CollectReport["leftovers"][number] {
   return { path: item.path, kind: item.kind, size: treeSize(item.path) };
 }
 
+const spared = new Set(["ENOENT", "ENOTEMPTY", "EBUSY", "EACCES", "EPERM"]);
+
 /** False when it has an owner after all, is gone, or something is mounted in it. */
 function discard({ database, layout }: Collector, item: Item): boolean {
   try {
@@ -132,9 +134,9 @@ function discard({ database, layout }: Collector, item: Item): boolean {
     if (taken) removeTree(trash);
     return taken;
   } catch (error) {
-    const name = errnoOf(error);
-    if (name === "ENOENT" || name === "EBUSY") return false;
+    // Another gc was faster, or it cannot be removed now: verify reports what stays.
     if (error instanceof StrakeError && error.code === "SYS_BUSY") return false;
+    if (spared.has(errnoOf(error) ?? "")) return false;
     throw fromNodeError(error);
   }
 }

@@ -14,5 +14,6 @@ export { removeTree } from "./remove-tree.ts";
 export type { Scratch } from "./scratch.ts";
 export type { FileStamp } from "./stamp-format.ts";
 export { Store, type StoreOptions } from "./store.ts";
+export { isTemporaryName, temporaryName } from "./temporary.ts";
 export { treeSize } from "./tree-size.ts";
 export { WriteBehind } from "./write-behind.ts";

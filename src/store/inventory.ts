@@ -1,10 +1,9 @@
-import { readdirSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, digestHex, isDigest } from "../oci/index.ts";
 import type { Database } from "./database.ts";
 import type { Layout } from "./layout.ts";
 import { isAbandoned, isTemporaryName } from "./temporary.ts";
-import { treeSize } from "./tree-size.ts";
 
 /** Something on disk below the data root. */
 export interface Item {
@@ -33,6 +32,15 @@ export function* inventory(database: Database, layout: Layout): Generator<Item> 
     if (!isDigest(digest)) return { path, kind: "unknown", owned: false };
     return { path, kind: "layer", owned: hasLayer(database, digest) };
   });
+  // Snapshotters that extract do so inside the layer's folder.
+  for (const name of list(layout.layers))
+    if (!isTemporaryName(name))
+      for (const item of folder(join(layout.layers, name), (_, path) => ({
+        path,
+        kind: "unknown",
+        owned: true,
+      })))
+        if (item.kind === "temporary") yield item;
   for (const kind of ["container", "volume"] as const)
     yield* folder(layout[`${kind}s`], (name, path) => ({
       path,
@@ -96,9 +104,17 @@ export function* losses(database: Database, layout: Layout): Generator<Loss> {
     const problem =
       lengthProblem(join(path, "layer.tar"), size) ??
       lengthProblem(join(path, "layer.erofs")) ??
-      (treeSize(path) === disk_size ? undefined : "its files do not have the recorded length");
+      (filesSize(path) === disk_size ? undefined : "its files do not have the recorded length");
     if (problem) yield { kind: "layer", digest, path, problem };
   }
+}
+
+/** Bytes of the files right in a folder, as commit counted them: what was extracted later stands in folders. */
+function filesSize(path: string): number {
+  return list(path).reduce((sum, name) => {
+    const stat = lstatSync(join(path, name), { throwIfNoEntry: false });
+    return sum + (stat?.isFile() ? stat.size : 0);
+  }, 0);
 }
 
 function lengthProblem(path: string, size?: number): string | undefined {

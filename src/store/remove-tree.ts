@@ -1,6 +1,6 @@
-import { readFileSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { StrakeError } from "../errors/index.ts";
-import { fromNodeError } from "../sys/index.ts";
+import { errnoOf, fromNodeError } from "../sys/index.ts";
 
 /** Removes a folder and all below it. Refuses (SYS_BUSY) while anything is mounted there: it would empty what is mounted. */
 export function removeTree(path: string): void {
@@ -10,9 +10,30 @@ export function removeTree(path: string): void {
       hint: `umount ${mounted}`,
     });
   try {
-    rmSync(path, { recursive: true, force: true });
+    remove(path);
   } catch (error) {
     throw fromNodeError(error);
+  }
+}
+
+function remove(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    if (errnoOf(error) !== "EACCES") throw error;
+    // Not root, and a folder its owner cannot enter: overlayfs's work folder has mode 0, images bring others.
+    openUp(path);
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+/** Gives the owner all rights on every folder of a tree. */
+function openUp(path: string): void {
+  if (!lstatSync(path).isDirectory()) return;
+  chmodSync(path, 0o700);
+  for (const name of readdirSync(path)) {
+    const child = `${path}/${name}`;
+    if (lstatSync(child, { throwIfNoEntry: false })?.isDirectory()) openUp(child);
   }
 }
 
