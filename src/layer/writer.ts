@@ -182,7 +182,12 @@ export class LayerWriter {
     while (done <= size) {
       const want = Math.min(size + 1 - done, this.#file.capacity);
       const at = this.#file.reserve(Math.min(want, 64 * 1024));
-      const count = read(fd, this.#file.buffer, at, Math.min(want, this.#file.free), done);
+      const count = read(
+        fd,
+        this.#file.buffer,
+        { at, length: Math.min(want, this.#file.free), position: done },
+        path,
+      );
       if (count === 0) break;
       done += count;
       if (done > size) break;
@@ -210,10 +215,18 @@ function open(path: string | Buffer, shown: string): number {
   }
 }
 
-function read(fd: number, buffer: Buffer, at: number, length: number, position: number): number {
+function read(
+  fd: number,
+  into: Buffer,
+  place: { at: number; length: number; position: number },
+  shown: string,
+): number {
   try {
-    return readSync(fd, buffer, at, length, position);
+    return readSync(fd, into, place.at, place.length, place.position);
   } catch (error) {
+    // A fifo, socket or directory cannot be read from a position.
+    if (["ESPIPE", "EISDIR", "EAGAIN"].includes((error as { code: string }).code))
+      throw changed(shown, "it is no file now");
     throw fromNodeError(error);
   }
 }

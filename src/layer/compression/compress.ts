@@ -9,8 +9,9 @@ export interface CompressOptions {
 const chunkSize = 256 * 1024;
 
 /**
- * The packed bytes of a stream. The same input, level and version of Bun give the same bytes: zlib's gzip header has
- * no name and time 0.
+ * The packed bytes of a stream. The same input, level and version of Bun give the same bytes, however the input is
+ * cut: zlib's gzip header has no name and time 0, and both compressors are fed pieces of one size, as what they find
+ * depends on how much they see at once.
  */
 export function compress(
   source: AsyncIterable<Uint8Array>,
@@ -18,10 +19,28 @@ export function compress(
   options: CompressOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (kind === "gzip")
-    return through(source, createGzip({ level: options.level ?? 6, memLevel: 9, chunkSize }));
+    return through(evenly(source), createGzip({ level: options.level ?? 6, memLevel: 9, chunkSize }));
   const params = {
     [constants.ZSTD_c_compressionLevel]: options.level ?? 3,
     [constants.ZSTD_c_checksumFlag]: 1,
   };
-  return through(source, createZstdCompress({ chunkSize, params }));
+  return through(evenly(source), createZstdCompress({ chunkSize, params }));
+}
+
+/** The same bytes in pieces of `chunkSize`, the last one shorter. Each piece is its own memory: the compressor works on it elsewhere. */
+async function* evenly(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  let piece = new Uint8Array(chunkSize);
+  let filled = 0;
+  for await (const chunk of source)
+    for (let at = 0; at < chunk.length; ) {
+      const part = chunk.subarray(at, at + chunkSize - filled);
+      piece.set(part, filled);
+      filled += part.length;
+      at += part.length;
+      if (filled < chunkSize) continue;
+      yield piece;
+      piece = new Uint8Array(chunkSize);
+      filled = 0;
+    }
+  if (filled > 0) yield piece.subarray(0, filled);
 }
