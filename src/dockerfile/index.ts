@@ -60,7 +60,16 @@ export {
 export { Glob, type GlobOptions, globMatch, hasWildcard } from "./glob.ts";
 export { heredocText } from "./heredoc.ts";
 export { cleanPath, IgnoreMatcher, type IgnoreRule, parseIgnoreFile, parseIgnoreRule } from "./ignore.ts";
-export { type ParseOptions, parseDockerfile, parseTrigger } from "./parse.ts";
+export {
+  type LintFinding,
+  type LintOptions,
+  type LintResult,
+  type LintRule,
+  type LintRuleName,
+  lintDockerfile,
+  lintRules,
+} from "./lint/index.ts";
+export { type ParseOptions, parseDockerfile, parseTrigger, parseUntilError } from "./parse.ts";
 export { exposedPorts } from "./ports.ts";
 export { parseSignal } from "./signal.ts";
 export type { Lookup, Variables } from "./variables.ts";

@@ -62,11 +62,14 @@ export class LineReader {
     for (let line = this.takeLine(); line !== undefined; line = this.takeLine()) {
       const physical = withoutLineEnd(line);
       const start = skipSpace(physical, 0);
-      if (start === physical.length) continue;
+      if (start === physical.length) {
+        comments = [];
+        continue;
+      }
       if (physical[start] !== "#") return this.#join(physical, start, comments);
       if (this.#directiveLines.has(this.#next)) continue;
       const comment = trim(physical.slice(start + 1));
-      // A bare `#` ends a block of comments: what is above it does not belong to the instruction below.
+      // A bare `#`, as an empty line, ends a block of comments: it does not belong to the instruction below.
       if (comment === "") comments = [];
       else comments.push(comment);
     }

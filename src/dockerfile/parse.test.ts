@@ -52,11 +52,12 @@ describe("stages", () => {
 
   test("have descriptions out of the comments above", () => {
     const { globalArgs, stages } = parseDockerfile(
-      "# foo this is foo\nARG foo=1 bar\n\n# gone with the bare comment below\n#\n# base the base\n\nFROM a AS base\n",
+      "# foo this is foo\nARG foo=1 bar\n\n# gone with the bare comment below\n#\n# base the base\nFROM a AS base\n# x gone with the empty line\n\nARG x\n",
     );
     expect(globalArgs[0]!.args.map(({ description }) => description)).toEqual(["this is foo", undefined]);
     expect(stages[0]!.description).toBe("the base");
     expect(stages[0]!.from.comments).toEqual(["base the base"]);
+    expect(stages[0]!.instructions[0]!.comments).toEqual([]);
   });
 
   test("carry the checks that comments skip", () => {

@@ -19,6 +19,19 @@ export interface ParseOptions {
  * its excerpt.
  */
 export function parseDockerfile(input: string | Uint8Array, options: ParseOptions = {}): Dockerfile {
+  const { dockerfile, error } = parseUntilError(input, options);
+  if (error !== undefined) throw error;
+  return dockerfile;
+}
+
+/**
+ * Like `parseDockerfile`, but an instruction that is refused ends the file: what stands before it is given together with the
+ * error, so that build checks can speak about it. Throws only where nothing can be read at all.
+ */
+export function parseUntilError(
+  input: string | Uint8Array,
+  options: ParseOptions = {},
+): { readonly dockerfile: Dockerfile; readonly error: unknown } {
   const file = options.file ?? "Dockerfile";
   const text = decodeFile(input, file);
   const lines = physicalLines(text, file);
@@ -26,8 +39,16 @@ export function parseDockerfile(input: string | Uint8Array, options: ParseOption
   const reader = new LineReader(lines, { directiveLines, escape: directives.escape, file });
   const builder = new StageBuilder(file);
   const context = { file, escape: directives.escape, text };
-  for (let next = readNext(reader, context); next; next = readNext(reader, context)) builder.add(next, text);
-  return { file, text, directives, warnings: reader.warnings, ...builder.finish(lines.length) };
+  let error: unknown;
+  try {
+    for (let next = readNext(reader, context); next; next = readNext(reader, context))
+      builder.add(next, text);
+    builder.finish(lines.length);
+  } catch (thrown) {
+    error = thrown;
+  }
+  const { globalArgs, stages } = builder;
+  return { dockerfile: { file, text, directives, warnings: reader.warnings, globalArgs, stages }, error };
 }
 
 /**
@@ -103,19 +124,19 @@ function readRaw(
 /** Sorts instructions into what stands before the first FROM and the stages after it. */
 class StageBuilder {
   readonly #file: string;
-  readonly #globalArgs: ArgInstruction[] = [];
-  readonly #stages: (Stage & { instructions: StageInstruction[]; range: SourceRange })[] = [];
+  readonly globalArgs: ArgInstruction[] = [];
+  readonly stages: (Stage & { instructions: StageInstruction[]; range: SourceRange })[] = [];
 
   constructor(file: string) {
     this.#file = file;
   }
 
   add(instruction: Instruction, text: string): void {
-    const stage = this.#stages.at(-1);
+    const stage = this.stages.at(-1);
     if (instruction.kind === "from") {
       const { stageName, description, range } = instruction;
-      this.#stages.push({
-        index: this.#stages.length,
+      this.stages.push({
+        index: this.stages.length,
         ...(stageName !== undefined && { name: stageName }),
         from: instruction,
         instructions: [],
@@ -126,7 +147,7 @@ class StageBuilder {
       stage.instructions.push(instruction);
       const { endLine, endColumn } = instruction.range;
       stage.range = { ...stage.range, endLine, endColumn };
-    } else if (instruction.kind === "arg") this.#globalArgs.push(instruction);
+    } else if (instruction.kind === "arg") this.globalArgs.push(instruction);
     else
       throw located(
         new StrakeError("DOCKERFILE_SYNTAX", "no build stage in current context", {
@@ -137,17 +158,17 @@ class StageBuilder {
       );
   }
 
-  finish(lineCount: number): Pick<Dockerfile, "globalArgs" | "stages"> {
-    if (this.#stages.length === 0)
+  /** Throws `DOCKERFILE_EMPTY` when there is no stage. */
+  finish(lineCount: number): void {
+    if (this.stages.length === 0)
       throw empty(
         this.#file,
-        this.#globalArgs.length > 0
+        this.globalArgs.length > 0
           ? "the file has no build stage: FROM is missing"
           : lineCount === 0
             ? "the file is empty"
             : "file with no instructions",
       );
-    return { globalArgs: this.#globalArgs, stages: this.#stages };
   }
 }
 

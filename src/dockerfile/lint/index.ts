@@ -1,0 +1,3 @@
+export type { LintFinding } from "./finding.ts";
+export { type LintOptions, type LintResult, lintDockerfile } from "./lint.ts";
+export { type LintRule, type LintRuleName, lintRules } from "./rules.ts";
