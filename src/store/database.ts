@@ -15,6 +15,7 @@ const busyTimeout = 30_000;
 export class Database {
   readonly #sqlite: SQLite;
   #depth = 0;
+  #reading = false;
 
   constructor(path: string) {
     try {
@@ -54,12 +55,15 @@ export class Database {
    * Bytes are moved into and out of the store only inside it: that keeps rows and files in step.
    */
   write<T>(work: () => T): T {
+    if (this.#reading) throw new StrakeError("INTERNAL", "a read of the store tried to write");
     if (this.#depth > 0) return work();
     attempt(() => this.#sqlite.run("begin immediate"));
     this.#depth++;
     let result: T;
     try {
       result = work();
+      // What an async function does later would be outside.
+      if (result instanceof Promise) throw new StrakeError("INTERNAL", "a write of the store cannot wait");
       attempt(() => this.#sqlite.run("commit"));
     } catch (error) {
       this.#rollback();
@@ -87,9 +91,11 @@ export class Database {
     if (this.#depth > 0) return work();
     attempt(() => this.#sqlite.run("begin"));
     this.#depth++;
+    this.#reading = true;
     try {
       return work();
     } finally {
+      this.#reading = false;
       this.#depth--;
       this.#rollback();
     }

@@ -1,0 +1,66 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Database } from "./database.ts";
+
+function temporaryDatabase(): { database: Database; path: string } & Disposable {
+  const folder = mkdtempSync(join(tmpdir(), "strake-database-"));
+  const path = join(folder, "strake.db");
+  const database = new Database(path);
+  return {
+    database,
+    path,
+    [Symbol.dispose]() {
+      database.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const insert = (database: Database, digest: string) =>
+  database.run("insert into blobs values (?, 1, 1)", digest);
+const count = (database: Database) => database.get<{ n: number }>("select count(*) as n from blobs")!.n;
+
+test("a write that throws changes nothing, also when it is inside another that goes on to throw", () => {
+  using t = temporaryDatabase();
+  const fail = () =>
+    t.database.write(() => {
+      insert(t.database, "a");
+      t.database.write(() => insert(t.database, "b"));
+      throw new Error("no");
+    });
+  expect(fail).toThrow("no");
+  expect(count(t.database)).toBe(0);
+  expect(t.database.inTransaction).toBe(false);
+  t.database.write(() => insert(t.database, "a"));
+  expect(count(t.database)).toBe(1);
+});
+
+test("a rehearsal sees its changes and undoes them", () => {
+  using t = temporaryDatabase();
+  const seen = t.database.rehearse(() => {
+    insert(t.database, "a");
+    return count(t.database);
+  });
+  expect([seen, count(t.database)]).toEqual([1, 0]);
+});
+
+test("a read sees one state, whatever others write meanwhile", () => {
+  using t = temporaryDatabase();
+  const other = new Database(t.path);
+  const counts = t.database.read(() => {
+    const before = count(t.database);
+    insert(other, "a");
+    return [before, count(t.database)];
+  });
+  expect([...counts, count(t.database)]).toEqual([0, 0, 1]);
+  other.close();
+});
+
+test("what would break a transaction is refused", () => {
+  using t = temporaryDatabase();
+  expect(() => t.database.read(() => t.database.write(() => 1))).toThrow(/tried to write/);
+  expect(() => t.database.write(async () => insert(t.database, "a"))).toThrow(/cannot wait/);
+  expect(count(t.database)).toBe(0);
+});
