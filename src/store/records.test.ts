@@ -94,3 +94,21 @@ test("a transaction that throws undoes all of it", () => {
   store.transaction(() => store.containers.create({ id: "1", name: "web", state: {} }));
   expect(store.containers.list()).toHaveLength(1);
 });
+
+test.each(["", ".", "..", "../x", "a/b", ".hidden", "-x", "a\0", "a b", "a\n", "x".repeat(256)])(
+  "CVE-2014-9358: %j is no name",
+  (name) => {
+    using t = temporaryStore();
+    for (const record of [
+      { id: name, name: "fine" },
+      { id: "fine", name },
+    ])
+      expect(() => t.store.volumes.create({ ...record, state: {} })).toThrow(
+        expect.objectContaining({ code: "RECORD_NAME_INVALID" }),
+      );
+    t.store.volumes.create({ id: "v", name: "v", state: {} });
+    expect(() => t.store.volumes.rename("v", name)).toThrow(
+      expect.objectContaining({ code: "RECORD_NAME_INVALID" }),
+    );
+  },
+);

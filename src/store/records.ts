@@ -44,7 +44,7 @@ export class Records<State = unknown> {
     return this as unknown as Records<T>;
   }
 
-  /** Errors: RECORD_EXISTS; IMAGE_INCOMPLETE when something in `refs` is not in the store. */
+  /** Errors: RECORD_EXISTS, RECORD_NAME_INVALID; IMAGE_INCOMPLETE when something in `refs` is not in the store. */
   create(record: {
     readonly id: string;
     readonly name: string;
@@ -52,6 +52,7 @@ export class Records<State = unknown> {
     /** What the record keeps alive: the image of a container, and its layers should the image be removed by force. */
     readonly refs?: readonly Ref[];
   }): StoredRecord<State> {
+    for (const name of [record.id, record.name]) checkName(this.kind, name);
     return this.#database.write(() => {
       const rival = this.#row("id = ?2 or name = ?3", record.id, record.name);
       if (rival) throw this.#taken(rival);
@@ -116,7 +117,9 @@ export class Records<State = unknown> {
     });
   }
 
+  /** Errors: RECORD_EXISTS, RECORD_NAME_INVALID, RECORD_NOT_FOUND. */
   rename(id: string, name: string): StoredRecord<State> {
+    checkName(this.kind, name);
     return this.#database.write(() => {
       this.#find(id);
       const rival = this.#row("name = ?2 and id <> ?3", name, id);
@@ -173,4 +176,16 @@ export class Records<State = unknown> {
       { hint: `remove or rename that ${this.kind}, or choose another name` },
     );
   }
+}
+
+/** IDs and volume names become names of folders (CVE-2014-9358): no slash, no leading dot, not too long for any file system. */
+function checkName(kind: RecordKind, name: string): void {
+  if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/.test(name)) return;
+  throw new StrakeError(
+    "RECORD_NAME_INVALID",
+    `${JSON.stringify(name.slice(0, 160))} cannot name a ${kind}`,
+    {
+      hint: "names consist of letters, digits, _ . and -, and start with a letter or digit",
+    },
+  );
 }
