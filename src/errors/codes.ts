@@ -91,18 +91,34 @@ export const errorCodes = {
   LAYER_NOT_FOUND: ["not-found", "no layer of this diff ID is in the store"],
   IMAGE_NOT_FOUND: ["not-found", "no image has this name or ID"],
   IMAGE_AMBIGUOUS: ["conflict", "a short image ID fits several images"],
-  IMAGE_INCOMPLETE: ["precondition", "an image cannot be recorded before its blobs and layers are in the store"],
+  IMAGE_INCOMPLETE: [
+    "precondition",
+    "an image cannot be recorded before its blobs and layers are in the store",
+  ],
   IMAGE_IN_USE: ["conflict", "a container still uses the image"],
   RECORD_NOT_FOUND: ["not-found", "no container, network or volume has this name or ID"],
   RECORD_AMBIGUOUS: ["conflict", "a short ID fits several containers, networks or volumes"],
   RECORD_EXISTS: ["conflict", "another container, network or volume already has this name or ID"],
+  RECORD_NAME_INVALID: [
+    "invalid",
+    "a name or ID of a container, network or volume could not be a folder's name",
+  ],
   // layer
   LAYER_SOURCE_CHANGED: ["conflict", "a file changed or vanished while it was being copied into a layer"],
-  LAYER_MISMATCH: ["data-loss", "a layer's content does not have the diff ID or size that was promised for it"],
-  LAYER_DIFF_UNSUPPORTED: ["unsupported", "a writable layer holds something that a layer's tar cannot express"],
+  LAYER_MISMATCH: [
+    "data-loss",
+    "a layer's content does not have the diff ID or size that was promised for it",
+  ],
+  LAYER_DIFF_UNSUPPORTED: [
+    "unsupported",
+    "a writable layer holds something that a layer's tar cannot express",
+  ],
   COMPRESSION_INVALID: ["invalid", "compressed content is damaged"],
   COMPRESSION_TRUNCATED: ["data-loss", "compressed content ends too early"],
-  COMPRESSION_LIMIT: ["exhausted", "compressed content unpacks to more, or needs more memory, than is allowed"],
+  COMPRESSION_LIMIT: [
+    "exhausted",
+    "compressed content unpacks to more, or needs more memory, than is allowed",
+  ],
   COMPRESSION_PROGRAM_MISSING: [
     "precondition",
     "the program that unpacks xz or bzip2 is not installed on this machine",
@@ -165,11 +181,17 @@ export const errorCodes = {
   VOLUME_NOT_FOUND: ["not-found", "no volume has this name"],
   VOLUME_IN_USE: ["conflict", "a container still uses the volume"],
   // archive
-  ARCHIVE_INVALID: ["invalid", "an image archive is neither a docker-archive nor an OCI layout, or contradicts itself"],
+  ARCHIVE_INVALID: [
+    "invalid",
+    "an image archive is neither a docker-archive nor an OCI layout, or contradicts itself",
+  ],
   ARCHIVE_INCOMPLETE: ["data-loss", "an image archive names content that it does not hold"],
   ARCHIVE_MISMATCH: ["data-loss", "content of an image archive has another digest or size than promised"],
   ARCHIVE_LIMIT: ["exhausted", "an image archive holds more documents, images or nesting than is read"],
-  ARCHIVE_FOREIGN_LAYER: ["unsupported", "a layer of an image archive is to be fetched from an address it names"],
+  ARCHIVE_FOREIGN_LAYER: [
+    "unsupported",
+    "a layer of an image archive is to be fetched from an address it names",
+  ],
   ARCHIVE_PLATFORM: ["not-found", "an image archive holds no image for the platform asked for"],
   BOOTSTRAP_TOOL_MISSING: ["precondition", "a program that makes base images is not installed"],
   BOOTSTRAP_FAILED: ["unavailable", "the program that makes base images failed"],
