@@ -74,27 +74,44 @@ function load(): Libc {
     throw new StrakeError("SYS_UNSUPPORTED", "this operation calls the kernel and needs Bun; this is Node");
   // require and not import: the module exists only in Bun, and loading it costs nothing until the first call.
   const ffi = require("bun:ffi") as typeof import("bun:ffi");
-  const symbols = Object.fromEntries(
-    Object.entries(signatures).map(([name, [args, returns]]) => [name, { args: [...args], returns }]),
-  );
-  for (const name of libraryNames) {
+  for (const library of libraryNames) {
     let functions: Functions;
     try {
-      functions = ffi.dlopen(name, symbols as never).symbols as unknown as Functions;
+      functions = lazyFunctions(ffi, library);
+      functions.__errno_location();
     } catch {
       continue;
     }
-    const errnoAt = functions.__errno_location;
     return {
       functions,
-      errno: () => ffi.read.i32(errnoAt() as never, 0),
+      errno: () => ffi.read.i32(functions.__errno_location() as never, 0),
       address: (bytes) => ffi.ptr(bytes) as number,
     };
   }
   throw new StrakeError("SYS_UNSUPPORTED", `none of ${libraryNames.join(", ")} can be loaded`);
 }
 
-/** The C library, opened at the first call (0.3 ms). Throws `SYS_UNSUPPORTED` off Linux or outside Bun. */
+/**
+ * Each function is bound when it is first used: binding costs 0.03 ms apiece, and a command uses a handful of the many. The library
+ * objects are kept, as a collected one would take its functions with it.
+ */
+function lazyFunctions(ffi: typeof import("bun:ffi"), library: string): Functions {
+  const kept: unknown[] = [];
+  const functions = {};
+  for (const [name, [args, returns]] of Object.entries(signatures)) {
+    const bind = () => {
+      const bound = ffi.dlopen(library, { [name]: { args: [...args], returns } } as never);
+      kept.push(bound);
+      const value = (bound.symbols as Record<string, unknown>)[name];
+      Object.defineProperty(functions, name, { value });
+      return value;
+    };
+    Object.defineProperty(functions, name, { get: bind, configurable: true });
+  }
+  return functions as Functions;
+}
+
+/** The C library, opened at the first call (0.2 ms). Throws `SYS_UNSUPPORTED` off Linux or outside Bun. */
 export function libc(): Functions {
   loaded ??= load();
   return loaded.functions;

@@ -22,11 +22,11 @@ import { join } from "node:path";
 import { StrakeError } from "../../errors/index.ts";
 import { enterPrivateMountNamespace, getuid, setXattr } from "../../sys/index.ts";
 import type { Draft } from "../layer.test-support.ts";
-import { describeBreakouts } from "./breakouts.ts";
+import { describeBreakouts } from "./breakouts.test-support.ts";
 import { hostOf } from "./host.ts";
 import { whyUnusable } from "./select.ts";
 import type { Snapshotter } from "./snapshotter.ts";
-import { seeDirectory, seeTree, TestBed } from "./test-bed.ts";
+import { seeDirectory, seeTree, TestBed } from "./test-bed.test-support.ts";
 
 /** Time 0 would hide a time that is never set. */
 const time = { mtime: 1_600_000_000, mtimeNsec: 123_456_789 };

@@ -1,6 +1,6 @@
 import { removeTree } from "../extract/index.ts";
 import { hiddenLayers } from "../tree/index.ts";
-import { extractLayer, layerDirectory } from "./layer-directory.ts";
+import { extractLayers, layerDirectory } from "./layer-directory.ts";
 import type { Mount, MountRequest, Snapshotter } from "./snapshotter.ts";
 import { mountUpper, prepareUpper, unmountAll, upperPaths } from "./upper.ts";
 import { diffWorkspace } from "./upper-diff.ts";
@@ -12,7 +12,7 @@ export const overlaySnapshotter: Snapshotter = {
   mounts: true,
 
   async prepare(layers, options = {}) {
-    for (const layer of layers) await extractLayer(layer, options);
+    await extractLayers(layers, options);
   },
 
   async mount(request) {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { StrakeError } from "../../errors/index.ts";
 import type { Draft } from "../layer.test-support.ts";
-import { seeDirectory, seeTree, type TestBed } from "./test-bed.ts";
+import { seeDirectory, seeTree, type TestBed } from "./test-bed.test-support.ts";
 
 const corpus = fileURLToPath(new URL("../../../../shared/data/breakout-layers", import.meta.url));
 const lower: readonly Draft[] = [{ path: "etc/" }, { path: "etc/unbroken", body: "unbroken" }];
