@@ -3,6 +3,7 @@ import { parseDockerfile } from "../dockerfile/index.ts";
 import { StrakeError } from "../errors/index.ts";
 import { emitNothing } from "../events/index.ts";
 import {
+  type Digest,
   formatReference,
   hostPlatform,
   normalizePlatform,
@@ -21,9 +22,10 @@ import type { Session } from "./execute/session.ts";
 import { Slots } from "./execute/slots.ts";
 import { runStage, type StageInputs } from "./execute/stage.ts";
 import { storeImage } from "./image.ts";
+import { chainOf } from "./key/inputs.ts";
 import type { BuildOptions, BuildResult } from "./options.ts";
 import { makePlan } from "./plan/make.ts";
-import type { Origin, Plan } from "./plan/plan.ts";
+import type { Plan } from "./plan/plan.ts";
 import { locate } from "./plan/source-error.ts";
 
 /**
@@ -117,8 +119,11 @@ function contextOf(
         });
       const rules = findIgnoreRules(options.context, found.path);
       const root = BuildContext.rootOf(options.context);
-      stamps = options.store.contextStamps(root);
-      context = new BuildContext(root, { ignore: rules?.matcher, ignoreFile: rules?.name, stamps });
+      const load = () => {
+        stamps ??= options.store.contextStamps(root);
+        return stamps;
+      };
+      context = new BuildContext(root, { ignore: rules?.matcher, ignoreFile: rules?.name, stamps: load });
       return context;
     },
     saveStamps: () => stamps?.save(),
@@ -142,25 +147,23 @@ async function runStages(opened: OpenSession): Promise<StageState> {
       const { reference, platform } = base as { reference: string; platform?: string };
       return (await bases.get(reference, platform)).config;
     },
-    source: (origin: Origin) => {
-      const key = JSON.stringify(origin);
-      const known = sources.get(key);
-      if (known) return known;
-      const source = openSource(origin);
-      sources.set(key, source);
-      return source;
+    source: async (origin) => {
+      const diffIDs =
+        origin.kind === "stage"
+          ? (await stage(origin.index)).layers
+          : (await bases.get(origin.reference)).config.rootfs.diff_ids;
+      const chain = chainOf(diffIDs);
+      return {
+        chain,
+        open: () => {
+          const known = sources.get(chain);
+          if (known) return known;
+          const source = openSource(store, diffIDs, chain);
+          sources.set(chain, source);
+          return source;
+        },
+      };
     },
-  };
-  const openSource = async (origin: Origin): Promise<CopySource> => {
-    const diffIDs =
-      origin.kind === "stage"
-        ? (await stage(origin.index)).layers
-        : (await bases.get(origin.reference)).config.rootfs.diff_ids;
-    const [{ TreeSource }, { Tree }] = await Promise.all([
-      import("./copy/tree-source.ts"),
-      import("../layer/index.ts"),
-    ]);
-    return new TreeSource(Tree.open(store.layers.all(diffIDs)));
   };
   // In file order, so that a stage finds the promises of those above it.
   for (const [index, planned] of plan.stages) {
@@ -177,6 +180,18 @@ async function runStages(opened: OpenSession): Promise<StageState> {
     opened.options.signal?.removeEventListener("abort", follow);
     opened.saveStamps();
   }
+}
+
+async function openSource(
+  store: BuildOptions["store"],
+  diffIDs: readonly Digest[],
+  chain: string,
+): Promise<CopySource> {
+  const [{ TreeSource }, { Tree }] = await Promise.all([
+    import("./copy/tree-source.ts"),
+    import("../layer/index.ts"),
+  ]);
+  return new TreeSource(Tree.open(store.layers.all(diffIDs)), chain);
 }
 
 /** The error that stopped the build: not that of a stage which was only stopped by it. */

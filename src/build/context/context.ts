@@ -13,15 +13,44 @@ import {
 } from "node:fs";
 import type { IgnoreMatcher } from "../../dockerfile/index.ts";
 import { StrakeError } from "../../errors/index.ts";
-import type { Digest } from "../../oci/index.ts";
+import { createDigester, type Digest } from "../../oci/index.ts";
 import type { ContextStamps } from "../../store/index.ts";
 import { fromNodeError, nodePath } from "../../sys/index.ts";
 import { decodePath } from "../../tar/index.ts";
 import type { CopySource, OpenFile, SourceNode, SourceType } from "../copy/source.ts";
 
-/** A file of a build context as lstat saw it. */
-export interface ContextNode extends SourceNode {
+/** A file of a build context as lstat saw it. It belongs to root, whoever owns it on the host. */
+class ContextNode implements SourceNode {
+  readonly uid = 0;
+  readonly gid = 0;
   readonly stats: Stats;
+  readonly type: SourceType;
+
+  constructor(stats: Stats, type: SourceType) {
+    this.stats = stats;
+    this.type = type;
+  }
+
+  get mode(): number {
+    return this.stats.mode & 0o7777;
+  }
+  get size(): number {
+    return this.type === "file" ? this.stats.size : 0;
+  }
+  get mtime(): number {
+    return Math.floor(this.stats.mtimeMs / 1000);
+  }
+  get devmajor(): number {
+    return isDevice(this.type) ? (this.stats.rdev >> 8) & 0xfff : 0;
+  }
+  get devminor(): number {
+    const { rdev } = this.stats;
+    return isDevice(this.type) ? (rdev & 0xff) | ((rdev >> 12) & 0xfff00) : 0;
+  }
+}
+
+function isDevice(type: SourceType): boolean {
+  return type === "char" || type === "block";
 }
 
 interface Child {
@@ -33,8 +62,8 @@ export interface ContextOptions {
   readonly ignore?: IgnoreMatcher;
   /** Text for the error about a path that the ignore file hides, for example `.dockerignore`. */
   readonly ignoreFile?: string;
-  /** Digests of files as they were at earlier builds. */
-  readonly stamps?: Pick<ContextStamps, "get" | "set">;
+  /** Loads the digests of files as they were at earlier builds; called when the first one is wanted. */
+  readonly stamps?: () => Pick<ContextStamps, "get" | "set">;
 }
 
 /** Symlinks followed for one path, as Linux. */
@@ -49,7 +78,7 @@ export class BuildContext implements CopySource<ContextNode> {
   readonly root: string;
   readonly #ignore: IgnoreMatcher | undefined;
   readonly #ignoreFile: string;
-  readonly #stamps: ContextOptions["stamps"];
+  readonly #stamps: () => Pick<ContextStamps, "get" | "set"> | undefined;
   readonly #learned = new Map<string, Digest>();
   /** Before any lstat, so that what is read later cannot be older than what lstat said. */
   readonly #startMs = Date.now();
@@ -61,7 +90,7 @@ export class BuildContext implements CopySource<ContextNode> {
     this.root = root;
     this.#ignore = options.ignore;
     this.#ignoreFile = options.ignoreFile ?? ".dockerignore";
-    this.#stamps = options.stamps;
+    this.#stamps = options.stamps ?? (() => undefined);
   }
 
   /** The folder without symlinks. Throws BUILD_CONTEXT when it is none. */
@@ -124,7 +153,7 @@ export class BuildContext implements CopySource<ContextNode> {
     return undefined;
   }
 
-  open(path: string, node: ContextNode): OpenFile {
+  open(path: string, node: ContextNode, { verify }: { readonly verify: boolean }): OpenFile {
     let fd: number;
     try {
       // A name that became a symlink since the scan must not be followed, and a fifo must not block.
@@ -138,30 +167,69 @@ export class BuildContext implements CopySource<ContextNode> {
         "the file may have been replaced while it was being copied; run the build again",
       );
     }
-    const now = fstatSync(fd);
-    if (!now.isFile()) {
-      closeSync(fd);
-      throw changed(path);
+    let { size } = node;
+    let unchanged = true;
+    if (verify) {
+      const now = fstatSync(fd);
+      if (!now.isFile()) {
+        closeSync(fd);
+        throw changed(path);
+      }
+      ({ size } = now);
+      unchanged = isSame(node.stats, now);
     }
-    // What is read now is not what the scan saw: nothing may be learnt about the scanned file from it.
-    if (!isSame(node.stats, now)) this.#nodes.set(path, nodeOf(now));
     return {
-      size: now.size,
+      size,
+      unchanged,
       read: (target, offset) => readSync(fd, target, 0, target.length, offset),
       close: () => closeSync(fd),
     };
   }
 
   knownDigest(path: string, node: ContextNode): Digest | undefined {
-    // What changed under our hands since the scan is read again.
-    if (this.#nodes.get(path) !== node) return undefined;
-    return this.#learned.get(path) ?? this.#stamps?.get(path, node.stats);
+    return this.#learned.get(path) ?? this.#stamps()?.get(path, node.stats);
   }
 
+  /**
+   * The stamp is older than the reading, so a file that changed in between has another one at the next build, unless it did so
+   * within one tick of the clock: such young files are not kept (ContextStamps.set).
+   */
   learnDigest(path: string, node: ContextNode, digest: Digest): void {
-    if (this.#nodes.get(path) !== node) return;
     this.#learned.set(path, digest);
-    this.#stamps?.set(path, node.stats, digest, this.#startMs);
+    this.#stamps()?.set(path, node.stats, digest, this.#startMs);
+  }
+
+  /**
+   * A digest over names and lstat of everything below the paths: equal ones mean equal contents. Undefined when a path is
+   * missing, or a file is so young that it may change again without a trace.
+   */
+  fingerprint(paths: readonly string[]): Digest | undefined {
+    const names: string[] = [];
+    const facts: number[] = [];
+    let newest = 0;
+    const visit = (path: string, name: string, { stats, type }: ContextNode): void => {
+      const { mode, size, mtimeMs, ctimeMs, ino } = stats;
+      names.push(name);
+      facts.push(mode, size, mtimeMs, ctimeMs, ino);
+      if (type === "directory") {
+        for (const child of this.children(path))
+          visit(path === "/" ? `/${child.name}` : `${path}/${child.name}`, child.name, child.node);
+        names.push("/");
+      } else newest = Math.max(newest, mtimeMs, ctimeMs);
+    };
+    for (const path of paths) {
+      const found = this.resolve(path, true);
+      if (!found.node) return undefined;
+      visit(found.path, path, found.node);
+    }
+    // The grain of the coarsest clocks: see ContextStamps.
+    const grain = Number.isInteger(newest / 1000) ? 2000 : 20;
+    if (newest > this.#startMs - grain) return undefined;
+    const digester = createDigester();
+    const text = names.join("\0");
+    digester.update(Buffer.from(text, text.isWellFormed() ? "utf8" : "utf16le"));
+    digester.update(new Uint8Array(new Float64Array(facts).buffer));
+    return digester.digest();
   }
 
   ignoredBecause(path: string): string | undefined {
@@ -217,22 +285,10 @@ function listNames(host: string): string[] {
   }
 }
 
-/** Undefined for sockets, which no archive can carry. Files of a context belong to root, whoever owns them on the host. */
+/** Undefined for sockets, which no archive can carry. */
 function nodeOf(stats: Stats): ContextNode | undefined {
-  const type = typeOf(stats);
-  if (!type) return undefined;
-  const isDevice = type === "char" || type === "block";
-  return {
-    type,
-    mode: stats.mode & 0o7777,
-    uid: 0,
-    gid: 0,
-    size: type === "file" ? stats.size : 0,
-    mtime: Math.floor(stats.mtimeMs / 1000),
-    devmajor: isDevice ? (stats.rdev >> 8) & 0xfff : 0,
-    devminor: isDevice ? (stats.rdev & 0xff) | ((stats.rdev >> 12) & 0xfff00) : 0,
-    stats,
-  };
+  const type = formats[stats.mode & constants.S_IFMT];
+  return type && new ContextNode(stats, type);
 }
 
 const formats: Readonly<Record<number, SourceType>> = {
@@ -243,10 +299,6 @@ const formats: Readonly<Record<number, SourceType>> = {
   [constants.S_IFBLK]: "block",
   [constants.S_IFIFO]: "fifo",
 };
-
-function typeOf(stats: Stats): SourceType | undefined {
-  return formats[stats.mode & constants.S_IFMT];
-}
 
 function isSame(a: Stats, b: Stats): boolean {
   return (

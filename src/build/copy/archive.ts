@@ -10,7 +10,7 @@ const blockSize = 512;
  */
 export function isArchive(source: CopySource, path: string, node: SourceNode): boolean {
   if (node.type !== "file" || node.size < 10) return false;
-  const file = source.open(path, node);
+  const file = source.open(path, node, { verify: true });
   try {
     const start = new Uint8Array(blockSize);
     const length = file.read(start, 0);

@@ -54,6 +54,9 @@ class Fake implements CopySource {
   open(): never {
     throw new Error("a mapping reads no contents");
   }
+  fingerprint() {
+    return undefined;
+  }
   knownDigest() {
     return undefined;
   }

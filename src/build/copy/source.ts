@@ -22,6 +22,8 @@ export interface SourceNode {
 /** A file opened for copying. */
 export interface OpenFile {
   readonly size: number;
+  /** False when it is not what the scan saw any more, as far as that was asked for. */
+  readonly unchanged: boolean;
   /** Fills `target` from `offset` on; fewer bytes only at the end of the file. */
   read(target: Uint8Array, offset: number): number;
   close(): void;
@@ -39,11 +41,14 @@ export interface CopySource<Node extends SourceNode = SourceNode> {
   children(path: string, node: Node): readonly { readonly name: string; readonly node: Node }[];
   readlink(path: string, node: Node): string;
   xattrs(path: string, node: Node): ReadonlyMap<string, Uint8Array> | undefined;
-  open(path: string, node: Node): OpenFile;
+  /** With `verify` the file is compared with what the scan saw; else whatever is there now is taken. */
+  open(path: string, node: Node, options: { readonly verify: boolean }): OpenFile;
   /** Digest of a file's bytes when it is known without reading them. */
   knownDigest(path: string, node: Node): Digest | undefined;
-  /** Told the digest of bytes that were read, while the file was open and unchanged. */
+  /** Told the digest of bytes that were read after the scan. */
   learnDigest(path: string, node: Node, digest: Digest): void;
+  /** Equal ones mean equal contents of all that lies at and below the paths; undefined when that cannot be told. */
+  fingerprint(paths: readonly string[]): string | undefined;
   /** Why a path that is in the folder is not in the source: the rule of an ignore file. */
   ignoredBecause?(path: string): string | undefined;
 }

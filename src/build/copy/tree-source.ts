@@ -12,10 +12,18 @@ interface TreeNode extends SourceNode {
 /** A stage or an image as a source: read from its layers, never mounted. Owners, xattrs and hardlinks are kept. */
 export class TreeSource implements CopySource<TreeNode> {
   readonly #tree: Tree;
+  readonly #chain: string;
   readonly #digests: DigestMemo = new Map();
 
-  constructor(tree: Tree) {
+  /** `chain`: identity of the tree's layers. */
+  constructor(tree: Tree, chain: string) {
     this.#tree = tree;
+    this.#chain = chain;
+  }
+
+  /** Layers never change. */
+  fingerprint(): string {
+    return this.#chain;
   }
 
   resolve(path: string, follow: boolean): { path: string; node: TreeNode | undefined } {
@@ -43,6 +51,7 @@ export class TreeSource implements CopySource<TreeNode> {
     const tree = this.#tree;
     return {
       size: node.size,
+      unchanged: true,
       read(target, offset) {
         const bytes = tree.readRange(node.origin, offset, target.length);
         target.set(bytes);
@@ -76,54 +85,4 @@ function nodeOf(origin: Node): TreeNode | undefined {
     ...(origin.type === "file" && origin.nlink > 1 && { link: origin.key }),
     origin,
   };
-}
-
-/** Files given in the Dockerfile itself, each at `/NAME`. */
-export class InlineSource implements CopySource {
-  readonly #files: ReadonlyMap<string, Uint8Array>;
-
-  constructor(files: ReadonlyMap<string, Uint8Array>) {
-    this.#files = files;
-  }
-
-  resolve(path: string): { path: string; node: SourceNode | undefined } {
-    const bytes = this.#files.get(path);
-    return { path, node: bytes && inlineNode(bytes.length) };
-  }
-
-  children(): [] {
-    return [];
-  }
-
-  readlink(): string {
-    return "";
-  }
-
-  xattrs(): undefined {
-    return undefined;
-  }
-
-  open(path: string): OpenFile {
-    const bytes = this.#files.get(path)!;
-    return {
-      size: bytes.length,
-      read(target, offset) {
-        const part = bytes.subarray(offset, offset + target.length);
-        target.set(part);
-        return part.length;
-      },
-      close() {},
-    };
-  }
-
-  knownDigest(): undefined {
-    return undefined;
-  }
-
-  learnDigest(): void {}
-}
-
-/** Mode 0644 and no time of its own (Dockerfile reference, COPY with heredocs). */
-function inlineNode(size: number): SourceNode {
-  return { type: "file", mode: 0o644, uid: 0, gid: 0, size, mtime: 0, devmajor: 0, devminor: 0 };
 }

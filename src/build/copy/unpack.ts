@@ -114,7 +114,7 @@ function bytesOf({ source, from, node }: Archive): AsyncGenerator<Uint8Array> {
 }
 
 async function* chunksOf(source: CopySource, path: string, node: SourceNode): AsyncGenerator<Uint8Array> {
-  const file = source.open(path, node);
+  const file = source.open(path, node, { verify: true });
   try {
     for (let at = 0; at < file.size; ) {
       const piece = new Uint8Array(Math.min(256 * 1024, file.size - at));

@@ -11,8 +11,12 @@ interface StoredResult {
 
 /** The earlier result for these inputs, kept by the build's lease; undefined when there is none or its layer is gone. */
 export function lookUp(session: Session, inputs: StepInputs): StepLayer | undefined {
+  return lookUpKey(session, keyOf(inputs));
+}
+
+function lookUpKey(session: Session, key: string): StepLayer | undefined {
   if (session.options.noCache) return undefined;
-  const result = session.store.cache.get(keyOf(inputs))?.result as Partial<StoredResult> | undefined;
+  const result = session.store.cache.get(key)?.result as Partial<StoredResult> | undefined;
   const { layer, created } = result ?? {};
   if (!isDigest(layer) || typeof created !== "string" || !session.lease.add("layer", layer)) return undefined;
   return { diffID: layer, created: session.epoch === undefined ? created : createdText(session, 0) };
@@ -54,6 +58,20 @@ export function wasRecorded(session: Session, place: string): boolean {
 export function latestInputs(session: Session, place: string): StepInputs | undefined {
   const latest = session.store.cache.get(placeKey(place))?.result as { latest?: string } | undefined;
   return latest?.latest === undefined ? undefined : (session.store.cache.inputs(latest.latest) as StepInputs);
+}
+
+/** The result that a shortcut led to before; null for "no layer". A shortcut stands for inputs that took longer to find out. */
+export function recall(session: Session, shortcut: string): StepLayer | null | undefined {
+  if (session.options.noCache) return undefined;
+  const target = session.store.cache.get(`shortcut ${shortcut}`)?.result as
+    | { key?: string | null }
+    | undefined;
+  if (target?.key === null) return null;
+  return target?.key === undefined ? undefined : lookUpKey(session, target.key);
+}
+
+export function remember(session: Session, shortcut: string, key: string | null): void {
+  session.store.cache.put(`shortcut ${shortcut}`, { result: { key }, inputs: {}, refs: [] });
 }
 
 function placeKey(place: string): string {

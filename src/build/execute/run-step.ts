@@ -1,24 +1,13 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import {
-  bindMount,
-  enterContainerNamespace,
-  type Mount,
-  runStep as runProcess,
-} from "../../container/index.ts";
 import type { CommandLine, RunInstruction } from "../../dockerfile/index.ts";
 import { StrakeError } from "../../errors/index.ts";
-import { LayerWriter, resolveUser, selectSnapshotter, Tree, writeDiff } from "../../layer/index.ts";
-import { canonicalJSON, type Digest, sha256 } from "../../oci/index.ts";
-import type { Scratch } from "../../store/index.ts";
+import { canonicalJSON, sha256 } from "../../oci/index.ts";
 import { commandWords } from "../config/metadata.ts";
 import type { StageState } from "../config/stage-state.ts";
 import { chainOf, type StepInputs } from "../key/inputs.ts";
 import { runEnvironment } from "../run/environment.ts";
-import { bundleVariables, hostBundle, lentBundlePath } from "../run/host-ca.ts";
-import { OutputTail } from "../run/output-tail.ts";
 import { lookUp, record } from "./cached.ts";
 import type { StepOutcome } from "./copy-step.ts";
-import { layersOf, type Session } from "./session.ts";
+import type { Session } from "./session.ts";
 
 export interface RunStepOptions {
   readonly log: (stream: "stdout" | "stderr", data: Uint8Array) => void;
@@ -53,120 +42,18 @@ export async function runStep(
   };
   const cached = lookUp(session, inputs);
   if (cached) return { outcome: { layer: cached, cached: true }, args };
-  const diffID = await session.slots.run(async () => {
-    using scratch = session.store.scratch();
-    const run = { args, script, network, environment: { ...lent, ...declared }, log };
-    return await runIn(scratch, session, state, run);
-  });
+  // Loaded when needed: a cached build does without containers, mounts and libc.
+  const { runToLayer } = await import("./run-process.ts");
+  const run = { args, script, network, environment: { ...lent, ...declared }, log };
+  const diffID = await session.slots.run(() => runToLayer(session, state, run));
   const place = sha256(canonicalJSON(["RUN", instruction.original]));
   return { outcome: { layer: record(session, inputs, diffID, { place }), cached: false }, args };
-}
-
-interface Run {
-  readonly args: readonly string[];
-  readonly script?: string;
-  readonly network: "default" | "none" | "host";
-  readonly environment: Readonly<Record<string, string>>;
-  readonly log: RunStepOptions["log"];
-}
-
-/** Mounts, runs, unmounts, and turns what was written into a layer. Whatever happens nothing stays mounted. */
-async function runIn(scratch: Scratch, session: Session, state: StageState, run: Run): Promise<Digest> {
-  const { store, lease, signal } = session;
-  const snapshotter = selectSnapshotter({ root: store.root });
-  if (snapshotter.mounts) enterContainerNamespace();
-  const layers = layersOf(session, state.layers);
-  const workspace = `${scratch.path}/workspace`;
-  const target = `${scratch.path}/rootfs`;
-  mkdirSync(workspace, { mode: 0o700 });
-  mkdirSync(target, { mode: 0o755 });
-  try {
-    const mount = await snapshotter.mount({ workspace, layers, target, volatile: true, signal });
-    try {
-      await runCommand(mount.rootfs, scratch, session, { state, run });
-    } finally {
-      mount.unmount();
-    }
-    const writer = new LayerWriter(store.layers.begin(lease));
-    try {
-      await writeDiff(writer, snapshotter.diff({ workspace, layers }, { signal }), { signal });
-      return (await writer.commit()).diffID;
-    } catch (error) {
-      writer.abort();
-      throw error;
-    }
-  } finally {
-    snapshotter.discard(workspace);
-  }
-}
-
-async function runCommand(
-  rootfs: string,
-  scratch: Scratch,
-  session: Session,
-  { state, run }: { state: StageState; run: Run },
-): Promise<void> {
-  using tree = Tree.open(layersOf(session, state.layers));
-  const { uid, gid, groups } = resolveUser(tree, state.config.User ?? "");
-  const { mounts, environment } = lend(scratch, session, run);
-  const tail = new OutputTail();
-  const { status } = await runProcess({
-    runRoot: session.store.runRoot,
-    rootfs,
-    args: run.args,
-    env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
-    cwd: state.config.WorkingDir || "/",
-    user: { uid, gid, additionalGids: groups },
-    network: run.network,
-    mounts,
-    onOutput: (stream, data) => {
-      tail.add(data);
-      run.log(stream, data);
-    },
-    signal: session.signal,
-  });
-  if (status !== 0) throw failed(run.args, status, tail);
-}
-
-/** What is there for the run only: the script of a heredoc, the host's certificate authorities. */
-function lend(
-  scratch: Scratch,
-  session: Session,
-  run: Run,
-): { mounts: Mount[]; environment: Record<string, string> } {
-  const mounts: Mount[] = [];
-  const environment = { ...run.environment };
-  if (run.script !== undefined) {
-    const path = `${scratch.path}/script`;
-    writeFileSync(path, run.script, { mode: 0o755 });
-    mounts.push(bindMount(path, run.args[0]!, { readonly: true }));
-  }
-  const { hostCA, environment: calling } = session.options;
-  const bundle = hostBundle(hostCA, calling);
-  if (bundle !== undefined) {
-    mounts.push(bindMount(bundle, lentBundlePath, { readonly: true }));
-    // What the Dockerfile says about certificates stands.
-    for (const name of bundleVariables) environment[name] ??= lentBundlePath;
-  }
-  return { mounts, environment };
 }
 
 function processOf(command: CommandLine, state: StageState): { args: readonly string[]; script?: string } {
   if (command.form !== "heredoc" || !command.interpreter)
     return { args: commandWords(command, state.config) };
   return { args: [`${scriptFolder}/${command.name}`], script: command.script };
-}
-
-function failed(args: readonly string[], status: number, tail: OutputTail): StrakeError {
-  const command = args.join(" ");
-  const shown = command.length > 200 ? `${command.slice(0, 200)}...` : command;
-  const lines = tail.lines();
-  const output = lines.length > 0 ? `\nits last output:\n${lines.map((line) => `  ${line}`).join("\n")}` : "";
-  return new StrakeError(
-    "BUILD_RUN_FAILED",
-    `the command ${JSON.stringify(shown)} ended with exit code ${status}${output}`,
-    { hint: status === 137 ? "137 is SIGKILL: most often the machine ran out of memory" : undefined },
-  );
 }
 
 function refuseUnsupported(instruction: RunInstruction): void {

@@ -4,12 +4,13 @@ import type { ImageConfig } from "../../oci/index.ts";
 import { emptyEntry, layerEntry, runText } from "../config/history.ts";
 import { applyMetadata, isMetadata } from "../config/metadata.ts";
 import { inheritState, initialState, type PendingHistory, type StageState } from "../config/stage-state.ts";
-import type { CopySource } from "../copy/source.ts";
 import type { Origin, PlannedInstruction, PlannedStage } from "../plan/plan.ts";
 import { locate } from "../plan/source-error.ts";
-import type { StepOutcome } from "./copy-step.ts";
+import { copyStep, type LazySource, type StepOutcome } from "./copy-step.ts";
 import { StepReporter } from "./report.ts";
+import { runStep } from "./run-step.ts";
 import type { Session } from "./session.ts";
+import { workdirStep, workingDirectory } from "./workdir-step.ts";
 
 /** What a stage needs from the rest of the build. */
 export interface StageInputs {
@@ -17,8 +18,8 @@ export interface StageInputs {
   stage(index: number): Promise<StageState>;
   /** The configuration of a base image. */
   baseConfig(stage: PlannedStage): Promise<ImageConfig>;
-  /** What `--from` names, ready to be read. */
-  source(origin: Origin, instruction: PlannedInstruction): Promise<CopySource>;
+  /** What `--from` names, finished. */
+  source(origin: Origin): Promise<LazySource>;
 }
 
 /** Runs a stage's instructions in order and returns its last state. Errors name the instruction to blame. */
@@ -106,15 +107,12 @@ async function makeLayer(
   switch (instruction.kind) {
     case "copy":
     case "add": {
-      const source = planned.origin && (await inputs.source(planned.origin, planned));
-      // Loaded when needed, as everything that only a step with a layer needs.
-      const { copyStep } = await import("./copy-step.ts");
+      const source = planned.origin && (await inputs.source(planned.origin));
       const onProgress = report.progress(id, "files");
       const outcome = await copyStep(session, state, instruction, { source, onProgress });
       return finish(state, outcome, layerTexts.copy(instruction));
     }
     case "workdir": {
-      const { workdirStep, workingDirectory } = await import("./workdir-step.ts");
       const directory = workingDirectory(state, instruction.path);
       const outcome = await workdirStep(session, state, directory);
       const next = { ...state, config: { ...state.config, WorkingDir: directory } };
@@ -123,7 +121,6 @@ async function makeLayer(
       return { value: { ...next, history: [...next.history, emptyEntry(text)] }, cached: true };
     }
     case "run": {
-      const { runStep } = await import("./run-step.ts");
       const log = report.log(id);
       const { outcome, args } = await runStep(session, state, instruction, { log });
       return finish(state, outcome, runText(state, args));

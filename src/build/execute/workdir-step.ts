@@ -1,65 +1,30 @@
-import { StrakeError } from "../../errors/index.ts";
-import { LayerWriter, resolveUser, Tree } from "../../layer/index.ts";
+import { canonicalJSON, sha256 } from "../../oci/index.ts";
 import type { StageState } from "../config/stage-state.ts";
-import { cleanJoin, Destination, parentOf } from "../copy/destination.ts";
-import { directoryHeader } from "../copy/entries.ts";
-import { manifestDigest, manifestOf } from "../copy/manifest.ts";
-import type { StepInputs } from "../key/inputs.ts";
-import { lookUp, record } from "./cached.ts";
+import { cleanJoin } from "../copy/destination.ts";
+import { chainOf } from "../key/inputs.ts";
+import { recall, remember } from "./cached.ts";
 import type { StepOutcome } from "./copy-step.ts";
-import { layersOf, type Session } from "./session.ts";
+import type { Session } from "./session.ts";
 
 /** The directory WORKDIR means: relative ones continue the one before. */
 export function workingDirectory(state: StageState, path: string): string {
   return path.startsWith("/") ? cleanJoin(path) : cleanJoin(state.config.WorkingDir || "/", path);
 }
 
-/**
- * Makes the directory of WORKDIR where it is missing, with the USER in force as its owner. Undefined when it is there: then
- * there is no layer. Symlinks in the image are followed inside the image (CVE-2026-55686), and /proc is a name like any other
- * here (CVE-2024-21626).
- */
+/** Makes the directory of WORKDIR where it is missing. Undefined when it is there: then there is no layer. */
 export async function workdirStep(
   session: Session,
   state: StageState,
   directory: string,
 ): Promise<StepOutcome | undefined> {
   if (directory === "/") return undefined;
-  using tree = Tree.open(layersOf(session, state.layers));
-  const destination = new Destination(tree);
-  const to = destination.resolve(directory);
-  const missing: string[] = [];
-  for (let at = to; destination.kindAt(at) !== "directory"; at = parentOf(at)) {
-    if (destination.kindAt(at) !== undefined)
-      throw new StrakeError(
-        "BUILD_INSTRUCTION",
-        `WORKDIR ${directory}: ${at} in the image is not a directory`,
-      );
-    missing.push(at);
-  }
-  if (missing.length === 0) return undefined;
   const { User = "" } = state.config;
-  const { uid, gid } = resolveUser(tree, User);
-  const entries = missing
-    .reverse()
-    .map((path) => ({ header: directoryHeader(path, { owner: { uid, gid }, epoch: session.epoch }) }));
-  const manifest = manifestOf(entries, () => undefined)!;
-  const inputs: StepInputs = {
-    operation: "WORKDIR 1",
-    parent: "",
-    ...(session.epoch !== undefined && { epoch: String(session.epoch) }),
-    content: manifestDigest(manifest),
-  };
-  const cached = lookUp(session, inputs);
-  if (cached) return { layer: cached, cached: true };
-  const writer = new LayerWriter(session.store.layers.begin(session.lease));
-  try {
-    for (const { header } of entries) writer.addEntry(header);
-    const { diffID } = await writer.commit();
-    const layer = record(session, inputs, diffID, { files: manifest, place: `WORKDIR ${to}` });
-    return { layer, cached: false };
-  } catch (error) {
-    writer.abort();
-    throw error;
-  }
+  const parent = chainOf(state.layers);
+  const shortcut = sha256(canonicalJSON(["WORKDIR", directory, User, parent, session.epoch ?? null]));
+  const known = recall(session, shortcut);
+  if (known !== undefined) return known ? { layer: known, cached: true } : undefined;
+  const { makeDirectory } = await import("./workdir-write.ts");
+  const made = await makeDirectory(session, state, directory);
+  remember(session, shortcut, made?.key ?? null);
+  return made?.outcome;
 }

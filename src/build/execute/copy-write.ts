@@ -1,0 +1,148 @@
+import { heredocText } from "../../dockerfile/index.ts";
+import { LayerWriter, resolveOwner, Tree } from "../../layer/index.ts";
+import { canonicalJSON, type Digest, sha256 } from "../../oci/index.ts";
+import type { StageState } from "../config/stage-state.ts";
+import { isArchive } from "../copy/archive.ts";
+import { parseChmod } from "../copy/chmod.ts";
+import { type CopyAttributes, type CopyEntry, entriesOf } from "../copy/entries.ts";
+import { InlineSource } from "../copy/inline-source.ts";
+import { type Manifest, manifestDigest, manifestOf } from "../copy/manifest.ts";
+import { type CopyArgument, type CopyPlan, mapCopy } from "../copy/map.ts";
+import type { CopySource } from "../copy/source.ts";
+import { unpackArchives } from "../copy/unpack.ts";
+import { digestOf, writeEntries } from "../copy/write.ts";
+import { chainOf, keyOf, type StepInputs } from "../key/inputs.ts";
+import { lookUp, record, wasRecorded } from "./cached.ts";
+import type { CopyLike, StepOutcome } from "./copy-step.ts";
+import { layersOf, type Session, type StepLayer } from "./session.ts";
+
+export interface CopyThroughOptions {
+  readonly instruction: CopyLike;
+  readonly source?: CopySource;
+  readonly onProgress?: (files: number) => void;
+}
+
+/** Maps names, looks for a layer with the same files, else writes one. The key is what would be written. */
+export async function copyThrough(
+  session: Session,
+  state: StageState,
+  { instruction, source, onProgress }: CopyThroughOptions,
+): Promise<{ outcome: StepOutcome; key: string }> {
+  using parent = Tree.open(layersOf(session, state.layers));
+  // --link: as if copied into an empty image, except for the accounts that --chown may name.
+  const tree = instruction.link && instruction.chmod === undefined ? Tree.open([]) : parent;
+  const attributes: CopyAttributes = {
+    ...(instruction.chown !== undefined && { owner: resolveOwner(parent, instruction.chown) }),
+    ...(instruction.chmod !== undefined && { mode: parseChmod(instruction.chmod) }),
+    ...(session.epoch !== undefined && { epoch: session.epoch }),
+  };
+  const plan = mapCopy(requestOf(session, state, instruction, source), tree);
+  const step = new CopyStep(session, state, { plan, instruction, attributes });
+  const known = step.lookUp();
+  if (known) return { outcome: { layer: known.layer, cached: true }, key: known.key };
+  const { layer, key } = await session.slots.run(() => step.write(onProgress));
+  return { outcome: { layer, cached: false }, key };
+}
+
+interface KeyedLayer {
+  readonly layer: StepLayer;
+  readonly key: string;
+}
+
+class CopyStep {
+  readonly #session: Session;
+  readonly #state: StageState;
+  readonly #plan: CopyPlan;
+  readonly #attributes: CopyAttributes;
+  readonly #entries: readonly CopyEntry[];
+  readonly #archives: readonly CopyEntry[];
+  /** Digests found while looking for the key. */
+  readonly #known = new Map<CopyEntry, Digest>();
+  readonly #operation: string;
+  readonly #place: string;
+
+  constructor(
+    session: Session,
+    state: StageState,
+    { plan, instruction, attributes }: { plan: CopyPlan; instruction: CopyLike; attributes: CopyAttributes },
+  ) {
+    this.#session = session;
+    this.#state = state;
+    this.#plan = plan;
+    this.#attributes = attributes;
+    this.#entries = entriesOf(plan.items, attributes);
+    this.#archives = plan.items.flatMap((item) =>
+      item.kind === "archive" ? entriesOf([{ ...item, kind: "node" }], {}) : [],
+    );
+    this.#operation = `${instruction.kind.toUpperCase()} 1`;
+    this.#place = sha256(
+      canonicalJSON([instruction.original, session.options.context ?? "", state.config.WorkingDir ?? ""]),
+    );
+  }
+
+  lookUp(): KeyedLayer | undefined {
+    // On a first build every file would be read for a key that cannot be there; it is then computed while writing.
+    const read = wasRecorded(this.#session, this.#place);
+    const manifest = manifestOf([...this.#entries, ...this.#archives], (entry) => {
+      const { source, path, node } = entry.body!;
+      const digest = read ? digestOf(entry) : source.knownDigest(path, node);
+      if (digest !== undefined) this.#known.set(entry, digest);
+      return digest;
+    });
+    if (!manifest) return undefined;
+    const inputs = this.#inputs(manifest);
+    const layer = lookUp(this.#session, inputs);
+    return layer && { layer, key: keyOf(inputs) };
+  }
+
+  async write(onProgress?: (files: number) => void): Promise<KeyedLayer> {
+    const { store, lease, signal } = this.#session;
+    const writer = new LayerWriter(store.layers.begin(lease));
+    try {
+      const digests = await writeEntries(this.#entries, writer, { signal, onProgress, known: this.#known });
+      for (const archive of this.#archives) digests.set(archive, digestOf(archive));
+      const manifest = manifestOf([...this.#entries, ...this.#archives], (entry) => digests.get(entry))!;
+      await unpackArchives(this.#plan, writer, { ...this.#attributes, signal });
+      const { diffID } = await writer.commit();
+      const inputs = this.#inputs(manifest);
+      const layer = record(this.#session, inputs, diffID, { files: manifest, place: this.#place });
+      return { layer, key: keyOf(inputs) };
+    } catch (error) {
+      writer.abort();
+      throw error;
+    }
+  }
+
+  #inputs(manifest: Manifest): StepInputs {
+    const { epoch } = this.#session;
+    return {
+      operation: this.#operation,
+      // Only unpacking looks at more of the destination than the manifest says.
+      parent: this.#archives.length > 0 ? chainOf(this.#state.layers) : "",
+      ...(this.#archives.length > 0 && { archives: this.#archives.map(({ header }) => header.path) }),
+      ...(epoch !== undefined && { epoch: String(epoch) }),
+      ...(this.#archives.length > 0 &&
+        this.#attributes.owner && { owner: canonicalJSON(this.#attributes.owner) }),
+      content: manifestDigest(manifest),
+    };
+  }
+}
+
+function requestOf(session: Session, state: StageState, instruction: CopyLike, from?: CopySource) {
+  const paths: CopyArgument[] =
+    instruction.sources.length === 0
+      ? []
+      : instruction.sources.map((pattern) => ({ source: from ?? session.context(), pattern }));
+  const documents = new InlineSource(
+    new Map(instruction.heredocs.map((heredoc) => [`/${heredoc.name}`, Buffer.from(heredocText(heredoc))])),
+  );
+  const inline = instruction.heredocs.map(({ name }) => ({ source: documents, pattern: `/${name}` }));
+  return {
+    arguments: [...paths, ...inline],
+    destination: instruction.destination,
+    workingDir: state.config.WorkingDir ?? "/",
+    excludes: instruction.excludes,
+    parents: instruction.kind === "copy" && instruction.parents,
+    ...(instruction.kind === "add" && instruction.unpack !== false && { isArchive }),
+  };
+}
