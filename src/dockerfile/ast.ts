@@ -64,7 +64,7 @@ interface InstructionBase {
   /** The logical line: continuations joined, comments inside dropped, heredoc bodies not included. */
   readonly original: string;
   readonly flags: readonly Flag[];
-  /** Text of the comment lines directly above, `#` and one blank removed. */
+  /** Text of the comment lines directly above, without `#` and blanks; an empty line or a bare `#` ends them. */
   readonly comments: readonly string[];
   /** Rules that `# check=skip=A,B` directly above turns off for this instruction (`all` for every rule). */
   readonly skippedChecks: readonly string[];
@@ -353,8 +353,8 @@ export interface Directives {
 
 /** Something the parser noticed that does not stop it. */
 export interface ParseWarning {
-  /** Name of the build check this is, for example `NoEmptyContinuation`. */
-  readonly rule: string;
+  /** Name of the build check this is. */
+  readonly rule: "NoEmptyContinuation";
   readonly message: string;
   readonly url?: string;
   readonly range: SourceRange;

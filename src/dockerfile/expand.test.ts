@@ -106,6 +106,11 @@ describe("expand", () => {
     const limit = expect.objectContaining({ code: "DOCKERFILE_LIMIT" });
     expect(() => expand("${a:-".repeat(5000) + "}".repeat(5000), {})).toThrow(limit);
     expect(() => expand("$big".repeat(40), { big: "x".repeat(60_000) })).toThrow(limit);
+    const million = { big: "x".repeat(1 << 20) };
+    expect(() => expand(`"${"$big".repeat(9000)}"`, million)).toThrow(limit);
+    expect(() => expand("${big//x/$big}", million)).toThrow(limit);
+    expect(expand("${big//x/y}", million).value).toBe("y".repeat(1 << 20));
+    expect(expand("${big/z/y}", million).value).toHaveLength(1 << 20);
     expect(() => expand(`\${big#${"*a".repeat(20_000)}}`, { big: "x".repeat(60_000) })).toThrow(limit);
     expect(expand(`\${big##${"*a".repeat(500)}*b}`, { big: "a".repeat(60_000) }).value).toHaveLength(60_000);
   });

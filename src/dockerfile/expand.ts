@@ -1,4 +1,5 @@
 import { StrakeError } from "../errors/index.ts";
+import { limits } from "./limits.ts";
 import { toLookup, type Variables } from "./variables.ts";
 import { WordLexer } from "./word-lexer.ts";
 
@@ -53,7 +54,11 @@ export function splitWords(text: string, variables: Variables, options: ExpandOp
  * backslash still escapes the character after it, whatever the file's escape character is.
  */
 export function expandHeredoc(text: string, variables: Variables, windows = false): Expansion {
-  const lexer = new WordLexer(text, toLookup(variables, windows), { escape: "\\", ignoreQuotes: true });
+  const lexer = new WordLexer(text, toLookup(variables, windows), {
+    escape: "\\",
+    ignoreQuotes: true,
+    maxLength: limits.heredocLength,
+  });
   return { value: run(lexer, text).text, used: lexer.used, unset: lexer.unset };
 }
 

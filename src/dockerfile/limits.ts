@@ -12,6 +12,8 @@ export const limits = {
   expansionDepth: 64,
   /** Characters a word may grow to: `ENV a=$a$a` in a loop doubles each time. */
   expansionLength: 1 << 20,
+  /** Characters a heredoc may grow to. */
+  heredocLength: 8 << 20,
   /** Characters compared while trimming or replacing by a pattern (value length times pattern length). */
   patternWork: 64 << 20,
   /** Patterns of an ignore file. */

@@ -32,13 +32,9 @@ export function parseUntilError(
   input: string | Uint8Array,
   options: ParseOptions = {},
 ): { readonly dockerfile: Dockerfile; readonly error: unknown } {
-  const file = options.file ?? "Dockerfile";
-  const text = decodeFile(input, file);
-  const lines = physicalLines(text, file);
-  const { directives, lines: directiveLines } = readDirectives(lines, file);
-  const reader = new LineReader(lines, { directiveLines, escape: directives.escape, file });
+  const { context, lines, directives, reader } = open(input, options);
+  const { file, text } = context;
   const builder = new StageBuilder(file);
-  const context = { file, escape: directives.escape, text };
   let error: unknown;
   try {
     for (let next = readNext(reader, context); next; next = readNext(reader, context))
@@ -77,16 +73,20 @@ export function parseTrigger(text: string, options: ParseOptions & { readonly es
 
 /** The instructions of a text before they are understood: what BuildKit's parser gives. */
 export function parseRaw(input: string | Uint8Array, options: ParseOptions = {}): RawInstruction[] {
+  const { context, reader } = open(input, options);
+  const found: RawInstruction[] = [];
+  for (let next = readRaw(reader, context); next; next = readRaw(reader, context)) found.push(next);
+  if (found.length === 0) throw empty(context.file, "file with no instructions");
+  return found;
+}
+
+function open(input: string | Uint8Array, options: ParseOptions) {
   const file = options.file ?? "Dockerfile";
   const text = decodeFile(input, file);
   const lines = physicalLines(text, file);
   const { directives, lines: directiveLines } = readDirectives(lines, file);
-  const reader = new LineReader(lines, { directiveLines, escape: directives.escape, file });
-  const context = { file, escape: directives.escape, text };
-  const found: RawInstruction[] = [];
-  for (let next = readRaw(reader, context); next; next = readRaw(reader, context)) found.push(next);
-  if (found.length === 0) throw empty(file, "file with no instructions");
-  return found;
+  const context: Context = { file, escape: directives.escape, text };
+  return { context, lines, directives, reader: new LineReader(lines, { ...context, directiveLines }) };
 }
 
 interface Context {

@@ -39,13 +39,22 @@ export function replacePattern(value: string, pattern: string, replacement: stri
   const out: string[] = [];
   let from = 0;
   let lastEnd = -1;
+  let inserted = 0;
   while (from <= characters.length) {
     const start = find(characters, compiled.segments[0]!, from);
     const end = start < 0 ? -1 : matchEnd(characters, compiled, start, true);
     if (end < 0) break;
-    out.push(...characters.slice(from, start));
+    out.push(characters.slice(from, start).join(""));
     // As in Go, an empty match directly after a match does not count.
-    if (end > start || start !== lastEnd) out.push(replacement);
+    if (end > start || start !== lastEnd) {
+      out.push(replacement);
+      inserted += replacement.length;
+      if (inserted > limits.expansionLength)
+        throw new StrakeError(
+          "DOCKERFILE_LIMIT",
+          `a replacement expands to more than ${limits.expansionLength} characters`,
+        );
+    }
     lastEnd = end;
     from = end;
     if (end === start) {
@@ -54,7 +63,7 @@ export function replacePattern(value: string, pattern: string, replacement: stri
     }
     if (!all) break;
   }
-  out.push(...characters.slice(from));
+  out.push(characters.slice(from).join(""));
   return out.join("");
 }
 

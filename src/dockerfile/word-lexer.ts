@@ -15,6 +15,8 @@ export interface LexerOptions {
   readonly ignoreQuotes?: boolean;
   /** Leave references to unset variables as they were written. */
   readonly keepUnset?: boolean;
+  /** Characters the output may have; `limits.expansionLength` when absent. */
+  readonly maxLength?: number;
   /** `<<` swallows the blanks after it, so that `<< EOF` is one word. */
   readonly heredocs?: boolean;
 }
@@ -28,6 +30,7 @@ export class WordLexer {
   readonly #source: string;
   readonly #lookup: Lookup;
   readonly #options: LexerOptions;
+  readonly #maxLength: number;
   #at = 0;
   #depth = 0;
   #rawEscapes: boolean;
@@ -36,6 +39,7 @@ export class WordLexer {
     this.#source = source;
     this.#lookup = lookup;
     this.#options = options;
+    this.#maxLength = options.maxLength ?? limits.expansionLength;
     this.#rawEscapes = options.rawEscapes ?? false;
   }
 
@@ -87,14 +91,15 @@ export class WordLexer {
         words?.addCharacter(piece);
       }
       out += piece;
-      if (out.length > limits.expansionLength)
-        throw new StrakeError(
-          "DOCKERFILE_LIMIT",
-          `a word expands to more than ${limits.expansionLength} characters`,
-        );
+      this.#checkLength(out);
     }
     if (stop !== "") throw syntaxError(`unexpected end of statement while looking for matching ${stop}`);
     return out;
+  }
+
+  #checkLength(out: string): void {
+    if (out.length > this.#maxLength)
+      throw new StrakeError("DOCKERFILE_LIMIT", `a word expands to more than ${this.#maxLength} characters`);
   }
 
   #escaped(words: WordCollector | undefined): string {
@@ -140,6 +145,7 @@ export class WordLexer {
         if (escaped === '"' || escaped === "$" || escaped === escapeCharacter) out += this.#next();
         else out += escapeCharacter;
       } else out += this.#next();
+      this.#checkLength(out);
     }
     throw syntaxError("unexpected end of statement while looking for matching double-quote");
   }

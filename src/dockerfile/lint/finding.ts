@@ -21,6 +21,7 @@ export function reporter(findings: LintFinding[], from?: FromInstruction): Repor
   };
 }
 
-function skips({ skippedChecks }: Instruction, rule: string): boolean {
+/** True when comments above the instruction turn the rule off. */
+export function skips({ skippedChecks }: Instruction, rule: string): boolean {
   return skippedChecks.some((name) => name === rule || name.toLowerCase() === "all");
 }

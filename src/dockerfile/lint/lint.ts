@@ -2,7 +2,7 @@ import type { CheckOptions, Dockerfile, Stage } from "../ast.ts";
 import { parseCheckOptions } from "../directives.ts";
 import { expand } from "../expand.ts";
 import type { IgnoreMatcher } from "../ignore.ts";
-import { type LintFinding, type Report, reporter } from "./finding.ts";
+import { type LintFinding, type Report, reporter, skips } from "./finding.ts";
 import { checkFrom, checkFromVariables } from "./from-checks.ts";
 import { type LintRule, lintRules } from "./rules.ts";
 import { checkDescriptions, checkKeywordCasing, checkStage } from "./stage-checks.ts";
@@ -35,9 +35,7 @@ export function lintDockerfile(dockerfile: Dockerfile, options: LintOptions = {}
   const override = buildArgs.get("BUILDKIT_DOCKERFILE_CHECK");
   const check = override === undefined ? dockerfile.directives.check : parseCheckOptions(override);
   const findings: LintFinding[] = [];
-  for (const warning of dockerfile.warnings)
-    if (warning.rule === "NoEmptyContinuation")
-      findings.push({ rule: warning.rule, detail: warning.message, range: warning.range });
+  addWarnings(dockerfile, findings);
   for (const arg of dockerfile.globalArgs) checkDescriptions(arg, reporter(findings));
   checkKeywordCasing(dockerfile, (stage) => reporter(findings, stage.from));
   checkStages(dockerfile, options, buildArgs, findings);
@@ -47,6 +45,17 @@ export function lintDockerfile(dockerfile: Dockerfile, options: LintOptions = {}
       .sort((a, b) => a.range.startLine - b.range.startLine),
     error: check.error,
   };
+}
+
+/** What the parser noticed on its way. */
+function addWarnings({ warnings, stages, globalArgs }: Dockerfile, findings: LintFinding[]): void {
+  for (const { rule, message, range } of warnings) {
+    const stage = stages.findLast(({ from }) => from.range.startLine <= range.startLine);
+    const places = stage ? [stage.from, ...stage.instructions] : globalArgs;
+    const at = places.findLast((place) => place.range.startLine <= range.startLine);
+    if ((at && skips(at, rule)) || (stage && skips(stage.from, rule))) continue;
+    findings.push({ rule, detail: message, range });
+  }
 }
 
 function enabled(name: string, rule: LintRule, check: CheckOptions): boolean {
