@@ -14,8 +14,10 @@ export interface Cli {
   /** Writes results: all of it, in order, or ends quietly when the reader is gone. */
   print(text: string | Uint8Array): void;
   /** Writes what is not a result. */
-  note(text: string): void;
+  note(text: string | Uint8Array): void;
   now(): number;
+  /** From here on signals are the command's own: `run` hands them to the container. */
+  yieldSignals(): void;
 }
 
 export interface TerminalFacts {
@@ -29,7 +31,7 @@ export interface TerminalFacts {
 }
 
 /** The process's own terminal and store. */
-export function processCli(signal: AbortSignal): Cli {
+export function processCli(signal: AbortSignal, yieldSignals: () => void = () => {}): Cli {
   let opened: Promise<Engine> | undefined;
   return {
     signal,
@@ -44,12 +46,15 @@ export function processCli(signal: AbortSignal): Cli {
       color: process.stderr.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb",
     },
     engine() {
-      opened ??= import("../engine/index.ts").then((engine) => engine.Engine.open());
+      opened ??= import("../engine/index.ts").then((engine) =>
+        engine.Engine.open({ warn: (message) => writeAll(2, `warning: ${message}\n`) }),
+      );
       return opened;
     },
     print: (text) => writeAll(1, text),
     note: (text) => writeAll(2, text),
     now: () => Date.now(),
+    yieldSignals,
   };
 }
 

@@ -8,7 +8,10 @@ import { specs } from "./spec/all.ts";
 /** Runs one command line to its end and gives the exit code. Errors are printed, never thrown. */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
   const interrupt = new AbortController();
-  const cli = processCli(interrupt.signal);
+  const cli = processCli(interrupt.signal, () => {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  });
   let interrupts = 0;
   const onSignal = (name: NodeJS.Signals) => {
     // The first asks for an orderly end; who presses twice wants out at once.

@@ -65,7 +65,6 @@ function spinner(now: number): string {
 
 /** Without escape sequences, which a program's output may hold and which would break the frame. */
 function cut(text: string, width: number): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
   return truncate(
     Bun.stripANSI(text)
       .replaceAll("\t", " ")

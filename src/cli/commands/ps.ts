@@ -1,0 +1,72 @@
+import { type ContainerRecord, describeState, formatPort, parseFilters } from "../../container/index.ts";
+import type { Handler } from "../command.ts";
+import type { psFlags } from "../spec/containers.ts";
+import { ago, shortId, truncate } from "../text/human.ts";
+import { type Column, printList } from "../text/list.ts";
+
+const commandWidth = 20;
+
+export const ps: Handler<typeof psFlags> = async (cli, { flags }) => {
+  const containers = await (await cli.engine()).containers();
+  const filter = parseFilters(flags.filter);
+  const count = flags.latest ? 1 : flags.last;
+  const all = flags.all || count !== undefined || filter.status !== undefined || filter.exited !== undefined;
+  const rows = containers
+    .list(filter)
+    .filter(({ state }) => all || state.status === "running")
+    .slice(0, count !== undefined && count >= 0 ? count : undefined);
+  const full = flags["no-trunc"];
+  const now = cli.now();
+  const id = (row: ContainerRecord) => (full ? row.id : shortId(row.id));
+  const columns: Column<ContainerRecord>[] = [
+    { head: "CONTAINER ID", field: "ID", value: id },
+    { head: "IMAGE", field: "Image", value: (row) => imageName(row.image.reference) },
+    {
+      head: "COMMAND",
+      field: "Command",
+      value: ({ args }) => `"${full ? args.join(" ") : truncate(args.join(" "), commandWidth)}"`,
+    },
+    { head: "CREATED", field: "RunningFor", value: (row) => ago(row.createdAt, now) },
+    { head: "STATUS", field: "Status", value: (row) => describeState(row.state, now) },
+    { head: "PORTS", field: "Ports", value: ports },
+    { head: "NAMES", field: "Names", value: (row) => row.name },
+  ];
+  await printList(cli, {
+    rows,
+    columns,
+    more: [
+      { field: "CreatedAt", value: (row) => new Date(row.createdAt).toISOString() },
+      { field: "State", value: (row) => row.state.status },
+      { field: "Networks", value: (row) => row.network },
+      {
+        field: "Labels",
+        value: (row) =>
+          Object.entries(row.labels)
+            .map(([key, value]) => `${key}=${value}`)
+            .join(","),
+      },
+      {
+        field: "Mounts",
+        value: (row) =>
+          row.mounts.map((mount) => ("source" in mount ? mount.source : mount.destination)).join(","),
+      },
+    ],
+    format: flags.format,
+    quiet: flags.quiet,
+    id,
+  });
+  return 0;
+};
+
+function ports(row: ContainerRecord): string {
+  if (row.state.status !== "running") return "";
+  const published = row.endpoint?.ports ?? [];
+  const open = row.exposedPorts
+    .map((port) => (port.includes("/") ? port : `${port}/tcp`))
+    .filter((port) => !published.some((mapping) => `${mapping.containerPort}/${mapping.protocol}` === port));
+  return [...published.map(formatPort), ...open].join(", ");
+}
+
+function imageName(reference: string): string {
+  return reference.startsWith("sha256:") ? shortId(reference) : reference;
+}

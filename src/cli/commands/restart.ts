@@ -1,0 +1,13 @@
+import type { Handler } from "../command.ts";
+import type { stopFlags } from "../spec/containers.ts";
+import { forEachName } from "./each.ts";
+import { stopOptions } from "./stop.ts";
+
+export const restart: Handler<typeof stopFlags> = async (cli, { args, flags }) => {
+  const containers = await (await cli.engine()).containers();
+  return await forEachName(cli, args, async (name) => {
+    await containers.stop(name, stopOptions(flags));
+    await containers.start(name);
+    return undefined;
+  });
+};

@@ -1,0 +1,32 @@
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { StrakeError } from "../../errors/index.ts";
+import type { Handler } from "../command.ts";
+import type { runFlags } from "../spec/run.ts";
+import { createOptions } from "../text/create-options.ts";
+
+export const run: Handler<typeof runFlags> = async (cli, { args, flags }) => {
+  if (flags.tty && flags.interactive && !flags.detach && !cli.terminal.stdin)
+    throw new StrakeError("USAGE", "-t needs a terminal, and stdin is none", {
+      hint: "leave -t out when input comes from a pipe",
+    });
+  const cidFile = flags.cidfile === undefined ? undefined : resolve(cli.cwd, flags.cidfile);
+  if (cidFile !== undefined && existsSync(cidFile))
+    throw new StrakeError("USAGE", `${cidFile} exists already`, { hint: "remove it or name another file" });
+  const engine = await cli.engine();
+  const containers = await engine.containers();
+  const id = await engine.create(createOptions(cli, args, flags));
+  if (cidFile !== undefined) writeFileSync(cidFile, id);
+  try {
+    if (flags.detach) {
+      await containers.start(id);
+      cli.print(`${id}\n`);
+      return 0;
+    }
+    cli.yieldSignals();
+    return (await containers.startInForeground(id)).exitCode;
+  } catch (error) {
+    if (cidFile !== undefined && flags.rm) rmSync(cidFile, { force: true });
+    throw error;
+  }
+};

@@ -1,0 +1,50 @@
+import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { resolve } from "node:path";
+import { StrakeError } from "../../errors/index.ts";
+import type { Handler } from "../command.ts";
+import { openDisplay } from "../render/show.ts";
+import type { saveFlags } from "../spec/images.ts";
+
+export const save: Handler<typeof saveFlags> = async (cli, { args, flags }) => {
+  const toFile = flags.output !== undefined && flags.output !== "-";
+  if (!toFile && cli.terminal.stdout)
+    throw new StrakeError("USAGE", "an archive is not written to a terminal", {
+      hint: "name a file with -o, or redirect the output",
+    });
+  const engine = await cli.engine();
+  const display = openDisplay(cli, flags.progress ?? (toFile ? "auto" : "quiet"));
+  const options = {
+    ...(flags.format === undefined ? {} : { format: flags.format as "docker" | "oci" }),
+    ...(flags.compress === undefined ? {} : { compression: flags.compress as "none" | "gzip" | "zstd" }),
+    signal: cli.signal,
+    emit: display.emit,
+  };
+  try {
+    if (!toFile) await engine.save(args, { ...options, sink: (chunk) => cli.print(chunk) });
+    else
+      await writeAtomically(resolve(cli.cwd, flags.output!), (sink) =>
+        engine.save(args, { ...options, sink }),
+      );
+  } finally {
+    display.end();
+  }
+  return 0;
+};
+
+type Sink = (chunk: Uint8Array) => void;
+
+/** A file of the final name is complete: half an archive is never left for somebody to load. */
+async function writeAtomically(path: string, write: (sink: Sink) => Promise<void>): Promise<void> {
+  const temporary = `${path}.tmp-${process.pid}`;
+  const fd = openSync(temporary, "wx", 0o600);
+  try {
+    await write((chunk) => {
+      for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done);
+    });
+    closeSync(fd);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
