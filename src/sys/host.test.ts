@@ -6,7 +6,7 @@ import { parseCapabilities } from "./capability.ts";
 import { cgroupLayout } from "./cgroup.ts";
 import { isKernelAtLeast, parseFileSystems, parseKernelVersion } from "./kernel.ts";
 import { parseMountInfo } from "./mountinfo.ts";
-import { isInitialUidMap } from "./namespace.ts";
+import { countMappedIds, isInitialUidMap } from "./namespace.ts";
 import { statfs } from "./statfs.ts";
 import { fallocate, fsyncDirectory, syncFileSystem } from "./sync.ts";
 import { makeRaw, setTerminalState, setWindowSizeOf, terminalState, windowSize } from "./terminal.ts";
@@ -42,6 +42,11 @@ test("uid maps: only the identity over all ids is the initial user namespace", (
   expect(isInitialUidMap("         0          0 4294967295\n")).toBe(true);
   expect(isInitialUidMap("         0       1000          1\n         1     100000      65536\n")).toBe(false);
   expect(isInitialUidMap("         0     100000      65536\n")).toBe(false);
+});
+
+test("uid maps: ids are counted over all lines", () => {
+  expect(countMappedIds("         0       1000          1\n         1     100000      65536\n")).toBe(65537);
+  expect(countMappedIds("")).toBe(0);
 });
 
 describe("mountinfo", () => {

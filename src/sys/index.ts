@@ -40,7 +40,9 @@ export { type ErofsMount, mountErofs } from "./mount-erofs.ts";
 export { maxLowerLayers, mountOverlay, type OverlayMount } from "./mount-overlay.ts";
 export { type MountInfo, parseMountInfo, readMountInfo } from "./mountinfo.ts";
 export {
+  countMappedIds,
   enterPrivateMountNamespace,
+  hasImageIds,
   inPrivateMountNamespace,
   inUserNamespace,
   isInitialUidMap,

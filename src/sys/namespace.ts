@@ -54,3 +54,20 @@ export function inUserNamespace(): boolean {
 export function isInitialUidMap(text: string): boolean {
   return text.trim().split(/\s+/).join(" ") === "0 0 4294967295";
 }
+
+/** How many ids the text of /proc/PID/uid_map (or gid_map) maps. */
+export function countMappedIds(text: string): number {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return lines.reduce((sum, line) => sum + Number(line.trim().split(/\s+/)[2] ?? 0), 0);
+}
+
+/** Whether this process can name the 65,536 ids an image may use: a user namespace often has only its user's own. */
+export function hasImageIds(): boolean {
+  try {
+    return ["uid_map", "gid_map"].every(
+      (map) => countMappedIds(readFileSync(`/proc/self/${map}`, "utf8")) >= 65536,
+    );
+  } catch {
+    return false;
+  }
+}

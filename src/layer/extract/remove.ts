@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import { StrakeError } from "../../errors/index.ts";
 import {
   chmodDescriptorPath,
   closeFd,
@@ -60,6 +61,10 @@ function openToEmpty(parent: number, name: string): number | undefined {
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === "ENOENT" || errno === "ENOTDIR" || errno === "ELOOP") return undefined;
+    if (errno === "EXDEV")
+      throw new StrakeError("SYS_BUSY", `${name} cannot be removed: something is mounted on it`, {
+        cause: error,
+      });
     if (errno !== "EACCES") throw error;
   }
   const locked = openAt(parent, name, { flags: openFlags.path | openFlags.directory | openFlags.nofollow });

@@ -1,4 +1,4 @@
-import { capabilities, inUserNamespace } from "../../sys/index.ts";
+import { capabilities, hasImageIds, inUserNamespace } from "../../sys/index.ts";
 
 /** What of a layer this process can bring to disk. What it cannot is left out, as rootless container tools do. */
 export interface Rights {
@@ -20,7 +20,7 @@ export function processRights(): Rights {
     const { effective } = capabilities();
     const initial = !inUserNamespace();
     known = {
-      owners: effective.has("CAP_CHOWN") && effective.has("CAP_FOWNER"),
+      owners: effective.has("CAP_CHOWN") && effective.has("CAP_FOWNER") && hasImageIds(),
       devices: initial && effective.has("CAP_MKNOD"),
       trustedXattrs: initial && effective.has("CAP_SYS_ADMIN"),
       securityXattrs: effective.has("CAP_SETFCAP"),

@@ -20,13 +20,14 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { StrakeError } from "../../errors/index.ts";
-import { enterPrivateMountNamespace, getuid, setXattr } from "../../sys/index.ts";
+import { enterPrivateMountNamespace, getuid, mount, setXattr } from "../../sys/index.ts";
 import type { Draft } from "../layer.test-support.ts";
 import { describeBreakouts } from "./breakouts.test-support.ts";
 import { hostOf } from "./host.ts";
 import { whyUnusable } from "./select.ts";
 import type { Snapshotter } from "./snapshotter.ts";
 import { seeDirectory, seeTree, TestBed } from "./test-bed.test-support.ts";
+import { upperPaths } from "./upper.ts";
 
 /** Time 0 would hide a time that is never set. */
 const time = { mtime: 1_600_000_000, mtimeNsec: 123_456_789 };
@@ -234,6 +235,24 @@ function describeMount(bed: () => TestBed): void {
     writeFileSync(join(mount.rootfs, "made"), "1");
     mount.unmount();
     expect(await bed().diff(place)).toEqual(["made file"]);
+  });
+
+  test("what a process killed while mounting left is taken away by the next unmount or mount", async () => {
+    if (!bed().snapshotter.mounts) return;
+    const place = bed().place([await bed().layer(base)]);
+    const leave = () => {
+      mkdirSync(upperPaths(place.workspace).lower, { recursive: true });
+      for (const path of [upperPaths(place.workspace).lower, place.target])
+        for (let i = 0; i < 2; i++) mount({ source: "left", target: path, type: "tmpfs" });
+    };
+    const before = bed().mounted();
+    leave();
+    expect(() => bed().snapshotter.discard(place.workspace)).toThrow("something is mounted on it");
+    bed().snapshotter.unmount(place);
+    expect(bed().mounted()).toEqual(before);
+    const mounted = await bed().snapshotter.mount(place);
+    expect(seeDirectory(mounted.rootfs)).toEqual(seeTree(place.layers));
+    mounted.unmount();
   });
 
   test("a damaged layer is refused and nothing stays mounted", async () => {

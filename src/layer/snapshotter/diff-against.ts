@@ -1,6 +1,7 @@
 import { sortByBytes } from "../../erofs/index.ts";
 import { throwIfAborted } from "../../errors/index.ts";
 import { closeFd, openAt, openDirectory, openFlags } from "../../sys/index.ts";
+import { processRights } from "../extract/index.ts";
 import type { Node, Tree } from "../tree/index.ts";
 import { type DiskNode, namesIn, readNode, settled } from "./disk-node.ts";
 import { type Change, emitChanges } from "./emit-changes.ts";
@@ -31,10 +32,22 @@ export async function* diffAgainst(
   try {
     const comparison = new Comparison(tree, root, options);
     await comparison.run();
-    yield* emitChanges(root, comparison.changes, options.signal);
+    for (const entry of emitChanges(root, comparison.changes, options.signal))
+      yield processRights().owners ? entry : withImageOwner(tree, entry);
   } finally {
     closeFd(root);
   }
+}
+
+/** Without the right to give files away all belong to this user, which says nothing: old files keep the image's owner, new ones are root's. */
+function withImageOwner(tree: Tree, entry: DiffEntry): DiffEntry {
+  const { uid = 0, gid = 0 } = tree.lookup(`/${entry.header.path}`, { follow: false }) ?? {};
+  return { ...entry, header: { ...entry.header, uid, gid } };
+}
+
+/** Devices that could not be made when the tree was copied are not missing. */
+function wasLeftOut(node: Node): boolean {
+  return (node.type === "char" || node.type === "block") && !processRights().devices;
 }
 
 class Comparison {
@@ -71,7 +84,7 @@ class Comparison {
     const present = new Set(names);
     const known = lower?.type === "directory" ? this.#tree.readdir(lower) : [];
     const nodes = new Map(known.map(({ name, node }) => [name, node]));
-    for (const { name } of known) if (!present.has(name)) names.push(name);
+    for (const { name, node } of known) if (!present.has(name) && !wasLeftOut(node)) names.push(name);
     sortByBytes(names);
     for (const name of names) {
       if (++this.#seen % 256 === 0) await new Promise((resolve) => setImmediate(resolve));

@@ -23,8 +23,9 @@ export const overlaySnapshotter: Snapshotter = {
     return mountOf(request);
   },
 
-  unmount({ target }) {
+  unmount({ workspace, target }) {
     unmountAll(target);
+    unmountAll(upperPaths(workspace).lower);
   },
 
   diff: diffWorkspace,
