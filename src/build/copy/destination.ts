@@ -2,9 +2,17 @@ import type { Node, Resolved } from "../../layer/index.ts";
 
 /** What a copy asks of the file system it writes into. `Tree` is one. */
 export interface DestinationTree {
+  xattrs(at: Node): ReadonlyMap<string, Uint8Array>;
   readonly root: Node;
   resolve(path: string, options?: { readonly follow?: boolean }): Resolved;
   lookup(path: string, options?: { readonly follow?: boolean }): Node | undefined;
+}
+
+/** A directory on the way to what is written; `node` when the image has it. */
+export interface EnteredDirectory {
+  readonly path: string;
+  readonly node?: Node;
+  readonly xattrs?: ReadonlyMap<string, Uint8Array>;
 }
 
 type Kind = "directory" | "symlink" | "other";
@@ -25,6 +33,24 @@ export class Destination {
   resolve(path: string): string {
     if (this.#targets.size === 0) return this.#tree.resolve(path).path;
     return this.#walk(path);
+  }
+
+  /**
+   * The directories from the root down to a resolved path that this step has not written yet, noted as written: those of the
+   * image with what they are there, and those to be made. A layer must repeat the former: where layers overlap, the upper one says
+   * owner and mode, and a directory that is only implied would be root's.
+   * When something on the way is no directory, `blocked` is its path, and nothing is noted.
+   */
+  enter(path: string): { directories: readonly EnteredDirectory[]; blocked?: string } {
+    const directories: EnteredDirectory[] = [];
+    for (let at = path; at !== "/" && this.#made.get(at) !== "directory"; at = parentOf(at)) {
+      const kind = this.kindAt(at);
+      if (kind !== undefined && kind !== "directory") return { directories: [], blocked: at };
+      const node = kind && this.#tree.lookup(at, { follow: false });
+      directories.unshift(node ? { path: at, node, xattrs: this.#tree.xattrs(node) } : { path: at });
+    }
+    for (const { path: at } of directories) this.put(at, "directory");
+    return { directories };
   }
 
   /** What is at a resolved path. */

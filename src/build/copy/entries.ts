@@ -1,6 +1,6 @@
-import type { Digest } from "../../oci/index.ts";
 import type { EntryHeader } from "../../tar/index.ts";
 import type { ModeChange } from "./chmod.ts";
+import type { EnteredDirectory } from "./destination.ts";
 import type { CopyItem } from "./map.ts";
 import type { CopySource, SourceNode } from "./source.ts";
 
@@ -32,21 +32,28 @@ export function entriesOf(items: readonly CopyItem[], attributes: CopyAttributes
   const links = new Map<CopySource, Map<string, string>>();
   return items.flatMap((item) => {
     if (item.kind === "archive") return [];
-    if (item.kind === "parent") return { header: directoryHeader(item.path, attributes) };
+    if (item.kind === "parent") return { header: directoryHeader(item.directory, attributes) };
     return nodeEntry(item, attributes, links);
   });
 }
 
-/** A directory that had to be made for the sake of what is in it. `--chmod` does not reach it, `--chown` does. */
-export function directoryHeader(path: string, { owner, epoch }: CopyAttributes): EntryHeader {
+/**
+ * A directory on the way: as the image has it, or made for the sake of what is in it. `--chmod` does not reach it, `--chown` only
+ * when it is made.
+ */
+export function directoryHeader(
+  { path, node, xattrs }: EnteredDirectory,
+  { owner, epoch }: CopyAttributes,
+): EntryHeader {
   return {
     ...plain,
     type: "directory",
     path: `${path.slice(1)}/`,
-    mode: 0o755,
-    uid: owner?.uid ?? 0,
-    gid: owner?.gid ?? 0,
-    mtime: epoch ?? noTime,
+    mode: node?.mode ?? 0o755,
+    uid: node?.uid ?? owner?.uid ?? 0,
+    gid: node?.gid ?? owner?.gid ?? 0,
+    mtime: node?.mtime ?? epoch ?? noTime,
+    ...(xattrs && xattrs.size > 0 && { xattrs }),
   };
 }
 
@@ -101,6 +108,3 @@ function firstName(
   if (first === undefined) names.set(link, name);
   return first ?? name;
 }
-
-/** Digests of contents by entry, as far as they are known. */
-export type Contents = ReadonlyMap<CopyEntry, Digest>;

@@ -69,7 +69,12 @@ function treeOf(files: Files): DestinationTree {
     const { path: at, node } = fake.resolve(path, follow);
     return { path: at, node: node as Node | undefined, blocked: false };
   };
-  return { root: nodeOf(null) as Node, resolve, lookup: (path, options) => resolve(path, options).node };
+  return {
+    root: nodeOf(null) as Node,
+    resolve,
+    lookup: (path, options) => resolve(path, options).node,
+    xattrs: () => new Map(),
+  };
 }
 
 const context: Files = {
@@ -101,7 +106,9 @@ function map(
     ...rest,
   };
   return mapCopy(request, treeOf(image)).items.map((item) =>
-    item.kind === "parent" ? `${item.path}/` : `${item.path} <- ${item.from}`,
+    item.kind === "parent"
+      ? `${item.path}/${item.directory.node ? " kept" : ""}`
+      : `${item.path} <- ${item.from}`,
   );
 }
 
@@ -109,7 +116,13 @@ describe("where a copy goes", () => {
   test.each([
     ["a file to a name", "a.txt", "/x/y", {}, ["/x/", "/x/y <- /a.txt"]],
     ["a file to a directory to be", "a.txt", "/x/", {}, ["/x/", "/x/a.txt <- /a.txt"]],
-    ["a file to a directory that is there", "a.txt", "/x", { "/x": null }, ["/x/a.txt <- /a.txt"]],
+    [
+      "a file to a directory that is there",
+      "a.txt",
+      "/x",
+      { "/x": null },
+      ["/x/ kept", "/x/a.txt <- /a.txt"],
+    ],
     ["a file over a file", "a.txt", "/x", { "/x": "old" }, ["/x <- /a.txt"]],
     ["a file through a symlink", "a.txt", "/l", { "/l": "-> /real", "/real": "old" }, ["/real <- /a.txt"]],
     [
@@ -117,17 +130,17 @@ describe("where a copy goes", () => {
       "a.txt",
       "/l/",
       { "/l": "-> d", "/d": null },
-      ["/d/a.txt <- /a.txt"],
+      ["/d/ kept", "/d/a.txt <- /a.txt"],
     ],
     [
       "a symlink inside the directory is replaced",
       "a.txt",
       "/d/",
       { "/d/a.txt": "-> /etc" },
-      ["/d/a.txt <- /a.txt"],
+      ["/d/ kept", "/d/a.txt <- /a.txt"],
     ],
     ["relative to WORKDIR", "a.txt", "x", {}, ["/work/", "/work/x <- /a.txt"]],
-    ["to the WORKDIR", "a.txt", ".", { "/work": null }, ["/work/a.txt <- /a.txt"]],
+    ["to the WORKDIR", "a.txt", ".", { "/work": null }, ["/work/ kept", "/work/a.txt <- /a.txt"]],
     ["to the root", "a.txt", "/", {}, ["/a.txt <- /a.txt"]],
     ["dots in the destination stop at the root", "a.txt", "../../../x", {}, ["/x <- /a.txt"]],
     ["dots in the source stop at the root", "../../a.txt", "/x", {}, ["/x <- /a.txt"]],
@@ -169,7 +182,10 @@ describe("where a copy goes", () => {
     expect(map(".", "/x")).toContain("/x/out <- /out");
   });
   test("existing subdirectories take over the source's metadata, existing parents do not", () => {
-    expect(map("src", "/x", { image: { "/x/lib/old": "o" } }).slice(0, 1)).toEqual(["/x/lib <- /src/lib"]);
+    expect(map("src", "/x", { image: { "/x/lib/old": "o" } }).slice(0, 2)).toEqual([
+      "/x/ kept",
+      "/x/lib <- /src/lib",
+    ]);
   });
 });
 

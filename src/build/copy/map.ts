@@ -1,6 +1,14 @@
 import { hasWildcard, IgnoreMatcher, parseIgnoreRule } from "../../dockerfile/index.ts";
 import { StrakeError } from "../../errors/index.ts";
-import { baseName, cleanJoin, Destination, type DestinationTree, joinPath, parentOf } from "./destination.ts";
+import {
+  baseName,
+  cleanJoin,
+  Destination,
+  type DestinationTree,
+  type EnteredDirectory,
+  joinPath,
+  parentOf,
+} from "./destination.ts";
 import { matchBelow, matchSources, splitAtMark } from "./match.ts";
 import { missingSource } from "./missing.ts";
 import type { CopySource, SourceNode } from "./source.ts";
@@ -25,7 +33,7 @@ export interface CopyRequest {
 
 /** One entry to write. `path` is the resolved in-image path; later entries of a path replace earlier ones. */
 export type CopyItem =
-  | { readonly kind: "parent"; readonly path: string }
+  | { readonly kind: "parent"; readonly path: string; readonly directory: EnteredDirectory }
   | {
       readonly kind: "node";
       readonly path: string;
@@ -144,9 +152,11 @@ class Mapper {
       const path = joinPath(to, name);
       if (ignored) {
         // Only what a later `!` pattern takes in again, and then this directory for its sake.
+        const isNew = !this.#items.has(path);
+        this.#putDirectory(source, { from, node }, path);
         const before = this.#items.size;
         this.#copyChildren(source, { from, node }, path, here);
-        if (this.#items.size > before) this.#putDirectory(source, { from, node }, path);
+        if (isNew && this.#items.size === before) this.#items.delete(path);
         continue;
       }
       this.#putDirectory(source, { from, node }, path);
@@ -170,8 +180,8 @@ class Mapper {
         for (let i = 0; i < names.length - 1; i++) {
           to = joinPath(to, names[i]!);
           const above = source.resolve(joinPath(root.path, names.slice(0, i + 1).join("/")), true);
-          if (this.#destination.kindAt(to) !== "directory" && above.node)
-            this.#putDirectory(source, { from: above.path, node: above.node }, to);
+          if (this.#destination.kindAt(to) === "directory" || !above.node) this.#makeDirectory(to);
+          else this.#putDirectory(source, { from: above.path, node: above.node }, to);
         }
         if (names.length > 0) to = joinPath(to, names.at(-1)!);
         if (node.type !== "directory") this.#putFile(source, { from, node }, to);
@@ -186,20 +196,13 @@ class Mapper {
   /** Makes a directory and those above it, mode 0755, where nothing is yet. Returns its resolved path. */
   #makeDirectory(path: string, because?: SourceNode): string {
     const to = this.#destination.resolve(path);
-    const missing: string[] = [];
-    for (let at = to; ; at = parentOf(at)) {
-      const kind = this.#destination.kindAt(at);
-      if (kind === "directory") break;
-      if (kind !== undefined) {
-        const what = because ? "a directory cannot be copied there" : "nothing can be copied below it";
-        throw new StrakeError("BUILD_COPY_DEST", `${at} in the image is not a directory, so ${what}`);
-      }
-      missing.push(at);
+    const { directories, blocked } = this.#destination.enter(to);
+    if (blocked !== undefined) {
+      const what = because ? "a directory cannot be copied there" : "nothing can be copied below it";
+      throw new StrakeError("BUILD_COPY_DEST", `${blocked} in the image is not a directory, so ${what}`);
     }
-    for (const at of missing.reverse()) {
-      this.#destination.put(at, "directory");
-      this.#items.set(at, { kind: "parent", path: at });
-    }
+    for (const directory of directories)
+      this.#items.set(directory.path, { kind: "parent", path: directory.path, directory });
     return to;
   }
 

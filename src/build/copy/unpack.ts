@@ -92,7 +92,10 @@ function headerAt(path: string, entry: EntryHeader, { owner, mode, epoch }: Copy
   };
 }
 
-/** The resolved path of a directory, made with those above it where they are missing. */
+/**
+ * The resolved path of a directory, written with those above it where this step has not done so. What stands in the way gives way,
+ * as it does when a tar is unpacked.
+ */
 function makeParents(
   path: string,
   destination: Destination,
@@ -100,13 +103,13 @@ function makeParents(
   options: CopyAttributes,
 ): string {
   const to = destination.resolve(path);
-  const missing: string[] = [];
-  for (let at = to; destination.kindAt(at) !== "directory"; at = parentOf(at)) missing.push(at);
-  for (const at of missing.reverse()) {
-    sink.addEntry(directoryHeader(at, options));
-    destination.put(at, "directory");
+  for (;;) {
+    const { directories, blocked } = destination.enter(to);
+    for (const directory of directories) sink.addEntry(directoryHeader(directory, options));
+    if (blocked === undefined) return to;
+    sink.addEntry(directoryHeader({ path: blocked }, options));
+    destination.put(blocked, "directory");
   }
-  return to;
 }
 
 function bytesOf({ source, from, node }: Archive): AsyncGenerator<Uint8Array> {

@@ -1,7 +1,7 @@
 import { StrakeError } from "../../errors/index.ts";
 import { LayerWriter, resolveUser, Tree } from "../../layer/index.ts";
 import type { StageState } from "../config/stage-state.ts";
-import { Destination, parentOf } from "../copy/destination.ts";
+import { Destination } from "../copy/destination.ts";
 import { directoryHeader } from "../copy/entries.ts";
 import { manifestDigest, manifestOf } from "../copy/manifest.ts";
 import { keyOf, type StepInputs } from "../key/inputs.ts";
@@ -22,21 +22,17 @@ export async function makeDirectory(
   using tree = Tree.open(layersOf(session, state.layers));
   const destination = new Destination(tree);
   const to = destination.resolve(directory);
-  const missing: string[] = [];
-  for (let at = to; destination.kindAt(at) !== "directory"; at = parentOf(at)) {
-    if (destination.kindAt(at) !== undefined)
-      throw new StrakeError(
-        "BUILD_INSTRUCTION",
-        `WORKDIR ${directory}: ${at} in the image is not a directory`,
-      );
-    missing.push(at);
-  }
-  if (missing.length === 0) return undefined;
-  const { User = "" } = state.config;
-  const { uid, gid } = resolveUser(tree, User);
-  const entries = missing
-    .reverse()
-    .map((path) => ({ header: directoryHeader(path, { owner: { uid, gid }, epoch: session.epoch }) }));
+  if (destination.kindAt(to) === "directory") return undefined;
+  const { directories, blocked } = destination.enter(to);
+  if (blocked !== undefined)
+    throw new StrakeError(
+      "BUILD_INSTRUCTION",
+      `WORKDIR ${directory}: ${blocked} in the image is not a directory`,
+    );
+  const { uid, gid } = resolveUser(tree, state.config.User ?? "");
+  const entries = directories.map((entered) => ({
+    header: directoryHeader(entered, { owner: { uid, gid }, epoch: session.epoch }),
+  }));
   const manifest = manifestOf(entries, () => undefined)!;
   const inputs: StepInputs = {
     operation: "WORKDIR 1",

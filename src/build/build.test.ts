@@ -1,0 +1,214 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { BuildWorkshop } from "../../test/support/build.ts";
+import { StrakeError } from "../errors/index.ts";
+
+let shop: BuildWorkshop;
+beforeAll(() => {
+  shop = new BuildWorkshop({
+    "app.py": "print(1)",
+    "run.sh": { content: "#!/bin/sh", mode: 0o755 },
+    "lib/a.txt": "a",
+    "lib/b.txt": "b",
+    current: "-> lib",
+  });
+});
+afterAll(() => shop.remove());
+
+/** The error of a build that must fail. */
+async function failure(dockerfile: string, options = {}): Promise<StrakeError> {
+  try {
+    await shop.build(dockerfile, options);
+  } catch (error) {
+    if (error instanceof StrakeError) return error;
+    throw error;
+  }
+  throw new Error("the build succeeded");
+}
+
+describe("an image", () => {
+  test("holds files, configuration and the history Docker shows", async () => {
+    const built = await shop.build(`
+      ARG base=scratch
+      FROM $base
+      ENV A=1
+      WORKDIR /srv
+      COPY --chmod=644 . .
+      USER 10:20
+      CMD ["a", "b"]`);
+    expect(built.files()).toEqual({
+      "/srv": "755 directory",
+      "/srv/app.py": "644 print(1)",
+      "/srv/current": "-> lib",
+      "/srv/lib": "644 directory",
+      "/srv/lib/a.txt": "644 a",
+      "/srv/lib/b.txt": "644 b",
+      "/srv/run.sh": "644 #!/bin/sh",
+    });
+    expect(built.history).toEqual([
+      "- ENV A=1",
+      "+ WORKDIR /srv",
+      "+ COPY --chmod=644 . . # buildkit",
+      "- USER 10:20",
+      '- CMD ["a" "b"]',
+    ]);
+    expect(built.config.config).toMatchObject({ WorkingDir: "/srv", User: "10:20", Cmd: ["a", "b"] });
+  });
+  test("has as many layers as history entries that are not empty", async () => {
+    const { config } = await shop.build("FROM scratch\nCOPY app.py /\nLABEL a=b\nWORKDIR /x\nWORKDIR /x");
+    const full = config.history!.filter(({ empty_layer }) => !empty_layer);
+    expect(full).toHaveLength(config.rootfs.diff_ids.length);
+    expect(config.rootfs.diff_ids).toHaveLength(2);
+  });
+  test("of metadata alone has no layer", async () => {
+    const { config } = await shop.build("FROM scratch\nLABEL a=b\nEXPOSE 80");
+    expect(config.rootfs.diff_ids).toEqual([]);
+  });
+  test("gets tags and labels", async () => {
+    const built = await shop.build("FROM scratch\nLABEL a=1 b=1", {
+      tags: ["x/y:1", "z"],
+      labels: { b: "2" },
+    });
+    expect(built.result.tags).toEqual(["docker.io/x/y:1", "docker.io/library/z:latest"]);
+    expect(built.config.config!.Labels).toEqual({ a: "1", b: "2" });
+    expect(shop.store.images.get("z")!.id).toBe(built.result.imageID);
+  });
+  test("has times of SOURCE_DATE_EPOCH everywhere", async () => {
+    const built = await shop.build("FROM scratch\nWORKDIR /a\nCOPY app.py .\nCMD x", {
+      buildArgs: { SOURCE_DATE_EPOCH: "86400" },
+    });
+    const day = "1970-01-02T00:00:00.000Z";
+    expect(built.config.created).toBe(day);
+    expect(built.config.history!.map(({ created }) => created)).toEqual([day, day, day]);
+    using tree = built.tree();
+    expect(tree.lookup("/a")!.mtime).toBe(86400);
+    expect(tree.lookup("/a/app.py")!.mtime).toBe(86400);
+  });
+  test("keeps the time of copied files", async () => {
+    using tree = (await shop.build("FROM scratch\nCOPY app.py /")).tree();
+    expect(tree.lookup("/app.py")!.mtime).toBe(1_600_000_000);
+  });
+});
+
+describe("stages", () => {
+  const text = `
+    FROM scratch AS one
+    COPY app.py /deep/app.py
+    FROM scratch AS unused
+    COPY missing /
+    FROM one AS two
+    COPY lib /lib
+    FROM scratch
+    COPY --from=one /deep /d
+    COPY --from=2 /lib/a.txt /deep/app.py /`;
+  test("are copied from by name and number; what is not needed is not built", async () => {
+    const built = await shop.build(text);
+    expect(Object.keys(built.files())).toEqual(["/a.txt", "/app.py", "/d", "/d/app.py"]);
+    expect(built.outcomes).toContain("[unused] not needed: skipped");
+  });
+  test("end at the target", async () => {
+    const built = await shop.build(text, { target: "one" });
+    expect(Object.keys(built.files())).toEqual(["/deep", "/deep/app.py"]);
+    expect(built.outcomes.filter((line) => line.endsWith("skipped"))).toHaveLength(3);
+  });
+  test("pass on ARG, ENV and triggers", async () => {
+    const { config } = await shop.build(
+      "FROM scratch AS a\nARG v=1\nENV e=$v\nONBUILD LABEL l=$v$e\nFROM a\nLABEL m=$v",
+    );
+    expect(config.config).toMatchObject({ Labels: { l: "11", m: "1" } });
+    expect(config.config!.OnBuild).toBeUndefined();
+  });
+});
+
+describe("a cached build", () => {
+  const text = "FROM scratch AS a\nWORKDIR /w\nCOPY . .\nFROM scratch\nCOPY --from=a /w /w\nLABEL x=1";
+  test("gives the identical image, digest and all", async () => {
+    const first = await shop.build(text);
+    const second = await shop.build(text);
+    expect(second.id).toBe(first.id);
+    expect(second.result.steps).toEqual({ done: 0, cached: 3 });
+  });
+  test("of metadata alone too", async () => {
+    const metadata = `FROM scratch\nLABEL when=${Math.random()}`;
+    const first = await shop.build(metadata);
+    await Bun.sleep(5);
+    expect((await shop.build(metadata)).id).toBe(first.id);
+  });
+  test("survives another Dockerfile around the same step", async () => {
+    await shop.build(text);
+    const other = await shop.build("FROM scratch\nENV a=b\nWORKDIR /w\nLABEL z=1\nCOPY . .");
+    expect(other.result.steps).toEqual({ done: 0, cached: 2 });
+  });
+  test("is not looked for with noCache", async () => {
+    await shop.build(text);
+    expect((await shop.build(text, { noCache: true })).result.steps).toEqual({ done: 3, cached: 0 });
+  });
+});
+
+describe("events", () => {
+  test("name stage, number and instruction", async () => {
+    const built = await shop.build("FROM scratch AS a\nWORKDIR /n\ncopy app.py \\\n  /n\nFROM a");
+    expect(built.outcomes.map((line) => line.replace(/: .*/, ""))).toEqual([
+      "[a 1/2] WORKDIR /n",
+      "[a 2/2] COPY app.py   /n",
+    ]);
+  });
+  test("warn of build arguments nobody uses", async () => {
+    const { events } = await shop.build("FROM scratch\nARG used", { buildArgs: { used: "1", unusd: "1" } });
+    expect(events.filter(({ type }) => type === "warning")).toMatchObject([
+      { code: "UnusedBuildArg", message: "build argument unusd is used by no ARG" },
+    ]);
+  });
+});
+
+describe("errors name the line", () => {
+  test.each([
+    ["a missing source", "FROM scratch\nCOPY app.pi /", "BUILD_COPY_SOURCE", 2, "did you mean app.py?"],
+    ["a missing base", "FROM scratch AS biuld\nFROM build", "BUILD_BASE_NOT_FOUND", 2, "did you mean biuld?"],
+    [
+      "a missing image in --from",
+      "FROM scratch\nCOPY --from=nothing / /",
+      "BUILD_BASE_NOT_FOUND",
+      2,
+      undefined,
+    ],
+    ["an unknown instruction", "FROM scratch\nCOPPY a b", "DOCKERFILE_INSTRUCTION_UNKNOWN", 2, undefined],
+    ["an unknown user", "FROM scratch\nCOPY --chown=nobody app.py /", "ACCOUNT_NOT_FOUND", 2, undefined],
+    ["a bad mode", "FROM scratch\nCOPY --chmod=u~x app.py /", "BUILD_COPY_MODE", 2, undefined],
+    ["a URL", "FROM scratch\nADD https://example.com/x /", "BUILD_UNSUPPORTED", 2, undefined],
+    ["a WORKDIR on a file", "FROM scratch\nCOPY app.py /f\nWORKDIR /f/g", "BUILD_INSTRUCTION", 3, undefined],
+  ])("%s", async (_, text, code, line, hint) => {
+    const error = await failure(text);
+    expect(error.code as string).toBe(code);
+    expect(error.sources[0]).toMatchObject({ startLine: line, text });
+    if (hint !== undefined) expect(error.hint).toContain(hint);
+  });
+  test("and leave nothing behind", async () => {
+    await failure("FROM scratch\nCOPY app.py /\nCOPY missing /");
+    expect(shop.store.gc({ verify: true, dryRun: true })).toMatchObject({ problems: [] });
+  });
+  test("a failed build goes on where it stopped", async () => {
+    await failure("FROM scratch\nCOPY lib /resume\nCOPY missing /");
+    const built = await shop.build("FROM scratch\nCOPY lib /resume\nCOPY app.py /resume-here");
+    expect(built.outcomes).toEqual([
+      "[1/2] COPY lib /resume: cached",
+      "[2/2] COPY app.py /resume-here: done",
+    ]);
+  });
+  test("a missing Dockerfile, a missing context", async () => {
+    expect((await failure("", { dockerfile: undefined })).code).toBe("BUILD_NO_DOCKERFILE");
+    expect((await failure("FROM scratch\nCOPY a /", { context: undefined })).code).toBe("BUILD_CONTEXT");
+    expect((await failure("FROM scratch\nCOPY a /", { context: "/nothing/here" })).code).toBe(
+      "BUILD_CONTEXT",
+    );
+  });
+});
+
+test("two builds of one file at once both succeed", async () => {
+  const text = `FROM scratch\nCOPY . /together-${Math.random()}`;
+  const [a, b] = await Promise.all([shop.build(text), shop.build(text)]);
+  expect(a.config.rootfs).toEqual(b.config.rootfs);
+});
+
+test("an aborted build is canceled", async () => {
+  expect((await failure("FROM scratch\nCOPY . /", { signal: AbortSignal.abort() })).code).toBe("CANCELED");
+});
