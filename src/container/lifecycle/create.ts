@@ -6,6 +6,7 @@ import { containerPaths } from "../monitor/paths.ts";
 import type { MountRequest } from "../mount/parse.ts";
 import type { HostEntry } from "../network/hosts.ts";
 import { exposedMappings, type PortMapping } from "../network/ports.ts";
+import { readyControlGroups } from "../runtime/grace.ts";
 import { resolveCapabilities } from "../spec/capabilities.ts";
 import { containerEnvironment } from "../spec/environment.ts";
 import { checkName, randomName } from "./name.ts";
@@ -52,6 +53,8 @@ export interface CreateOptions {
 
 /** Makes a container without starting it. Errors: CONTAINER_NAME_TAKEN, CONTAINER_OPTIONS_INVALID. */
 export function createContainer(services: ContainerServices, options: CreateOptions): ContainerRecord {
+  // Most are started at once.
+  readyControlGroups();
   const id = randomBytes(32).toString("hex");
   const wanted = options.name === undefined ? undefined : checkName(options.name);
   for (let attempt = 0; ; attempt++) {

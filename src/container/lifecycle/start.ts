@@ -9,6 +9,7 @@ import { writeNetworkFiles } from "../network/files.ts";
 import { readInRoot } from "../rootfs/read.ts";
 import { workingDirectory } from "../rootfs/resolve.ts";
 import { lastMessage } from "../runtime/failure.ts";
+import { readyControlGroups } from "../runtime/grace.ts";
 import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
 import { withCompiledSeccomp } from "../runtime/seccomp-cache.ts";
 import { bindMount, tmpfsMount } from "../spec/mounts.ts";
@@ -73,6 +74,7 @@ async function bringUp(
   paths: ContainerPaths,
   options: StartOptions,
 ): Promise<StartedContainer> {
+  readyControlGroups();
   enterContainerNamespace();
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   mkdirSync(paths.rootfs, { mode: 0o755 });

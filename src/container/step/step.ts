@@ -6,6 +6,7 @@ import { workingDirectory } from "../rootfs/resolve.ts";
 import { watchStubs } from "../rootfs/stubs.ts";
 import { toolEnvironment } from "../runtime/command.ts";
 import { isRuntimeComplaint, startFailure } from "../runtime/failure.ts";
+import { readyControlGroups } from "../runtime/grace.ts";
 import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
 import { Runtime } from "../runtime/runtime.ts";
 import { withCompiledSeccomp } from "../runtime/seccomp-cache.ts";
@@ -56,6 +57,7 @@ export async function runStep(options: StepOptions): Promise<StepResult> {
   throwIfAborted(options.signal);
   if (options.args.length === 0)
     throw new StrakeError("CONTAINER_START_FAILED", "there is no command to run");
+  readyControlGroups();
   enterContainerNamespace();
   const runtime = options.runtime ?? Runtime.find({ runRoot: options.runRoot });
   const id = `step-${randomBytes(8).toString("hex")}`;
