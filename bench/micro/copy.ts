@@ -33,7 +33,9 @@ async function copy(context: string, root: string, round: number): Promise<void>
   clock.lap("open store");
   const found = walk(context);
   clock.lap("walk and lstat");
-  for (const { header, path } of found) {
+  for (const [i, { header, path }] of found.entries()) {
+    // As the builder does: between batches finished writes are told to the writer.
+    if (i % 500 === 0) await new Promise(setImmediate);
     if (header.type === "directory") writer.addEntry(header);
     else writer.addFile(header, path);
   }

@@ -1,31 +1,46 @@
-import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, write, writeSync } from "node:fs";
 import { StrakeError } from "../errors/index.ts";
 import { createDigester, type Digest } from "../oci/index.ts";
 import { WriteBehind } from "../store/index.ts";
 import { fromNodeError } from "../sys/index.ts";
 
-/** Bytes gathered before they are hashed and written; measured 1 to 4 MiB alike, less is slower. */
+/** Bytes gathered before they are hashed and written. */
 const bufferSize = 2 << 20;
+/** Buffers in use at once: one being filled, the others on their way to the disk. */
+const bufferCount = 3;
 
 /**
  * The tar of a layer while it is written: every byte is hashed once and written once, in large pieces. Small parts
  * are put straight into `buffer` by the caller (`reserve`, then `advance`), so that a file of the context is copied
  * once, from the kernel to where the hash and the write find it.
+ *
+ * Full buffers are written by Node's threads while the next one is filled; when all are on their way, the
+ * caller's thread writes too. So it need not wait and memory stays the same however fast the caller is.
  */
 export class TarFile {
   readonly #fd: number;
   readonly #digester = createDigester();
   readonly #behind: WriteBehind;
-  readonly buffer: Buffer = Buffer.allocUnsafe(bufferSize);
+  #buffer: Buffer = Buffer.allocUnsafe(bufferSize);
+  readonly #spare: Buffer[] = [];
+  #buffers = 1;
   #used = 0;
   #flushed = 0;
   #open = true;
+  #writing = 0;
+  #failure: unknown;
+  #idle: (() => void) | undefined;
 
   /** Makes the file. It must not exist. */
   constructor(path: string) {
     const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
     this.#fd = attempt(() => openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
     this.#behind = new WriteBehind(this.#fd);
+  }
+
+  /** Where the next bytes go. Another one after each `reserve`, `append`, `appendZeros` and `flush`. */
+  get buffer(): Buffer {
+    return this.#buffer;
   }
 
   /** Bytes of the tar so far. */
@@ -53,13 +68,14 @@ export class TarFile {
     this.#used += length;
   }
 
-  /** Appends bytes; large ones without a copy. The caller may reuse them afterwards. */
+  /** Appends bytes, which the caller may reuse afterwards. */
   append(bytes: Uint8Array): void {
-    if (bytes.length > this.free) this.flush();
-    if (bytes.length > bufferSize / 2) this.#put(bytes);
-    else {
-      this.buffer.set(bytes, this.#used);
-      this.#used += bytes.length;
+    for (let at = 0; at < bytes.length; ) {
+      if (this.free === 0) this.flush();
+      const part = bytes.subarray(at, at + this.free);
+      this.#buffer.set(part, this.#used);
+      this.#used += part.length;
+      at += part.length;
     }
   }
 
@@ -67,17 +83,30 @@ export class TarFile {
     for (let rest = length; rest > 0; ) {
       if (this.free === 0) this.flush();
       const part = Math.min(rest, this.free);
-      this.buffer.fill(0, this.#used, this.#used + part);
+      this.#buffer.fill(0, this.#used, this.#used + part);
       this.#used += part;
       rest -= part;
     }
   }
 
+  /** Hashes what is in the buffer and starts to write it. Throws what an earlier write failed with. */
   flush(): void {
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#used === 0) return;
-    const used = this.#used;
+    const full = this.#buffer;
+    const length = this.#used;
+    const position = this.#flushed;
+    this.#digester.update(full.subarray(0, length));
+    this.#flushed += length;
     this.#used = 0;
-    this.#put(this.buffer.subarray(0, used));
+    const next = this.#takeBuffer();
+    if (next) {
+      this.#buffer = next;
+      this.#writing++;
+      this.#start(full, { at: 0, length, position });
+    } else
+      for (let at = 0; at < length; )
+        at += attempt(() => writeSync(this.#fd, full, at, length - at, position + at));
   }
 
   /** Bytes of the tar that were written before; only after a flush. */
@@ -92,23 +121,45 @@ export class TarFile {
     return bytes;
   }
 
-  /** Writes what is left and gives the digest of everything. */
-  finish(): Digest {
+  /** Writes what is left, waits for the disk's answers and gives the digest of everything. */
+  async finish(): Promise<Digest> {
     this.flush();
+    if (this.#writing > 0)
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    if (this.#failure !== undefined) throw this.#failure;
     return this.#digester.digest();
   }
 
+  /** Closes the file; not before writes that are under way have ended, as their descriptor could be another's by then. */
   close(): void {
-    if (this.#open) closeSync(this.#fd);
+    if (this.#open && this.#writing === 0) closeSync(this.#fd);
     this.#open = false;
   }
 
-  #put(bytes: Uint8Array): void {
-    this.#digester.update(bytes);
-    for (let at = 0; at < bytes.length; )
-      at += attempt(() => writeSync(this.#fd, bytes, at, bytes.length - at, null));
-    this.#flushed += bytes.length;
-    this.#behind.wrote(this.#flushed);
+  #takeBuffer(): Buffer | undefined {
+    const spare = this.#spare.pop();
+    if (spare || this.#buffers === bufferCount) return spare;
+    this.#buffers++;
+    return Buffer.allocUnsafe(bufferSize);
+  }
+
+  #start(bytes: Buffer, { at, length, position }: { at: number; length: number; position: number }): void {
+    write(this.#fd, bytes, at, length - at, position + at, (error, count) => {
+      // A disk that is nearly full takes a part and reports the error with the next write.
+      if (!error && at + count < length) this.#start(bytes, { at: at + count, length, position });
+      else this.#written(bytes, error);
+    });
+  }
+
+  #written(bytes: Buffer, error: unknown): void {
+    if (error) this.#failure ??= fromNodeError(error);
+    this.#spare.push(bytes);
+    if (--this.#writing > 0) return;
+    if (!this.#open) closeSync(this.#fd);
+    else if (!error) this.#behind.wrote(this.#flushed);
+    this.#idle?.();
   }
 }
 

@@ -127,7 +127,7 @@ export class LayerWriter {
       // An empty stream is no tar; a layer without entries is the end mark alone.
       else this.#file.append(endOfArchive);
       this.#mode = "ended";
-      const diffID = this.#file.finish();
+      const diffID = await this.#file.finish();
       const size = this.#file.length;
       verify(diffID, size, options);
       const { image } = this.#index.finish({
