@@ -5,9 +5,9 @@ import { WriteBehind } from "../store/index.ts";
 import { fromNodeError } from "../sys/index.ts";
 
 /** Bytes gathered before they are hashed and written. */
-const bufferSize = 2 << 20;
+const bufferSize = 512 << 10;
 /** Buffers in use at once: one being filled, the others on their way to the disk. */
-const bufferCount = 3;
+const bufferCount = 4;
 
 /**
  * The tar of a layer while it is written: every byte is hashed once and written once, in large pieces. Small parts
