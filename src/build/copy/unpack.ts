@@ -63,9 +63,11 @@ async function copyPlain(
   options: UnpackOptions,
 ): Promise<void> {
   const to = joinPath(path, baseName(from));
+  const { mode, uid, gid, size, mtime } = node;
+  const facts = { type: "file", path: to, mode, uid, gid, size, mtime, mtimeNsec: 0 } as const;
   const header = headerAt(
     to,
-    { ...node, path: to, mtimeNsec: 0, linkname: "", uname: "", gname: "", type: "file" },
+    { ...facts, linkname: "", uname: "", gname: "", devmajor: 0, devminor: 0 },
     options,
   );
   await sink.addStream(header, chunksOf(source, from, node));
