@@ -7,7 +7,7 @@ import { openInput } from "./input.ts";
 export const load: Handler<typeof loadFlags> = async (cli, { flags }) => {
   const source = openInput(cli, flags.input);
   const engine = await cli.engine();
-  const display = openDisplay(cli, flags.progress, flags.quiet);
+  const display = openDisplay(cli, flags.progress ?? (cli.terminal.stderr ? "auto" : "quiet"), flags.quiet);
   let loaded: Awaited<ReturnType<typeof engine.load>>;
   try {
     loaded = await engine.load({

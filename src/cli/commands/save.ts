@@ -12,7 +12,7 @@ export const save: Handler<typeof saveFlags> = async (cli, { args, flags }) => {
       hint: "name a file with -o, or redirect the output",
     });
   const engine = await cli.engine();
-  const display = openDisplay(cli, flags.progress ?? (toFile ? "auto" : "quiet"));
+  const display = openDisplay(cli, flags.progress ?? (toFile && cli.terminal.stderr ? "tty" : "quiet"));
   const options = {
     ...(flags.format === undefined ? {} : { format: flags.format as "docker" | "oci" }),
     ...(flags.compress === undefined ? {} : { compression: flags.compress as "none" | "gzip" | "zstd" }),

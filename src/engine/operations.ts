@@ -1,0 +1,44 @@
+import type { BuildResult } from "../build/index.ts";
+import type { Image } from "../store/index.ts";
+import type { BootstrapOptions } from "./bootstrap.ts";
+import type { BuildRequest } from "./build.ts";
+import { Engine, type EngineOptions } from "./engine.ts";
+import type { ImportRequest } from "./import.ts";
+import type { LoadRequest } from "./load.ts";
+import type { SaveRequestOptions } from "./save.ts";
+
+/** Which store a single operation is done on; the machine's own by default. */
+export type At = Pick<EngineOptions, "root" | "runRoot">;
+
+/** Builds an image from a Dockerfile: `await build({ context: ".", tags: ["app"] })`. Errors: BUILD_*, DOCKERFILE_*. */
+export function build(request: BuildRequest & At): Promise<BuildResult> {
+  return once(request, (engine, options) => engine.build(options));
+}
+
+/** Loads a docker-archive or OCI layout tar. Errors: ARCHIVE_*. */
+export function load(request: LoadRequest & At): ReturnType<Engine["load"]> {
+  return once(request, (engine, options) => engine.load(options));
+}
+
+/** Writes images as one tar. Errors: IMAGE_NOT_FOUND. */
+export function save(names: readonly string[], options: SaveRequestOptions & At): Promise<void> {
+  return once(options, (engine, rest) => engine.save(names, rest));
+}
+
+/** Makes an image of one layer from a tar of a root file system. */
+export function importImage(request: ImportRequest & At): Promise<Image> {
+  return once(request, (engine, options) => engine.import(options));
+}
+
+/** Makes a base image from Debian's packages or busybox. Errors: BOOTSTRAP_*. */
+export function bootstrap(options: BootstrapOptions & At): Promise<Image> {
+  return once(options, (engine, rest) => engine.bootstrap(rest));
+}
+
+async function once<O extends At, T>(
+  { root, runRoot, ...options }: O,
+  work: (engine: Engine, options: Omit<O, keyof At>) => Promise<T>,
+): Promise<T> {
+  using engine = Engine.open({ ...(root ? { root } : {}), ...(runRoot ? { runRoot } : {}) });
+  return await work(engine, options);
+}

@@ -1,0 +1,8 @@
+export { type Dockerfile, parseDockerfile } from "./dockerfile/index.ts";
+export type { BuildRequest, CreateRequest, EngineOptions, HistoryRow, ImageSummary } from "./engine/index.ts";
+export { bootstrap, build, Engine, importImage, load, save } from "./engine/index.ts";
+export { StrakeError } from "./errors/index.ts";
+export type { Emit, StrakeEvent } from "./events/index.ts";
+export { Tree } from "./layer/index.ts";
+export { parseReference, type Reference } from "./oci/index.ts";
+export type { Image, Layer } from "./store/index.ts";
