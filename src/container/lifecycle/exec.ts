@@ -132,7 +132,8 @@ async function execute(
       : {
           stdin: inherit ? (options.openStdin ? "inherit" : "ignore") : (options.stdin ?? "ignore"),
           stdout: inherit ? "inherit" : options.detach ? "ignore" : "pipe",
-          stderr: inherit ? "inherit" : "pipe",
+          // A detached process keeps what it is given; a pipe would keep us waiting for its end.
+          stderr: inherit ? "inherit" : options.detach ? "ignore" : "pipe",
         }),
   } as Parameters<typeof Bun.spawn>[1]);
   const abort = () => child.kill("SIGKILL");
