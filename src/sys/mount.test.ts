@@ -6,7 +6,7 @@ import { StrakeError } from "../errors/index.ts";
 import { hasCapSysAdmin } from "./capability.ts";
 import { errnoOf } from "./errno.ts";
 import { supportedFileSystems } from "./kernel.ts";
-import { mount, umount, umountFlags } from "./mount.ts";
+import { bindMount, mount, mountFlags, umount, umountFlags } from "./mount.ts";
 import { mountOverlay } from "./mount-overlay.ts";
 import { readMountInfo } from "./mountinfo.ts";
 import { enterPrivateMountNamespace, inPrivateMountNamespace } from "./namespace.ts";
@@ -80,6 +80,21 @@ describe.skipIf(!able)("mount", () => {
   test("an unknown file system is unsupported", () => {
     const error = thrown(() => mount({ source: "none", target: workspace(), type: "no-such-fs" }));
     expect((error as StrakeError).class).toBe("unsupported");
+  });
+
+  test("a read-only bind mount is so for what is mounted below it, and keeps nosuid and nodev", () => {
+    const base = workspace();
+    const [source, target] = ["source", "target"].map((name) => join(base, name)) as [string, string];
+    for (const path of [source, target]) mkdirSync(path);
+    mount({ source: "tmpfs", target: source, type: "tmpfs", flags: mountFlags.nosuid | mountFlags.nodev });
+    mkdirSync(join(source, "below"));
+    mount({ source: "tmpfs", target: join(source, "below"), type: "tmpfs" });
+    bindMount(source, target, { recursive: true, readonly: true });
+    for (const path of ["file", "below/file"])
+      expect(errnoOf(thrown(() => writeFileSync(join(target, path), "")))).toBe("EROFS");
+    writeFileSync(join(source, "file"), "");
+    const info = readMountInfo().find(({ mountPoint }) => mountPoint === target)!;
+    expect(info.options).toEqual(expect.arrayContaining(["ro", "nosuid", "nodev"]));
   });
 
   function stack(

@@ -1,5 +1,7 @@
-import { check, libc, type Pointer } from "./libc.ts";
+import { errnoName, sysError } from "./errno.ts";
+import { check, errno, libc, type Pointer } from "./libc.ts";
 import { cPath } from "./path.ts";
+import { syscall } from "./syscall.ts";
 
 /** Flags of mount(2). */
 export const mountFlags = {
@@ -33,7 +35,11 @@ export interface MountCall {
   readonly data?: string;
 }
 
-const needRoot = "mounting needs root (CAP_SYS_ADMIN); run as root, or choose STRAKE_SNAPSHOTTER=copy";
+const hints: Readonly<Record<string, string>> = {
+  EPERM: "mounting needs root (CAP_SYS_ADMIN); run as root, or choose STRAKE_SNAPSHOTTER=copy",
+  ENODEV: "the kernel has no such file system, or its module is not installed",
+  ENOTBLK: "this kernel mounts that file system from block devices only; choose STRAKE_SNAPSHOTTER=overlay",
+};
 
 /** mount(2). Neither idempotent nor undone by itself. Errors: SYS_* by errno. */
 export function mount(call: MountCall): void {
@@ -45,8 +51,11 @@ export function mount(call: MountCall): void {
     call.flags ?? 0,
     optional(call.data),
   );
-  const what = `${call.type ?? (call.flags && call.flags & mountFlags.bind ? "bind" : "mount")} on ${call.target}`;
-  check(result, "mount", what, process.getuid?.() === 0 ? undefined : needRoot);
+  if (result === 0) return;
+  const number = errno();
+  const isBind = ((call.flags ?? 0) & mountFlags.bind) !== 0;
+  const path = `${call.type ?? (isBind ? "bind" : "change")} on ${call.target}`;
+  throw sysError(number, { call: "mount", path, hint: hints[errnoName(number)] });
 }
 
 /** umount2(2). Errors: SYS_INVALID when nothing is mounted there, SYS_BUSY when in use and not detached. */
@@ -62,6 +71,24 @@ export function bindMount(
 ): void {
   const recursive = options.recursive ? mountFlags.recursive : 0;
   mount({ source, target, flags: mountFlags.bind | recursive });
-  // A bind mount ignores every other flag; read-only needs a second call on the new mount.
-  if (options.readonly) mount({ target, flags: mountFlags.bind | mountFlags.remount | mountFlags.readonly });
+  // A bind mount ignores every other flag; read-only is a second step.
+  if (options.readonly) makeReadonly(target, options.recursive ?? false);
+}
+
+const atCwd = -100;
+const recursiveAttribute = 0x8000;
+const readonlyAttribute = 1n;
+
+/**
+ * mount_setattr(2), Linux 5.12: adds read-only and leaves nosuid, nodev and noexec of the source as they are, for all
+ * mounts below too. Before that a remount has to do, of this one mount.
+ */
+function makeReadonly(target: string, recursive: boolean): void {
+  // struct mount_attr: attr_set, attr_clr, propagation, userns_fd.
+  const attributes = new Uint8Array(BigUint64Array.of(readonlyAttribute, 0n, 0n, 0n).buffer);
+  const flags = recursive ? recursiveAttribute : 0;
+  if (syscall("mount_setattr", atCwd, cPath(target), flags, attributes, attributes.length) === 0) return;
+  const number = errno();
+  if (errnoName(number) !== "ENOSYS") throw sysError(number, { call: "mount_setattr", path: target });
+  mount({ target, flags: mountFlags.bind | mountFlags.remount | mountFlags.readonly });
 }

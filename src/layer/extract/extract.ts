@@ -132,6 +132,7 @@ class Extraction<Node extends SourceNode> {
 
   #fillFile(fd: number, node: Node): void {
     this.#chunk ??= new Uint8Array(chunkSize);
+    let written = 0;
     // Only what the layer holds is written: a sparse file's size may be far beyond the disk's.
     for (const { fileOffset, length } of this.#source.extents(node)) {
       const end = Math.min(fileOffset + length, node.size);
@@ -140,8 +141,9 @@ class Extraction<Node extends SourceNode> {
         this.#source.read(node, at, bytes);
         writeAll(fd, bytes, at);
       }
+      written = end;
     }
-    truncate(fd, node.size);
+    if (written < node.size) truncate(fd, node.size);
   }
 
   #attributes(node: Node): Attributes {
