@@ -69,7 +69,8 @@ export {
   lintDockerfile,
   lintRules,
 } from "./lint/index.ts";
-export { type ParseOptions, parseDockerfile, parseTrigger, parseUntilError } from "./parse.ts";
+export { type ParseOptions, parseDockerfile, parseRaw, parseTrigger, parseUntilError } from "./parse.ts";
 export { exposedPorts } from "./ports.ts";
+export type { RawInstruction } from "./raw-instruction.ts";
 export { parseSignal } from "./signal.ts";
 export type { Lookup, Variables } from "./variables.ts";
