@@ -40,6 +40,13 @@ async function start(script: string, changes: Changes = {}): Promise<string> {
   return id;
 }
 
+/** Started, and past the given commands. */
+async function startReady(script: string): Promise<string> {
+  const id = await start(`${script}; echo ready; while :; do sleep 0.01; done`);
+  for await (const line of home.containers.logs(id, { follow: true })) if (textOf(line) === "ready\n") break;
+  return id;
+}
+
 async function output(script: string, changes: Changes = {}): Promise<{ out: string; code: number }> {
   const { id } = create(script, changes);
   let out = "";
@@ -151,17 +158,16 @@ describe.skipIf(why !== undefined)("a container", () => {
   });
 
   test("is stopped by its signal, or killed after the timeout (137)", async () => {
-    const polite = await start("trap 'exit 5' TERM; while :; do sleep 0.01; done");
+    const polite = await startReady("trap 'exit 5' TERM");
     await home.containers.stop(polite);
     expect(state(polite)).toMatchObject({ status: "exited", exitCode: 5 });
-    const deaf = await start("trap '' TERM; while :; do sleep 0.01; done");
+    const deaf = await startReady("trap '' TERM");
     await home.containers.stop(deaf, { timeout: 0.2 });
     expect(state(deaf)).toMatchObject({ exitCode: 137 });
   });
 
   test("kill sends any signal, wait gives 128 + n", async () => {
-    const id = await start("trap 'echo usr; exit 9' USR1; while :; do sleep 0.01; done");
-    await Bun.sleep(50);
+    const id = await startReady("trap 'exit 9' USR1");
     home.containers.kill(id, "USR1");
     expect(await home.containers.wait(id)).toBe(9);
     expect(() => home.containers.kill(id)).toThrow(expect.objectContaining({ code: "CONTAINER_STATE" }));

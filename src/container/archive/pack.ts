@@ -26,14 +26,19 @@ export interface PackOptions {
 /**
  * A file or directory as a tar stream. The path is resolved by the kernel inside the root and everything below is opened one
  * name at a time without following, so a container that swaps directories for links while this runs can only
- * change what of its own is read (CVE-2018-15664). Sockets are left out. Errors: SYS_NOT_FOUND.
+ * change what of its own is read (CVE-2018-15664). Sockets are left out. Errors: CONTAINER_PATH_INVALID.
  */
 export async function* packTree(options: PackOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const nofollow = options.follow ? 0 : openFlags.nofollow;
-  const fd = openAt(options.root, options.path, {
-    flags: openFlags.path | nofollow,
-    resolve: resolveFlags.inRoot | resolveFlags.noMagicLinks,
-  });
+  let fd: number;
+  try {
+    fd = openAt(options.root, options.path, {
+      flags: openFlags.path | nofollow,
+      resolve: resolveFlags.inRoot | resolveFlags.noMagicLinks,
+    });
+  } catch (cause) {
+    throw new StrakeError("CONTAINER_PATH_INVALID", `${options.path} cannot be opened`, { cause });
+  }
   try {
     yield* packNode({ fd, name: options.name }, new Map());
   } finally {

@@ -3,6 +3,7 @@ import { attach } from "../monitor/attach.ts";
 import { waitForExit } from "../monitor/exit.ts";
 import { interact, writeToOwnOutput } from "../monitor/interact.ts";
 import { containerPaths } from "../monitor/paths.ts";
+import { proxySignals } from "../monitor/signal-proxy.ts";
 import { cleanupContainer } from "./finish.ts";
 import { refresh } from "./refresh.ts";
 import type { ContainerServices } from "./services.ts";
@@ -33,30 +34,35 @@ export async function startInForeground(
   options: ForegroundOptions = {},
 ): Promise<ForegroundResult> {
   const size = windowSize(0);
-  const { record, attachment } = await startContainer(services, id, {
-    attended: true,
-    attach: { onOutput: writeToOwnOutput },
-    ...(size ? { consoleSize: { height: size.rows, width: size.columns } } : {}),
-  });
-  const { state } = record;
-  const paths = containerPaths(services.root, services.runRoot, id);
-  const detached = await interact({
-    attachment: attachment!,
-    openStdin: record.openStdin,
-    terminal: record.terminal,
-    winsizePath: paths.winsize,
-    detachKeys: options.detachKeys,
-    ...(options.signalProxy === false || state.status !== "running"
-      ? {}
-      : { onSignal: (name) => void signalProcess(state, parseSignal(name)) }),
-  });
-  if (detached) return { detached: true, exitCode: 0 };
-  const exitCode =
-    state.status === "running"
-      ? await waitForExit(paths, { pid: state.pid, startTime: state.processStart })
-      : await waitContainer(services, id);
-  await cleanupContainer(services, id);
-  return { detached: false, exitCode };
+  const isTerminal = services.records.get(id)?.terminal === true && size !== undefined;
+  const signals = options.signalProxy === false || isTerminal ? undefined : proxySignals();
+  try {
+    const { record, attachment } = await startContainer(services, id, {
+      attended: true,
+      attach: { onOutput: writeToOwnOutput },
+      ...(size ? { consoleSize: { height: size.rows, width: size.columns } } : {}),
+    });
+    const { state } = record;
+    const paths = containerPaths(services.root, services.runRoot, id);
+    if (state.status === "running")
+      signals?.deliverTo((name) => void signalProcess(state, parseSignal(name)));
+    const detached = await interact({
+      attachment: attachment!,
+      openStdin: record.openStdin,
+      terminal: record.terminal,
+      winsizePath: paths.winsize,
+      detachKeys: options.detachKeys,
+    });
+    if (detached) return { detached: true, exitCode: 0 };
+    const exitCode =
+      state.status === "running"
+        ? await waitForExit(paths, { pid: state.pid, startTime: state.processStart })
+        : await waitContainer(services, id);
+    await cleanupContainer(services, id);
+    return { detached: false, exitCode };
+  } finally {
+    signals?.stop();
+  }
 }
 
 /** `attach`: as the foreground of a container that already runs. */
@@ -70,15 +76,18 @@ export async function attachToContainer(
   if (state.status !== "running") throw wrongState(record.state, "attached to");
   const paths = containerPaths(services.root, services.runRoot, id);
   const attachment = await attach(paths.attach, { onOutput: writeToOwnOutput });
-  const detached = await interact({
-    attachment,
-    openStdin: record.openStdin && options.noStdin !== true,
-    terminal: record.terminal,
-    winsizePath: paths.winsize,
-    detachKeys: options.detachKeys,
-    ...(options.signalProxy === false
-      ? {}
-      : { onSignal: (name) => void signalProcess(state, parseSignal(name)) }),
-  });
-  return { detached, exitCode: detached ? 0 : await waitContainer(services, id) };
+  const signals = options.signalProxy === false || record.terminal ? undefined : proxySignals();
+  signals?.deliverTo((name) => void signalProcess(state, parseSignal(name)));
+  try {
+    const detached = await interact({
+      attachment,
+      openStdin: record.openStdin && options.noStdin !== true,
+      terminal: record.terminal,
+      winsizePath: paths.winsize,
+      detachKeys: options.detachKeys,
+    });
+    return { detached, exitCode: detached ? 0 : await waitContainer(services, id) };
+  } finally {
+    signals?.stop();
+  }
 }

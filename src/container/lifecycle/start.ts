@@ -7,7 +7,7 @@ import { startMonitor } from "../monitor/conmon.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
 import { writeNetworkFiles } from "../network/files.ts";
 import { readInRoot } from "../rootfs/read.ts";
-import { workingDirectory } from "../rootfs/resolve.ts";
+import { resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
 import { lastMessage } from "../runtime/failure.ts";
 import { readyControlGroups } from "../runtime/grace.ts";
 import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
@@ -111,7 +111,10 @@ async function bringUp(
       noNewPrivileges: record.noNewPrivileges,
       seccomp: record.seccomp,
       ...(record.shmSize === undefined ? {} : { shmSize: record.shmSize }),
-      mounts: [...network.files.map((file) => bindMount(file.source, file.destination)), ...volumes],
+      mounts: resolveMounts(rootfs, [
+        ...network.files.map((file) => bindMount(file.source, file.destination)),
+        ...volumes,
+      ]),
       cgroupsPath: `/strake/${record.id}`,
     },
     hostFacts(),

@@ -14,11 +14,7 @@ export interface Interaction {
   readonly winsizePath: string;
   /** `ctrl-p,ctrl-q` when absent; "" for none. */
   readonly detachKeys?: string;
-  /** Called for the signals a user or service manager sends us; not used with a terminal, which passes keys. */
-  readonly onSignal?: (name: NodeJS.Signals) => void;
 }
-
-const proxied: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"];
 
 /**
  * Connects the terminal or pipes of this process with a container until its output ends or the user detaches. The
@@ -40,8 +36,6 @@ export async function interact(options: Interaction): Promise<boolean> {
     resize();
     process.on("SIGWINCH", resize);
   }
-  const forward = options.terminal && before ? undefined : options.onSignal;
-  if (forward) for (const name of proxied) process.on(name, forward);
   let detached = false;
   const input = options.openStdin ? openInput() : undefined;
   if (input)
@@ -59,7 +53,6 @@ export async function interact(options: Interaction): Promise<boolean> {
     restore();
     process.off("exit", restore);
     process.off("SIGWINCH", resize);
-    if (forward) for (const name of proxied) process.off(name, forward);
     await input?.cancel().catch(() => {});
   }
 }

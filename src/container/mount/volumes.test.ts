@@ -93,7 +93,11 @@ describe.skipIf(why !== undefined)("volumes", () => {
     mkdirSync(join(home.image, "holds"));
     symlinkSync(join(secret, "key"), join(home.image, "holds/inner"));
     for (const path of ["/volume-link", `/volume-up${secret}`, `/../..${secret}`, `/x/../../..${secret}`]) {
-      const { out } = await output(`find ${path}/ -name key`, { mounts: [] }, { Volumes: { [path]: {} } });
+      const { out } = await output(
+        `find ${path}/ -name key 2>/dev/null`,
+        { mounts: [] },
+        { Volumes: { [path]: {} } },
+      );
       expect(out).toBe("");
     }
     // Links inside are copied as what they are.

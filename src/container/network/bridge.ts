@@ -118,6 +118,8 @@ export class BridgeNetwork {
     await ipBatch([
       `link add name ${veth} mtu ${mtu} type veth peer name eth0 mtu ${mtu} address ${endpoint.mac} netns ${pid}`,
       `link set dev ${veth} master ${this.bridge} up`,
+      // With br_netfilter a container that calls its own published port is sent back through the port it came from.
+      `link set dev ${veth} type bridge_slave hairpin on`,
     ]);
     await ipBatch(
       [

@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync, readlinkSync, type Stats } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import { nodePath } from "../../sys/index.ts";
+import type { Mount } from "../spec/types.ts";
 
 /** As many links as the kernel follows in one path. */
 const maxLinks = 40;
@@ -76,6 +77,24 @@ export function workingDirectory(root: string, cwd: string): string {
     });
   makeDirectoryInRoot(root, path);
   return cwd;
+}
+
+/**
+ * Mounts with their destinations as they are in the root, links followed: a runtime refuses a link that leads to
+ * nothing, which is what /etc/resolv.conf of many images is.
+ */
+export function resolveMounts(root: string, mounts: readonly Mount[]): Mount[] {
+  return mounts.map((mount) => {
+    const { path } = resolveInRoot(root, mount.destination);
+    if (path !== "/") return { ...mount, destination: path };
+    throw new StrakeError(
+      "CONTAINER_PATH_INVALID",
+      `${mount.destination} leads to the root: nothing can be mounted there`,
+      {
+        exitCode: 125,
+      },
+    );
+  });
 }
 
 function notDirectory(path: string): StrakeError {

@@ -129,6 +129,13 @@ describe.skipIf(why !== undefined)("a step", () => {
     expect(statSync(join(rootfs, "etc")).mtimeMs).toBe(before);
   });
 
+  test("works with a resolv.conf that is a link to nothing, as many images have", async () => {
+    symlinkSync("../run/systemd/resolve/stub-resolv.conf", join(rootfs, "etc/resolv.conf"));
+    expect((await step("test -s /etc/resolv.conf && echo there")).out).toBe("there\n");
+    expect(existsSync(join(rootfs, "run"))).toBe(false);
+    rmSync(join(rootfs, "etc/resolv.conf"));
+  });
+
   test("keeps what the command itself wrote at a mount point's place", async () => {
     await step("echo mine > /etc/resolv.conf; echo kept > /kept");
     expect(existsSync(join(rootfs, "kept"))).toBe(true);

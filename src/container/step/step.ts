@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
 import { processStartTime } from "../../sys/index.ts";
-import { workingDirectory } from "../rootfs/resolve.ts";
+import { resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
 import { watchStubs } from "../rootfs/stubs.ts";
 import { toolEnvironment } from "../runtime/command.ts";
 import { isRuntimeComplaint, startFailure } from "../runtime/failure.ts";
@@ -68,10 +68,10 @@ export async function runStep(options: StepOptions): Promise<StepResult> {
     const owner = { pid: process.pid, startTime: processStartTime(process.pid), runtime: runtime.path };
     writeFileSync(`${bundle}/owner.json`, JSON.stringify(owner));
     const cwd = workingDirectory(options.rootfs, options.cwd);
-    const mounts = [
+    const mounts = resolveMounts(options.rootfs, [
       ...network.files.map((file) => bindMount(file.source, file.destination)),
       ...(options.mounts ?? []),
-    ];
+    ]);
     const spec = runtimeSpec(
       {
         rootfs: options.rootfs,
