@@ -79,9 +79,9 @@ export class BuildContext implements CopySource<ContextNode> {
   readonly #ignore: IgnoreMatcher | undefined;
   readonly #ignoreFile: string;
   readonly #stamps: () => Pick<ContextStamps, "get" | "set"> | undefined;
-  readonly #learned = new Map<string, Digest>();
   /** Before any lstat, so that what is read later cannot be older than what lstat said. */
   readonly #startMs = Date.now();
+  /** Paths that were asked for by name; what a folder holds is in `#children`. */
   readonly #nodes = new Map<string, ContextNode | undefined>();
   readonly #children = new Map<string, Child[]>();
 
@@ -137,7 +137,7 @@ export class BuildContext implements CopySource<ContextNode> {
     const children: Child[] = [];
     for (const name of listNames(host)) {
       const at = prefix + name;
-      const node = this.#nodeAt(at);
+      const node = this.#nodes.get(at) ?? this.#look(at);
       if (node && !this.#isIgnored(at, node)) children.push({ name, node });
     }
     this.#children.set(path, children);
@@ -187,7 +187,7 @@ export class BuildContext implements CopySource<ContextNode> {
   }
 
   knownDigest(path: string, node: ContextNode): Digest | undefined {
-    return this.#learned.get(path) ?? this.#stamps()?.get(path, node.stats);
+    return this.#stamps()?.get(path, node.stats);
   }
 
   /**
@@ -195,7 +195,6 @@ export class BuildContext implements CopySource<ContextNode> {
    * within one tick of the clock: such young files are not kept (ContextStamps.set).
    */
   learnDigest(path: string, node: ContextNode, digest: Digest): void {
-    this.#learned.set(path, digest);
     this.#stamps()?.set(path, node.stats, digest, this.#startMs);
   }
 
@@ -240,10 +239,14 @@ export class BuildContext implements CopySource<ContextNode> {
 
   #nodeAt(path: string): ContextNode | undefined {
     if (this.#nodes.has(path)) return this.#nodes.get(path);
-    const stats = lstatSync(nodePath(this.#hostPath(path)), { throwIfNoEntry: false });
-    const node = stats && nodeOf(stats);
+    const node = this.#look(path);
     this.#nodes.set(path, node);
     return node;
+  }
+
+  #look(path: string): ContextNode | undefined {
+    const stats = lstatSync(nodePath(this.#hostPath(path)), { throwIfNoEntry: false });
+    return stats && nodeOf(stats);
   }
 
   /** An ignored directory still counts when something below it was taken in again. */

@@ -66,6 +66,8 @@ export class Destination {
 
   /** Notes what the step puts at a resolved path. */
   put(path: string, kind: Kind, target?: string): void {
+    // A file where nothing was hides nothing, and there may be very many.
+    if (kind === "other" && this.kindAt(path) === undefined) return;
     if (kind === "directory") {
       const before = this.kindAt(path);
       // A directory in place of something else starts empty; one that was there keeps its content.

@@ -18,23 +18,31 @@ export interface CopyEntry {
   /** `size` is what the scan saw; the file may have another one when it is opened. */
   readonly header: EntryHeader;
   /** Where a file's bytes are; absent for everything else. */
-  readonly body?: { readonly source: CopySource; readonly path: string; readonly node: SourceNode };
+  readonly body?: { readonly source: CopySource; readonly from: string; readonly node: SourceNode };
+  /** Position of its item. */
+  readonly index: number;
 }
 
 /** Directories made on the way get this time unless SOURCE_DATE_EPOCH says otherwise: equal copies are equal bytes. */
 const noTime = 0;
 
 /**
- * The entries for mapped items, archives left out. Files that are one inode in their source become hardlinks, the first
- * name carrying the content.
+ * The entries for mapped items, archives left out, made as they are asked for: all of them at once would be most of the memory of
+ * a large copy. Files that are one inode in their source become hardlinks, the first name carrying the content.
  */
-export function entriesOf(items: readonly CopyItem[], attributes: CopyAttributes): CopyEntry[] {
+export function* entriesOf(
+  items: readonly CopyItem[],
+  attributes: CopyAttributes,
+): Generator<CopyEntry, void, undefined> {
   const links = new Map<CopySource, Map<string, string>>();
-  return items.flatMap((item) => {
-    if (item.kind === "archive") return [];
-    if (item.kind === "parent") return { header: directoryHeader(item.directory, attributes) };
-    return nodeEntry(item, attributes, links);
-  });
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index]!;
+    if (item.kind === "parent") yield { header: directoryHeader(item.directory, attributes), index };
+    else if (item.kind === "node") {
+      const header = nodeHeader(item, attributes, links);
+      yield header.type === "file" ? { header, body: item, index } : { header, index };
+    }
+  }
 }
 
 /**
@@ -67,33 +75,34 @@ const plain = {
   devminor: 0,
 } as const;
 
-function nodeEntry(
+function nodeHeader(
   { path, source, from, node }: CopyItem & { kind: "node" },
   { owner, mode, epoch }: CopyAttributes,
   links: Map<CopySource, Map<string, string>>,
-): CopyEntry {
-  const name = node.type === "directory" ? `${path.slice(1)}/` : path.slice(1);
-  const xattrs = source.xattrs(from, node);
-  const header = {
-    ...plain,
-    type: node.type,
+): EntryHeader {
+  const { type } = node;
+  const isDirectory = type === "directory";
+  const name = isDirectory ? `${path.slice(1)}/` : path.slice(1);
+  const first = node.link === undefined ? name : firstName(links, source, node.link, name);
+  const isHardlink = first !== name;
+  const xattrs = isHardlink ? undefined : source.xattrs(from, node);
+  return {
+    type: isHardlink ? "hardlink" : type,
     path: name,
     // Linux gives symlinks no mode of their own.
-    mode: node.type === "symlink" ? 0o777 : (mode?.apply(node.mode, node.type === "directory") ?? node.mode),
+    mode: type === "symlink" ? 0o777 : (mode?.apply(node.mode, isDirectory) ?? node.mode),
     uid: owner?.uid ?? node.uid,
     gid: owner?.gid ?? node.gid,
+    size: type === "file" && !isHardlink ? node.size : 0,
     mtime: epoch ?? node.mtime,
-    size: node.type === "file" ? node.size : 0,
-    linkname: node.type === "symlink" ? source.readlink(from, node) : "",
+    mtimeNsec: 0,
+    linkname: isHardlink ? first : type === "symlink" ? source.readlink(from, node) : "",
+    uname: "",
+    gname: "",
     devmajor: node.devmajor,
     devminor: node.devminor,
     ...(xattrs && { xattrs }),
   };
-  if (node.type !== "file") return { header };
-  const first = node.link === undefined ? undefined : firstName(links, source, node.link, name);
-  if (first !== undefined && first !== name)
-    return { header: { ...header, type: "hardlink", size: 0, linkname: first, xattrs: undefined } };
-  return { header, body: { source, path: from, node } };
 }
 
 function firstName(

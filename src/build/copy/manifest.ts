@@ -1,45 +1,69 @@
-import { type Digest, sha256 } from "../../oci/index.ts";
+import { createDigester, type Digest } from "../../oci/index.ts";
 import type { EntryHeader } from "../../tar/index.ts";
-import type { CopyEntry } from "./entries.ts";
 
 /**
- * What a copy writes, one item a path: everything about the entries but their times. A copy with the same manifest makes the
- * same files, so its digest is the cache key: what is not written does not count, what is written always does.
- * Of the mode all twelve bits that the layer stores count; with an octal `--chmod` the source's do not.
+ * What a copy writes: everything about its entries but their times. A copy with the same manifest makes the same
+ * files, so its digest is the cache key: what is not written does not count, what is written always does. Of the mode all
+ * twelve bits that the layer stores count; with an octal `--chmod` the source's do not.
  */
-export type Manifest = Readonly<Record<string, string>>;
+export class Manifest {
+  readonly #parts: string[] = [];
+  readonly #digester = createDigester();
+  #pending = "";
+  #result: Digest | undefined;
 
-/** The manifest when the content of every file is known, else undefined. */
-export function manifestOf(
-  entries: readonly CopyEntry[],
-  digestOf: (entry: CopyEntry) => Digest | undefined,
-): Manifest | undefined {
-  const manifest: Record<string, string> = {};
-  for (const entry of entries) {
-    const content = entry.body ? digestOf(entry) : "";
-    if (content === undefined) return undefined;
-    manifest[entry.header.path] = describe(entry.header, content);
+  /** `content`: the digest of a file's bytes, "" for what has none. */
+  add(header: EntryHeader, content: string): void {
+    const text = describe(header);
+    this.#pending += `${header.path}\0${text} ${content}\0`;
+    if (this.#pending.length > flushLength) this.#flush();
+    this.#parts.push(header.path, content === "" ? text : `${text} ${content.slice(0, shownLength)}`);
   }
-  return manifest;
+
+  /**
+   * Path and description by turns, each ended by NUL, in the order of writing. Stored so that a changed file can be named; digests
+   * are shortened to what tells two apart.
+   */
+  get text(): string {
+    return this.#parts.length === 0 ? "" : `${this.#parts.join("\0")}\0`;
+  }
+
+  /** The digest of everything added. Nothing can be added afterwards. */
+  digest(): Digest {
+    this.#flush();
+    this.#result ??= this.#digester.digest();
+    return this.#result;
+  }
+
+  #flush(): void {
+    const text = this.#pending;
+    if (text === "") return;
+    this.#pending = "";
+    // Names that are no valid UTF-8 hold lone surrogates, which would all become one replacement character.
+    this.#digester.update(Buffer.from(text, text.isWellFormed() ? "utf8" : "utf16le"));
+  }
 }
 
-function describe(header: EntryHeader, content: string): string {
+/** Characters gathered before they are hashed. */
+const flushLength = 64 * 1024;
+/** `sha256:` and 16 digits. */
+const shownLength = 23;
+
+/** The items of a manifest's text by path. */
+export function manifestItems(text: string): Map<string, string> {
+  const parts = text.split("\0");
+  const items = new Map<string, string>();
+  for (let i = 0; i + 1 < parts.length; i += 2) items.set(parts[i]!, parts[i + 1]!);
+  return items;
+}
+
+function describe(header: EntryHeader): string {
   const { type, mode, uid, gid } = header;
   let text = `${type} ${mode.toString(8)} ${uid}:${gid}`;
-  if (content !== "") text += ` ${content}`;
-  else if (header.linkname !== "") text += ` -> ${header.linkname}`;
+  if (header.linkname !== "") text += ` -> ${header.linkname}`;
   if (type === "char" || type === "block") text += ` ${header.devmajor}:${header.devminor}`;
   if (header.xattrs)
     for (const [name, value] of [...header.xattrs].sort(([a], [b]) => (a < b ? -1 : 1)))
       text += ` ${name}=${Buffer.from(value).toString("base64")}`;
   return text;
-}
-
-/** One digest for a manifest. Entries are in the order they are written, which follows from their paths and sources. */
-export function manifestDigest(manifest: Manifest): Digest {
-  const lines: string[] = [];
-  for (const path in manifest) lines.push(`${path}\0${manifest[path]}\0`);
-  // Names that are no valid UTF-8 hold lone surrogates, which would all become one replacement character.
-  const text = lines.join("");
-  return sha256(text.isWellFormed() ? Buffer.from(text) : Buffer.from(text, "utf16le"));
 }

@@ -213,8 +213,15 @@ class Mapper {
     return to;
   }
 
+  #kindAt(path: string) {
+    const item = this.#items.get(path);
+    if (item?.kind === "node" && item.node.type !== "directory" && item.node.type !== "symlink")
+      return "other";
+    return this.#destination.kindAt(path);
+  }
+
   #putFile(source: CopySource, { from, node }: Located, path: string): void {
-    if (this.#destination.kindAt(path) === "directory")
+    if (this.#kindAt(path) === "directory")
       throw new StrakeError("BUILD_COPY_DEST", `${path} in the image is a directory, ${from} is not`, {
         hint: `copy to ${path}/ to put it inside`,
       });
@@ -228,7 +235,7 @@ class Mapper {
   }
 
   #putDirectory(source: CopySource, { from, node }: Located, path: string): void {
-    const kind = this.#destination.kindAt(path);
+    const kind = this.#kindAt(path);
     if (kind !== undefined && kind !== "directory")
       throw new StrakeError(
         "BUILD_COPY_DEST",

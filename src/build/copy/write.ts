@@ -11,8 +11,10 @@ export interface EntrySink {
 }
 
 export interface WriteOptions {
-  /** Digests found before; a file that changed since is hashed again. */
-  readonly known?: ReadonlyMap<CopyEntry, Digest>;
+  /** Digests found before, by position of the item; a file that changed since is hashed again. */
+  readonly known?: readonly (Digest | undefined)[];
+  /** Told every entry as it was written, with the digest of a file's bytes or "". */
+  readonly onEntry: (header: EntryHeader, content: string) => void;
   readonly signal?: AbortSignal;
   /** Files done so far. */
   readonly onProgress?: (files: number) => void;
@@ -24,30 +26,31 @@ const pieceSize = 1 << 20;
 const batch = 500;
 
 /**
- * Writes the entries and returns the digest of every file as it was written. A file whose digest is not known yet is hashed
+ * Writes the entries and tells the digest of every file as it was written. A file whose digest is not known yet is hashed
  * in the same pass, so each is read once. One that was changed since the scan is copied as it is now.
  * Throws BUILD_CONTEXT_CHANGED when a file gets shorter while it is read.
  */
 export async function writeEntries(
-  entries: readonly CopyEntry[],
+  entries: Iterable<CopyEntry>,
   sink: EntrySink,
-  options: WriteOptions = {},
-): Promise<Map<CopyEntry, Digest>> {
-  const digests = new Map<CopyEntry, Digest>();
+  options: WriteOptions,
+): Promise<void> {
   const piece = Buffer.allocUnsafe(pieceSize);
-  for (const [i, entry] of entries.entries()) {
-    if (i % batch === 0) {
-      options.onProgress?.(i);
+  let count = 0;
+  for (const entry of entries) {
+    if (count++ % batch === 0) {
+      options.onProgress?.(count);
       await new Promise(setImmediate);
       throwIfAborted(options.signal);
     }
     const { header, body } = entry;
     if (!body) {
       sink.addEntry(header);
+      options.onEntry(header, "");
       continue;
     }
-    const before = options.known?.get(entry);
-    const file = body.source.open(body.path, body.node, { verify: before !== undefined });
+    const before = options.known?.[entry.index];
+    const file = body.source.open(body.from, body.node, { verify: before !== undefined });
     try {
       const size = file.size;
       const known = file.unchanged ? before : undefined;
@@ -61,21 +64,20 @@ export async function writeEntries(
         await sink.addStream({ ...header, size }, pieces(file, piece, { size, name: header.path, digester }));
         digest = known ?? digester!.digest();
       }
-      if (before === undefined) body.source.learnDigest(body.path, body.node, digest);
-      digests.set(entry, digest);
+      if (before === undefined) body.source.learnDigest(body.from, body.node, digest);
+      options.onEntry(header, digest);
     } finally {
       file.close();
     }
   }
-  return digests;
 }
 
 /** Digest of a file's bytes, read now unless it is known. */
 export function digestOf(entry: CopyEntry): Digest {
-  const { source, path, node } = entry.body!;
-  const known = source.knownDigest(path, node);
+  const { source, from, node } = entry.body!;
+  const known = source.knownDigest(from, node);
   if (known !== undefined) return known;
-  const file = source.open(path, node, { verify: true });
+  const file = source.open(from, node, { verify: true });
   try {
     const digester = createDigester();
     const piece = Buffer.allocUnsafe(Math.min(pieceSize, file.size));
@@ -86,7 +88,7 @@ export function digestOf(entry: CopyEntry): Digest {
       at += count;
     }
     const digest = digester.digest();
-    if (file.unchanged) source.learnDigest(path, node, digest);
+    if (file.unchanged) source.learnDigest(from, node, digest);
     return digest;
   } finally {
     file.close();

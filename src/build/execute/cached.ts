@@ -1,5 +1,4 @@
 import { type Digest, isDigest } from "../../oci/index.ts";
-import type { Manifest } from "../copy/manifest.ts";
 import { keyOf, type StepInputs } from "../key/inputs.ts";
 import { createdText, type Session, type StepLayer } from "./session.ts";
 
@@ -23,8 +22,8 @@ function lookUpKey(session: Session, key: string): StepLayer | undefined {
 }
 
 export interface RecordOptions {
-  /** Files behind `inputs.content`, stored with the inputs so that the one that changed can be named. */
-  readonly files?: Manifest;
+  /** Text of the manifest behind `inputs.content`, stored with the inputs so that the one that changed can be named. */
+  readonly files?: string;
   /** The step without its inputs' values: finds the latest record of the same step. */
   readonly place: string;
 }

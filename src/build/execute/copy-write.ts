@@ -6,7 +6,7 @@ import { isArchive } from "../copy/archive.ts";
 import { parseChmod } from "../copy/chmod.ts";
 import { type CopyAttributes, type CopyEntry, entriesOf } from "../copy/entries.ts";
 import { InlineSource } from "../copy/inline-source.ts";
-import { type Manifest, manifestDigest, manifestOf } from "../copy/manifest.ts";
+import { Manifest } from "../copy/manifest.ts";
 import { type CopyArgument, type CopyPlan, mapCopy } from "../copy/map.ts";
 import type { CopySource } from "../copy/source.ts";
 import { unpackArchives } from "../copy/unpack.ts";
@@ -54,10 +54,9 @@ class CopyStep {
   readonly #state: StageState;
   readonly #plan: CopyPlan;
   readonly #attributes: CopyAttributes;
-  readonly #entries: readonly CopyEntry[];
   readonly #archives: readonly CopyEntry[];
   /** Digests found while looking for the key. */
-  readonly #known = new Map<CopyEntry, Digest>();
+  readonly #known: (Digest | undefined)[] = [];
   readonly #operation: string;
   readonly #place: string;
 
@@ -70,9 +69,8 @@ class CopyStep {
     this.#state = state;
     this.#plan = plan;
     this.#attributes = attributes;
-    this.#entries = entriesOf(plan.items, attributes);
     this.#archives = plan.items.flatMap((item) =>
-      item.kind === "archive" ? entriesOf([{ ...item, kind: "node" }], {}) : [],
+      item.kind === "archive" ? [...entriesOf([{ ...item, kind: "node" }], {})] : [],
     );
     this.#operation = `${instruction.kind.toUpperCase()} 1`;
     this.#place = sha256(
@@ -83,13 +81,20 @@ class CopyStep {
   lookUp(): KeyedLayer | undefined {
     // On a first build every file would be read for a key that cannot be there; it is then computed while writing.
     const read = wasRecorded(this.#session, this.#place);
-    const manifest = manifestOf([...this.#entries, ...this.#archives], (entry) => {
-      const { source, path, node } = entry.body!;
-      const digest = read ? digestOf(entry) : source.knownDigest(path, node);
-      if (digest !== undefined) this.#known.set(entry, digest);
-      return digest;
-    });
-    if (!manifest) return undefined;
+    const manifest = new Manifest();
+    for (const entry of entriesOf(this.#plan.items, this.#attributes)) {
+      const { header, body, index } = entry;
+      if (!body) {
+        manifest.add(header, "");
+        continue;
+      }
+      const digest = read ? digestOf(entry) : body.source.knownDigest(body.from, body.node);
+      this.#known[index] = digest;
+      // One unknown file makes the key unknown.
+      if (digest === undefined) return undefined;
+      manifest.add(header, digest);
+    }
+    for (const archive of this.#archives) manifest.add(archive.header, digestOf(archive));
     const inputs = this.#inputs(manifest);
     const layer = lookUp(this.#session, inputs);
     return layer && { layer, key: keyOf(inputs) };
@@ -99,13 +104,18 @@ class CopyStep {
     const { store, lease, signal } = this.#session;
     const writer = new LayerWriter(store.layers.begin(lease));
     try {
-      const digests = await writeEntries(this.#entries, writer, { signal, onProgress, known: this.#known });
-      for (const archive of this.#archives) digests.set(archive, digestOf(archive));
-      const manifest = manifestOf([...this.#entries, ...this.#archives], (entry) => digests.get(entry))!;
+      const manifest = new Manifest();
+      await writeEntries(entriesOf(this.#plan.items, this.#attributes), writer, {
+        signal,
+        onProgress,
+        known: this.#known,
+        onEntry: (header, content) => manifest.add(header, content),
+      });
+      for (const archive of this.#archives) manifest.add(archive.header, digestOf(archive));
       await unpackArchives(this.#plan, writer, { ...this.#attributes, signal });
       const { diffID } = await writer.commit();
       const inputs = this.#inputs(manifest);
-      const layer = record(this.#session, inputs, diffID, { files: manifest, place: this.#place });
+      const layer = record(this.#session, inputs, diffID, { files: manifest.text, place: this.#place });
       return { layer, key: keyOf(inputs) };
     } catch (error) {
       writer.abort();
@@ -123,7 +133,7 @@ class CopyStep {
       ...(epoch !== undefined && { epoch: String(epoch) }),
       ...(this.#archives.length > 0 &&
         this.#attributes.owner && { owner: canonicalJSON(this.#attributes.owner) }),
-      content: manifestDigest(manifest),
+      content: manifest.digest(),
     };
   }
 }

@@ -3,7 +3,7 @@ import { LayerWriter, resolveUser, Tree } from "../../layer/index.ts";
 import type { StageState } from "../config/stage-state.ts";
 import { Destination } from "../copy/destination.ts";
 import { directoryHeader } from "../copy/entries.ts";
-import { manifestDigest, manifestOf } from "../copy/manifest.ts";
+import { Manifest } from "../copy/manifest.ts";
 import { keyOf, type StepInputs } from "../key/inputs.ts";
 import { lookUp, record } from "./cached.ts";
 import type { StepOutcome } from "./copy-step.ts";
@@ -30,23 +30,24 @@ export async function makeDirectory(
       `WORKDIR ${directory}: ${blocked} in the image is not a directory`,
     );
   const { uid, gid } = resolveUser(tree, state.config.User ?? "");
-  const entries = directories.map((entered) => ({
-    header: directoryHeader(entered, { owner: { uid, gid }, epoch: session.epoch }),
-  }));
-  const manifest = manifestOf(entries, () => undefined)!;
+  const headers = directories.map((entered) =>
+    directoryHeader(entered, { owner: { uid, gid }, epoch: session.epoch }),
+  );
+  const manifest = new Manifest();
+  for (const header of headers) manifest.add(header, "");
   const inputs: StepInputs = {
     operation: "WORKDIR 1",
     parent: "",
     ...(session.epoch !== undefined && { epoch: String(session.epoch) }),
-    content: manifestDigest(manifest),
+    content: manifest.digest(),
   };
   const cached = lookUp(session, inputs);
   if (cached) return { outcome: { layer: cached, cached: true }, key: keyOf(inputs) };
   const writer = new LayerWriter(session.store.layers.begin(session.lease));
   try {
-    for (const { header } of entries) writer.addEntry(header);
+    for (const header of headers) writer.addEntry(header);
     const { diffID } = await writer.commit();
-    const layer = record(session, inputs, diffID, { files: manifest, place: `WORKDIR ${to}` });
+    const layer = record(session, inputs, diffID, { files: manifest.text, place: `WORKDIR ${to}` });
     return { outcome: { layer, cached: false }, key: keyOf(inputs) };
   } catch (error) {
     writer.abort();

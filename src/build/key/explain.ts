@@ -1,3 +1,4 @@
+import { manifestItems } from "../copy/manifest.ts";
 import type { StepInputs } from "./inputs.ts";
 
 /** The first input that differs between two runs of one step. */
@@ -11,7 +12,7 @@ export interface Difference {
 }
 
 /** In this order: what comes first is what a person can do most about. */
-const order = ["operation", "command", "arguments", "environment", "content", "parent"];
+const order = ["operation", "command", "environment", "files", "content", "parent"];
 
 /**
  * Which input made a step miss the cache, given the inputs of an earlier run of it. Undefined when they are the same. Pure.
@@ -19,7 +20,11 @@ const order = ["operation", "command", "arguments", "environment", "content", "p
 export function explainMiss(previous: StepInputs, inputs: StepInputs): Difference | undefined {
   const names = [...new Set([...order, ...Object.keys(inputs), ...Object.keys(previous)])];
   for (const input of names) {
-    const difference = compare(previous[input], inputs[input]);
+    const [before, now] = [previous[input], inputs[input]];
+    const difference =
+      input === "files" && typeof before === "string" && typeof now === "string"
+        ? compareItems(manifestItems(before), manifestItems(now))
+        : compare(before, now);
     if (difference) return { input, ...difference };
   }
   return undefined;
@@ -28,15 +33,19 @@ export function explainMiss(previous: StepInputs, inputs: StepInputs): Differenc
 type Value = StepInputs[string];
 
 function compare(before: Value, now: Value): Omit<Difference, "input"> | undefined {
-  if (typeof before === "object" && typeof now === "object") {
-    const old = new Map(Object.entries(before));
-    const fresh = new Map(Object.entries(now));
-    for (const item of new Set([...fresh.keys(), ...old.keys()]))
-      if (old.get(item) !== fresh.get(item)) return { item, before: old.get(item), now: fresh.get(item) };
-    return undefined;
-  }
+  if (typeof before === "object" && typeof now === "object")
+    return compareItems(new Map(Object.entries(before)), new Map(Object.entries(now)));
   if (before === now) return undefined;
   return { before: text(before), now: text(now) };
+}
+
+function compareItems(
+  before: ReadonlyMap<string, string>,
+  now: ReadonlyMap<string, string>,
+): Omit<Difference, "input"> | undefined {
+  for (const item of new Set([...now.keys(), ...before.keys()]))
+    if (before.get(item) !== now.get(item)) return { item, before: before.get(item), now: now.get(item) };
+  return undefined;
 }
 
 function text(value: Value): string | undefined {

@@ -36,6 +36,20 @@ describe("why a step missed", () => {
     const now = { ...run, environment: { PATH: "/bin" } };
     expect(explainMiss(run, now)).toEqual({ input: "environment", item: "A", before: "1", now: undefined });
   });
+  test("names the file that changed", () => {
+    const copy = (file: string): StepInputs => ({
+      operation: "COPY 1",
+      parent: "",
+      content: file,
+      files: `a\0file 644 0:0 x\0b\0${file}\0`,
+    });
+    expect(explainMiss(copy("file 644 0:0 y"), copy("file 755 0:0 y"))).toEqual({
+      input: "files",
+      item: "b",
+      before: "file 644 0:0 y",
+      now: "file 755 0:0 y",
+    });
+  });
   test("says nothing when nothing differs", () => {
     expect(explainMiss(run, { ...run })).toBeUndefined();
   });
