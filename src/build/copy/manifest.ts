@@ -7,17 +7,19 @@ import type { EntryHeader } from "../../tar/index.ts";
  * twelve bits that the layer stores count; with an octal `--chmod` the source's do not.
  */
 export class Manifest {
-  readonly #parts: string[] = [];
   readonly #digester = createDigester();
-  #pending = "";
+  /** Text so far as bytes: strings of its own for every file would take three times as much. */
+  readonly #chunks: Buffer[] = [];
+  #hashed = "";
+  #shown = "";
   #result: Digest | undefined;
 
   /** `content`: the digest of a file's bytes, "" for what has none. */
   add(header: EntryHeader, content: string): void {
     const text = describe(header);
-    this.#pending += `${header.path}\0${text} ${content}\0`;
-    if (this.#pending.length > flushLength) this.#flush();
-    this.#parts.push(header.path, content === "" ? text : `${text} ${content.slice(0, shownLength)}`);
+    this.#hashed += `${header.path}\0${text} ${content}\0`;
+    this.#shown += `${header.path}\0${text} ${content.slice(0, shownLength)}\0`;
+    if (this.#hashed.length > flushLength) this.#flush();
   }
 
   /**
@@ -25,7 +27,8 @@ export class Manifest {
    * are shortened to what tells two apart.
    */
   get text(): string {
-    return this.#parts.length === 0 ? "" : `${this.#parts.join("\0")}\0`;
+    this.#flush();
+    return Buffer.concat(this.#chunks).toString();
   }
 
   /** The digest of everything added. Nothing can be added afterwards. */
@@ -36,11 +39,13 @@ export class Manifest {
   }
 
   #flush(): void {
-    const text = this.#pending;
+    const text = this.#hashed;
     if (text === "") return;
-    this.#pending = "";
     // Names that are no valid UTF-8 hold lone surrogates, which would all become one replacement character.
     this.#digester.update(Buffer.from(text, text.isWellFormed() ? "utf8" : "utf16le"));
+    this.#chunks.push(Buffer.from(this.#shown));
+    this.#hashed = "";
+    this.#shown = "";
   }
 }
 

@@ -21,7 +21,7 @@ export interface UnpackOptions extends CopyAttributes {
  */
 export async function unpackArchives(plan: CopyPlan, sink: EntrySink, options: UnpackOptions): Promise<void> {
   for (const item of plan.items)
-    if (item.kind === "archive") await unpackOne(item, plan.destination, sink, options);
+    if (item?.kind === "archive") await unpackOne(item, plan.destination, sink, options);
 }
 
 async function unpackOne(

@@ -7,7 +7,7 @@ import { parseChmod } from "../copy/chmod.ts";
 import { type CopyAttributes, type CopyEntry, entriesOf } from "../copy/entries.ts";
 import { InlineSource } from "../copy/inline-source.ts";
 import { Manifest } from "../copy/manifest.ts";
-import { type CopyArgument, type CopyPlan, mapCopy } from "../copy/map.ts";
+import { type CopyArgument, type CopyItem, type CopyPlan, mapCopy } from "../copy/map.ts";
 import type { CopySource } from "../copy/source.ts";
 import { unpackArchives } from "../copy/unpack.ts";
 import { digestOf, writeEntries } from "../copy/write.ts";
@@ -105,7 +105,7 @@ class CopyStep {
     const writer = new LayerWriter(store.layers.begin(lease));
     try {
       const manifest = new Manifest();
-      await writeEntries(entriesOf(this.#plan.items, this.#attributes), writer, {
+      await writeEntries(this.#consumeEntries(), writer, {
         signal,
         onProgress,
         known: this.#known,
@@ -120,6 +120,15 @@ class CopyStep {
     } catch (error) {
       writer.abort();
       throw error;
+    }
+  }
+
+  /** The entries, their items let go as they are written: this is the last time they are needed. */
+  *#consumeEntries(): Generator<CopyEntry, void, undefined> {
+    const items = this.#plan.items as (CopyItem | undefined)[];
+    for (const entry of entriesOf(this.#plan.items, this.#attributes)) {
+      if (items[entry.index]!.kind !== "archive") items[entry.index] = undefined;
+      yield entry;
     }
   }
 
