@@ -424,8 +424,7 @@ describe.skipIf(why !== undefined)("inspect and top", () => {
       Config: { Labels: { a: "b" }, Cmd: ["sh", "-c", "sleep 1000"] },
       HostConfig: { NetworkMode: "none" },
     });
-    const { titles, processes } = await home.containers.top("seen");
-    expect(titles).toContain("PID");
-    expect(processes.map((row) => row.at(-1))).toContain("sleep 1000");
+    expect((await home.containers.top("seen")).titles).toContain("PID");
+    await until(async () => (await home.containers.top("seen")).processes.some((row) => row.at(-1) === "sleep 1000"));
   });
 });

@@ -2,9 +2,14 @@ import { existsSync, mkdirSync } from "node:fs";
 import { lockFile } from "../../sys/index.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import type { ContainerRecord } from "./record.ts";
-import { observe } from "./refresh.ts";
+import { observe, observed } from "./refresh.ts";
 import type { ContainerServices } from "./services.ts";
 import { removeRecord, teardown } from "./teardown.ts";
+
+export interface CleanupOptions {
+  /** The monitor of a container that removes itself has the runtime forget it; see `exitCommand` of start.ts. */
+  readonly attended?: boolean;
+}
 
 /**
  * Takes away what a container that is over had while it ran, and the container itself when it was started with `--rm`. Called by
@@ -14,6 +19,7 @@ import { removeRecord, teardown } from "./teardown.ts";
 export async function cleanupContainer(
   services: ContainerServices,
   id: string,
+  options: CleanupOptions = {},
 ): Promise<ContainerRecord | undefined> {
   mkdirSync(`${services.runRoot}/locks`, { recursive: true, mode: 0o700 });
   const paths = containerPaths(services.root, services.runRoot, id);
@@ -23,11 +29,12 @@ export async function cleanupContainer(
     if (existsSync(paths.run)) await teardown(services, id, undefined);
     return undefined;
   }
-  const record = observe(services, stored);
-  if (record.state.status === "running") return record;
-  await teardown(services, record.id, record);
-  const leaves =
-    record.state.status === "removing" || (record.autoRemove && record.state.status === "exited");
-  if (leaves) removeRecord(services, record, { volumes: true });
+  // What is removed in a moment is not written first.
+  const record = stored.autoRemove ? observed(services, stored) : observe(services, stored);
+  const { status } = record.state;
+  if (status === "running") return record;
+  const isLeaving = status === "removing" || (record.autoRemove && status === "exited");
+  await teardown(services, record.id, record, { isForgotten: isLeaving && options.attended === true });
+  if (isLeaving) removeRecord(services, record, { volumes: true });
   return record;
 }

@@ -58,7 +58,7 @@ export async function startInForeground(
       state.status === "running"
         ? await waitForExit(paths, { pid: state.pid, startTime: state.processStart })
         : await waitContainer(services, id);
-    await cleanupContainer(services, id);
+    await cleanupContainer(services, id, { attended: true });
     return { detached: false, exitCode };
   } finally {
     signals?.stop();

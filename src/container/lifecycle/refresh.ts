@@ -15,15 +15,19 @@ export function refresh(services: ContainerServices, id: string): ContainerRecor
 
 /** As `refresh`, for a record at hand. */
 export function observe(services: ContainerServices, record: ContainerRecord): ContainerRecord {
+  const { state } = observed(services, record);
+  if (state === record.state || state.status !== "exited") return record;
+  const { exitCode, finishedAt, error } = state;
+  const end = { exitCode, at: finishedAt, ...(error ? { error } : {}) };
+  return services.records.update(record.id, (now) => ({ ...now, state: exited(now.state, end) })) ?? record;
+}
+
+/** As `observe`, without noting it down. */
+export function observed(services: ContainerServices, record: ContainerRecord): ContainerRecord {
   const { state } = record;
   if (state.status !== "running") return record;
   const end = endOf(services, record.id, state);
-  if (end === undefined) return record;
-  const next = services.records.update(record.id, (now) => ({
-    ...now,
-    state: exited(now.state, { ...end, at: Date.now() }),
-  }));
-  return next ?? record;
+  return end === undefined ? record : { ...record, state: exited(state, { ...end, at: Date.now() }) };
 }
 
 function endOf(

@@ -131,7 +131,7 @@ async function bringUp(
     terminal: record.terminal,
     stdin: record.openStdin,
     logSizeMax: record.logSizeMax,
-    exitCommand: exitCommand(services, record.id, options.attended === true),
+    exitCommand: exitCommand(services, record, options.attended === true),
     env: { STRAKE_ROOT: services.root, STRAKE_RUNROOT: services.runRoot },
   });
   const reserve =
@@ -169,13 +169,20 @@ async function bringUp(
 
 /**
  * What the monitor runs at the end. For an attended container that is a shell that looks whether the caller still lives: it
- * costs a millisecond where starting ourselves would take ten of the two processors' time while the caller cleans up.
+ * costs a millisecond where starting ourselves would take ten of the two processors' time while the caller cleans up. One that
+ * is removed at its end cannot be started again, so nobody needs to wait until the runtime has forgotten it (5 ms): the shell
+ * sees to that too.
  */
-function exitCommand(services: ContainerServices, id: string, attended: boolean): string[] {
+function exitCommand(services: ContainerServices, record: ContainerRecord, attended: boolean): string[] {
+  const { id } = record;
   if (!attended) return [...services.cleanupCommand, id];
-  const guard = 'kill -0 "$0" 2>/dev/null || exec "$@"';
-  return ["/bin/sh", "-c", guard, String(process.pid), ...services.cleanupCommand, id];
+  const isForgotten = record.autoRemove ? `${forget} ` : "";
+  const guard = `${isForgotten}kill -0 "$0" 2>/dev/null || { shift 3; exec "$@"; }`;
+  const { path, stateRoot } = services.runtime();
+  return ["/bin/sh", "-c", guard, String(process.pid), path, stateRoot, id, ...services.cleanupCommand, id];
 }
+
+const forget = '"$1" --root "$2" delete --force "$3" 2>/dev/null;';
 
 /** Makes volumes and missing sources, fills new volumes, and gives the mounts for the spec. */
 async function prepareMounts(

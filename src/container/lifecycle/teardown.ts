@@ -18,16 +18,20 @@ export function rootfsRequest(record: ContainerRecord, paths: ContainerPaths): R
 /**
  * Ends whatever is left of a container and takes away all that it had while it ran: runtime state, network, mount, run
  * folder. The record, the log and the writable layer stay. `record` is undefined for a run folder whose container is gone.
- * Idempotent; the caller holds the container's lock.
+ * Idempotent; the caller holds the container's lock. `isForgotten`: somebody else tells the runtime.
  */
 export async function teardown(
   services: ContainerServices,
   id: string,
   record: ContainerRecord | undefined,
+  options: { readonly isForgotten?: boolean } = {},
 ): Promise<void> {
   const paths = containerPaths(services.root, services.runRoot, id);
   if (!existsSync(paths.run)) return;
-  const ending = Promise.all([services.runtime().delete(id), services.network.close(id)]);
+  const ending = Promise.all([
+    options.isForgotten ? undefined : services.runtime().delete(id),
+    services.network.close(id),
+  ]);
   try {
     // Meanwhile: the mount is detached, not torn from a process that may still be ending.
     if (record) services.rootfs.unmount(rootfsRequest(record, paths));
