@@ -16,6 +16,7 @@ import type { Lease } from "../store/index.ts";
 import type { StageState } from "./config/stage-state.ts";
 import { BuildContext } from "./context/context.ts";
 import { type FoundDockerfile, findDockerfile, findIgnoreRules } from "./context/dockerfile.ts";
+import type { TarContext } from "./context/tar-context.ts";
 import type { CopySource } from "./copy/source.ts";
 import { BaseImages } from "./execute/bases.ts";
 import type { Session } from "./execute/session.ts";
@@ -54,10 +55,8 @@ type OpenSession = Session & { readonly bases: BaseImages; readonly saveStamps: 
 async function openSession(options: BuildOptions, lease: Lease): Promise<OpenSession> {
   const { store, buildArgs = {} } = options;
   const emit = options.emit ?? emitNothing;
-  const found: FoundDockerfile =
-    options.dockerfile === undefined
-      ? findDockerfile(options.context, options.file)
-      : { bytes: bytesOf(options.dockerfile), name: "Dockerfile" };
+  const archive = await archiveOf(options, lease);
+  const found = archive?.dockerfile ?? dockerfileOf(options);
   const dockerfile = parseDockerfile(found.bytes, { file: found.name });
   const platform =
     options.platform === undefined ? hostPlatform() : normalizePlatform(parsePlatform(options.platform));
@@ -84,7 +83,9 @@ async function openSession(options: BuildOptions, lease: Lease): Promise<OpenSes
     },
   });
   warn(plan, emit);
-  const contexts = contextOf(options, found);
+  const contexts = archive
+    ? { context: () => archive.source, saveStamps: () => {} }
+    : contextOf(options, found);
   return {
     store,
     lease,
@@ -101,6 +102,20 @@ async function openSession(options: BuildOptions, lease: Lease): Promise<OpenSes
     counts: { done: 0, cached: 0 },
     bases,
   };
+}
+
+/** The context and Dockerfile of a tar that came in place of a Dockerfile. */
+async function archiveOf(options: BuildOptions, lease: Lease): Promise<TarContext | undefined> {
+  const { context, dockerfile, store, file, signal } = options;
+  if (context !== undefined || dockerfile === undefined || typeof dockerfile === "string") return undefined;
+  const { isTarContext, openTarContext } = await import("./context/tar-context.ts");
+  if (!isTarContext(dockerfile)) return undefined;
+  return openTarContext(dockerfile, { store, lease, file, signal });
+}
+
+function dockerfileOf({ context, file, dockerfile }: BuildOptions): FoundDockerfile {
+  if (dockerfile === undefined) return findDockerfile(context, file);
+  return { bytes: bytesOf(dockerfile), name: "Dockerfile" };
 }
 
 /** The context, scanned when a step first asks for it, and the saving of what was learnt about its files. */

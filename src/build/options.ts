@@ -8,7 +8,10 @@ export interface BuildOptions {
   readonly context?: string;
   /** Path of the Dockerfile; default `Dockerfile`, else `dockerfile`, in the context. */
   readonly file?: string;
-  /** The Dockerfile itself, in place of `file` (`-f -`). */
+  /**
+   * The Dockerfile itself, in place of `file` (`-f -`). Without `context` it may also be a tar, packed or not: then that is the
+   * context, and `file` names the Dockerfile in it.
+   */
   readonly dockerfile?: string | Uint8Array;
   /** References the image gets. */
   readonly tags?: readonly string[];

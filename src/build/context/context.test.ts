@@ -100,3 +100,33 @@ test("names that are not UTF-8 keep their bytes, sockets are left out", async ()
     server.close();
   }
 });
+
+describe("a context in a tar", () => {
+  const build = (file?: string, ...flags: string[]) => {
+    const tar = Bun.spawnSync(["tar", "-C", shop.context, "--owner=7", "-c", ...flags, "."]).stdout;
+    return shop.build("", { context: undefined, dockerfile: new Uint8Array(tar), file });
+  };
+  test.each([[[]], [["-z"]], [["-J"]]])(
+    "%j: its files belong to root, ignore files do not apply",
+    async (flags) => {
+      shop.write({ Dockerfile: "FROM scratch\nCOPY src notes.md /x/", ".dockerignore": "*" });
+      const built = await build(undefined, ...flags);
+      expect(built.files()).toEqual({
+        "/x": "755 directory",
+        "/x/main.ts": "644 m",
+        "/x/notes.md": "644 n",
+      });
+      expect((await build()).id).toBe(built.id);
+    },
+  );
+  test("names its Dockerfile", async () => {
+    shop.write({ "sub/other": "FROM scratch\nCOPY keep.txt /" });
+    expect((await build("sub/other")).files()).toEqual({ "/keep.txt": "644 k" });
+    await expect(build("nothing")).rejects.toMatchObject({ code: "BUILD_NO_DOCKERFILE" });
+  });
+  test("ends at its root", async () => {
+    shop.write({ Dockerfile: "FROM scratch\nCOPY out /x" });
+    symlinkSync("../../../../../../etc/passwd", join(shop.context, "out"));
+    await expect(build()).rejects.toMatchObject({ code: "BUILD_COPY_SOURCE" });
+  });
+});

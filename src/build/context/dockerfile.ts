@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { isAbsolute, join, relative, resolve } from "node:path";
 import { IgnoreMatcher, parseIgnoreFile } from "../../dockerfile/index.ts";
 import { StrakeError } from "../../errors/index.ts";
 import { fromNodeError } from "../../sys/index.ts";
@@ -29,7 +29,13 @@ export function findDockerfile(context: string | undefined, file: string | undef
     throw new StrakeError("BUILD_NO_DOCKERFILE", `there is no ${file ?? "Dockerfile"} in ${context ?? "."}`, {
       hint: file === undefined ? "name it with -f if it is called otherwise" : undefined,
     });
-  return { bytes: readSmall(path), name: file ?? path.slice(path.lastIndexOf("/") + 1), path };
+  return { bytes: readSmall(path), name: shownName(path), path };
+}
+
+/** The path as it is shortest from where the user is. */
+function shownName(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.startsWith("..") ? path : fromHere;
 }
 
 /** The ignore rules of a context: `<Dockerfile>.dockerignore`, else `.dockerignore` at its root. */

@@ -13,12 +13,14 @@ interface TreeNode extends SourceNode {
 export class TreeSource implements CopySource<TreeNode> {
   readonly #tree: Tree;
   readonly #chain: string;
+  readonly #ownedByRoot: boolean;
   readonly #digests: DigestMemo = new Map();
 
-  /** `chain`: identity of the tree's layers. */
-  constructor(tree: Tree, chain: string) {
+  /** `chain`: identity of the tree's layers. With `ownedByRoot` files have no owner of their own, as in a build context. */
+  constructor(tree: Tree, chain: string, options: { readonly ownedByRoot?: boolean } = {}) {
     this.#tree = tree;
     this.#chain = chain;
+    this.#ownedByRoot = options.ownedByRoot ?? false;
   }
 
   /** Layers never change. */
@@ -28,12 +30,12 @@ export class TreeSource implements CopySource<TreeNode> {
 
   resolve(path: string, follow: boolean): { path: string; node: TreeNode | undefined } {
     const found = this.#tree.resolve(path, { follow });
-    return { path: found.path, node: found.node && nodeOf(found.node) };
+    return { path: found.path, node: found.node && this.#nodeOf(found.node) };
   }
 
   children(_path: string, node: TreeNode): { name: string; node: TreeNode }[] {
     return this.#tree.readdir(node.origin).flatMap((entry) => {
-      const child = nodeOf(entry.node);
+      const child = this.#nodeOf(entry.node);
       return child ? { name: entry.name, node: child } : [];
     });
   }
@@ -68,21 +70,21 @@ export class TreeSource implements CopySource<TreeNode> {
   learnDigest(_path: string, node: TreeNode, digest: Digest): void {
     this.#digests.set(node.origin.key, digest);
   }
-}
 
-function nodeOf(origin: Node): TreeNode | undefined {
-  // Sockets are no part of an image.
-  if ((origin.type as string) === "socket") return undefined;
-  return {
-    type: origin.type as SourceNode["type"],
-    mode: origin.mode,
-    uid: origin.uid,
-    gid: origin.gid,
-    size: origin.type === "file" ? origin.size : 0,
-    mtime: origin.mtime,
-    devmajor: origin.devmajor,
-    devminor: origin.devminor,
-    ...(origin.type === "file" && origin.nlink > 1 && { link: origin.key }),
-    origin,
-  };
+  #nodeOf(origin: Node): TreeNode | undefined {
+    // Sockets are no part of an image.
+    if ((origin.type as string) === "socket") return undefined;
+    return {
+      type: origin.type as SourceNode["type"],
+      mode: origin.mode,
+      uid: this.#ownedByRoot ? 0 : origin.uid,
+      gid: this.#ownedByRoot ? 0 : origin.gid,
+      size: origin.type === "file" ? origin.size : 0,
+      mtime: origin.mtime,
+      devmajor: origin.devmajor,
+      devminor: origin.devminor,
+      ...(origin.type === "file" && origin.nlink > 1 && { link: origin.key }),
+      origin,
+    };
+  }
 }

@@ -1,7 +1,7 @@
 import type { Emit } from "../../events/index.ts";
 import type { Digest, Platform } from "../../oci/index.ts";
 import type { Layer, Lease, Store } from "../../store/index.ts";
-import type { BuildContext } from "../context/context.ts";
+import type { CopySource } from "../copy/source.ts";
 import type { BuildOptions } from "../options.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Slots } from "./slots.ts";
@@ -22,7 +22,7 @@ export interface Session {
   /** Seconds; the SOURCE_DATE_EPOCH argument. */
   readonly epoch?: number;
   /** The scanned context; made when first asked for. Throws BUILD_CONTEXT when there is none. */
-  context(): BuildContext;
+  context(): CopySource;
   readonly counts: { done: number; cached: number };
 }
 

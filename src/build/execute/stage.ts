@@ -159,5 +159,12 @@ const layerTexts = {
 /** The line a person recognises: the instruction on one line, keyword in capitals. */
 function nameOf(instruction: StageInstruction): string {
   const line = instruction.original.trim().replace(/\s*\n\s*/g, " ");
-  return line.replace(/^\S+/, (keyword) => keyword.toUpperCase());
+  return line.replace(/^\S+/, (keyword) => keyword.toUpperCase()) + summaryOf(instruction);
+}
+
+/** A script says in its heredoc what it does: its first line, as BuildKit shows it. */
+function summaryOf(instruction: StageInstruction): string {
+  if (instruction.kind !== "run" || instruction.command.form !== "heredoc") return "";
+  const [first, ...rest] = instruction.command.script.trim().split(/\r?\n/);
+  return ` (${first}${rest.length > 0 ? "..." : ""})`;
 }
