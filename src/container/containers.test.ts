@@ -5,6 +5,7 @@ import {
   busyboxImage,
   type ContainerHome,
   makeContainerHome,
+  removeQuietly,
   whyNoContainers,
 } from "../../test/support/container-home.ts";
 import { isProcessAlive, kill } from "../sys/index.ts";
@@ -23,8 +24,7 @@ beforeAll(() => {
 });
 
 afterEach(async () => {
-  for (const record of home?.containers.list() ?? [])
-    await home.containers.remove(record.id, { force: true, volumes: true });
+  for (const record of home?.containers.list() ?? []) await removeQuietly(home, record.id);
 });
 
 afterAll(() => home?.remove());
@@ -425,6 +425,8 @@ describe.skipIf(why !== undefined)("inspect and top", () => {
       HostConfig: { NetworkMode: "none" },
     });
     expect((await home.containers.top("seen")).titles).toContain("PID");
-    await until(async () => (await home.containers.top("seen")).processes.some((row) => row.at(-1) === "sleep 1000"));
+    await until(async () =>
+      (await home.containers.top("seen")).processes.some((row) => row.at(-1) === "sleep 1000"),
+    );
   });
 });

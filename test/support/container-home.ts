@@ -78,6 +78,15 @@ export function makeContainerHome(): ContainerHome & { remove(): void } {
   };
 }
 
+/** Removes a container that may be removing itself just now. */
+export async function removeQuietly(home: ContainerHome, id: string): Promise<void> {
+  try {
+    await home.containers.remove(id, { force: true, volumes: true });
+  } catch (error) {
+    if ((error as { code?: string }).code !== "CONTAINER_NOT_FOUND") throw error;
+  }
+}
+
 function directoryRootfs(image: string): RootfsProvider {
   return {
     snapshotter: "test",

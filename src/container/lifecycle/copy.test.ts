@@ -19,6 +19,7 @@ import {
   busyboxImage,
   type ContainerHome,
   makeContainerHome,
+  removeQuietly,
   whyNoContainers,
 } from "../../../test/support/container-home.ts";
 import { type EntryHeader, encodeHeader, endOfArchive, paddingOf } from "../../tar/index.ts";
@@ -39,8 +40,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   rmSync(place, { recursive: true, force: true });
-  for (const record of home?.containers.list() ?? [])
-    await home.containers.remove(record.id, { force: true, volumes: true });
+  for (const record of home?.containers.list() ?? []) await removeQuietly(home, record.id);
 });
 
 afterAll(() => home?.remove());

@@ -5,7 +5,7 @@ import type { OutputStream } from "../monitor/attach.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import { readInRoot } from "../rootfs/read.ts";
 import { toolEnvironment } from "../runtime/command.ts";
-import { isRuntimeComplaint, startFailure } from "../runtime/failure.ts";
+import { isRuntimeComplaint, lastMessage, startFailure } from "../runtime/failure.ts";
 import { enterContainerNamespace } from "../runtime/host.ts";
 import { capabilitySets } from "../spec/capabilities.ts";
 import type { Process, RuntimeSpec } from "../spec/types.ts";
@@ -155,7 +155,7 @@ async function execute(
   await delivering;
   options.signal?.removeEventListener("abort", abort);
   const said = readFileOr(`${mark}.log`);
-  if (status !== 0 && (complaint !== "" || isRuntimeComplaint(said)))
+  if (status !== 0 && (complaint !== "" || isRuntimeComplaint(lastMessage(said))))
     throw startFailure(options.args[0]!, said || complaint);
   return status;
 }

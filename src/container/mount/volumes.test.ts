@@ -6,6 +6,7 @@ import {
   busyboxImage,
   type ContainerHome,
   makeContainerHome,
+  removeQuietly,
   whyNoContainers,
 } from "../../../test/support/container-home.ts";
 import type { ContainerConfig } from "../../oci/index.ts";
@@ -22,8 +23,7 @@ beforeAll(() => {
 });
 
 afterEach(async () => {
-  for (const record of home?.containers.list() ?? [])
-    await home.containers.remove(record.id, { force: true, volumes: true });
+  for (const record of home?.containers.list() ?? []) await removeQuietly(home, record.id);
   for (const volume of home?.containers.volumes.list() ?? []) home.containers.volumes.remove(volume.name);
 });
 

@@ -44,7 +44,7 @@ export function startFailure(program: string, runtimeOutput: string): StrakeErro
 export function isRuntimeComplaint(text: string): boolean {
   const line = text.trimEnd();
   if (line.includes("\n") || line.length > 4096) return false;
-  return /^(executable file `|open executable: |exec container process |runc run failed: |exec \S+: (no such file|exec format|permission))/.test(
+  return /^(executable file `|open executable: |exec container process |runc run failed: |exec failed: |exec \S+: (no such file|exec format|permission))/.test(
     line,
   );
 }

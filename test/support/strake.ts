@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** How strake is started: the executable that scripts/test built, else the source. */
+const program = process.env.STRAKE_BIN
+  ? [process.env.STRAKE_BIN]
+  : [process.execPath, join(import.meta.dir, "..", "..", "src", "cli", "main.ts")];
+
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly stdin?: Uint8Array;
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** strake as a whole process over a data root of its own. */
+export interface Strake {
+  readonly home: string;
+  readonly env: Record<string, string | undefined>;
+  /** Runs to the end, whatever the exit code. */
+  run(args: readonly string[], options?: RunOptions): Promise<Outcome>;
+  /** Runs and gives stdout; throws with everything it said when the exit code is not 0. */
+  ok(...args: string[]): Promise<string>;
+  spawn(args: readonly string[]): ReturnType<typeof Bun.spawn>;
+  /** Ends all containers and removes the data root. */
+  remove(): Promise<void>;
+}
+
+export function makeStrake(): Strake {
+  const home = mkdtempSync(join(tmpdir(), "strake-e2e-"));
+  const env = { ...process.env, STRAKE_ROOT: join(home, "root"), STRAKE_RUNROOT: join(home, "run") };
+  const spawn = (args: readonly string[], options: RunOptions = {}) =>
+    Bun.spawn([...program, ...args], {
+      stdin: options.stdin ?? "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+      cwd: options.cwd ?? home,
+      env: { ...env, ...options.env },
+    });
+  const run = async (args: readonly string[], options?: RunOptions): Promise<Outcome> => {
+    const child = spawn(args, options);
+    const [code, stdout, stderr] = await Promise.all([
+      child.exited,
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+    ]);
+    return { code, stdout, stderr };
+  };
+  return {
+    home,
+    env,
+    run,
+    spawn,
+    async ok(...args) {
+      const { code, stdout, stderr } = await run(args);
+      if (code !== 0) throw new Error(`strake ${args.join(" ")} ended with ${code}\n${stderr}\n${stdout}`);
+      return stdout;
+    },
+    async remove() {
+      const ids = (await run(["ps", "-aq", "--no-trunc"])).stdout.split("\n").filter(Boolean);
+      if (ids.length > 0) await run(["rm", "-f", "-v", ...ids]);
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Why containers cannot be run here; undefined when they can. */
+export function containerObstacle(): string | undefined {
+  if (process.platform !== "linux") return "this is not Linux";
+  if (process.getuid?.() !== 0) return "not root";
+  if (Bun.which("crun") === null && Bun.which("runc") === null) return "neither crun nor runc is installed";
+  if (Bun.which("conmon") === null) return "conmon is not installed";
+  return Bun.which("busybox") === null ? "busybox-static is not installed" : undefined;
+}
+
+/** A port of the host that is free now. */
+export function freePort(): number {
+  const server = Bun.listen({ hostname: "0.0.0.0", port: 0, socket: { data() {} } });
+  const { port } = server;
+  server.stop(true);
+  return port;
+}
+
+/** The page as soon as it answers. */
+export async function fetchSoon(url: string, seconds = 30): Promise<Response> {
+  for (const until = Date.now() + seconds * 1000; ; await Bun.sleep(25)) {
+    try {
+      return await fetch(url, { signal: AbortSignal.timeout(5000) });
+    } catch (error) {
+      if (Date.now() > until) throw error;
+    }
+  }
+}
