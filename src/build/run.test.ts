@@ -53,6 +53,12 @@ describe.skipIf(why !== undefined)("RUN", () => {
     expect(config.rootfs.diff_ids).toHaveLength(2);
     expect(history.at(-1)).toBe("+ RUN /bin/sh -c true # buildkit");
   });
+  test("may make the same layer twice", async () => {
+    const built = await build("RUN true\nCOPY f /between\nRUN true\nRUN ls /between");
+    expect(built.log).toBe("/between\n");
+    const { diff_ids } = built.config.rootfs;
+    expect(diff_ids.at(-1)).toBe(diff_ids[1]!);
+  });
   test("sees ENV, ARG, USER, WORKDIR and SHELL", async () => {
     const built = await build(
       'ENV e=1\nARG a=2\nUSER app:wheel\nWORKDIR /home/app/w\nSHELL ["/bin/ash", "-e", "-c"]\nRUN echo $e $a $(id -u):$(id -g) $PWD $HOME; false; echo not rea""ched',

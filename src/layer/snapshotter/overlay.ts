@@ -19,7 +19,9 @@ export const overlaySnapshotter: Snapshotter = {
     await overlaySnapshotter.prepare(request.layers, { signal: request.signal });
     prepareUpper(request);
     const visible = request.layers.slice(hiddenLayers(request.layers));
-    mountUpper(request, visible.map(layerDirectory).reverse());
+    // A chain may hold one layer twice (two RUNs that changed the same); overlayfs takes no directory twice (ELOOP), and what the
+    // upper one says hides all of the lower one.
+    mountUpper(request, [...new Set(visible.map(layerDirectory).reverse())]);
     return mountOf(request);
   },
 
