@@ -32,7 +32,7 @@ export function fateOf(path: string, type: EntryHeader["type"]): Fate {
 
 /** `./usr/bin/` as `usr/bin`; "" for the root itself. */
 export function plainPath(path: string): string {
-  return path.replace(/^(?:\.?\/)+/, "").replace(/\/+$/, "");
+  return path.replace(/^(?:\.?\/)+|^\.$/, "").replace(/\/+$/, "");
 }
 
 /** The day of the last change of passwords (shadow(5), third field) set to one that does not depend on today. */
