@@ -10,10 +10,13 @@ interface Options {
 /** The containers of a store, bound to the program that cleans up after them. */
 export async function openContainersOf(store: Store, options: Options): Promise<Containers> {
   const { openContainers } = await import("../container/index.ts");
-  return openContainers(store, {
+  const containers = openContainers(store, {
     cleanupCommand: [...(options.command ?? ownCommand()), "container", "cleanup"],
     ...(options.warn ? { warn: options.warn } : {}),
   });
+  // What a killed command or a restart of the machine left; 0.2 ms when there is nothing.
+  await containers.reconcile();
+  return containers;
 }
 
 /** How this program is started again: the executable alone when it is compiled, else bun with the source of the CLI. */

@@ -1,6 +1,5 @@
 import { windowSize } from "../../sys/index.ts";
 import { attach } from "../monitor/attach.ts";
-import { waitForExit } from "../monitor/exit.ts";
 import { interact, writeToOwnOutput } from "../monitor/interact.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import { proxySignals } from "../monitor/signal-proxy.ts";
@@ -10,7 +9,7 @@ import type { ContainerServices } from "./services.ts";
 import { parseSignal } from "./signal.ts";
 import { startContainer } from "./start.ts";
 import { wrongState } from "./state.ts";
-import { signalProcess, waitContainer } from "./stop.ts";
+import { signalProcess, waitContainer, waitRunning } from "./stop.ts";
 
 export interface ForegroundOptions {
   readonly detachKeys?: string;
@@ -54,10 +53,9 @@ export async function startInForeground(
       detachKeys: options.detachKeys,
     });
     if (detached) return { detached: true, exitCode: 0 };
-    const exitCode =
-      state.status === "running"
-        ? await waitForExit(paths, { pid: state.pid, startTime: state.processStart })
-        : await waitContainer(services, id);
+    const exitCode = await (state.status === "running"
+      ? waitRunning(services, id, { state })
+      : waitContainer(services, id));
     await cleanupContainer(services, id, { attended: true });
     return { detached: false, exitCode };
   } finally {

@@ -68,16 +68,23 @@ export async function waitContainer(
   id: string,
   signal?: AbortSignal,
 ): Promise<number> {
-  const record = refresh(services, id);
-  const { state } = record;
-  if (state.status === "running") {
-    const paths = containerPaths(services.root, services.runRoot, id);
-    const code = await waitForExit(paths, { pid: state.pid, startTime: state.processStart }, signal);
-    // Its own cleanup may have taken the exit file away before we could read it; the record then knows.
-    const after = services.records.get(id)?.state;
-    return after?.status === "exited" ? after.exitCode : code;
-  }
+  const { state } = refresh(services, id);
+  if (state.status === "running") return waitRunning(services, id, { state, ...(signal ? { signal } : {}) });
   return state.status === "created" ? 0 : state.exitCode;
+}
+
+/** As `waitContainer`, for a state at hand: the record may be gone by the time the container is over. */
+export async function waitRunning(
+  services: ContainerServices,
+  id: string,
+  { state, signal }: { readonly state: RunningState; readonly signal?: AbortSignal },
+): Promise<number> {
+  const paths = containerPaths(services.root, services.runRoot, id);
+  const end = await waitForExit(paths, { pid: state.pid, startTime: state.processStart }, signal);
+  if (end.known) return end.exitCode;
+  // A cleanup may have taken the exit file away before we could read it; the record then knows.
+  const after = services.records.get(id)?.state;
+  return after?.status === "exited" ? after.exitCode : end.exitCode;
 }
 
 async function endedWithin(

@@ -23,7 +23,7 @@ export const unknownExitCode = 255;
 export function exitOf(
   paths: ContainerPaths,
   process: { pid: number; startTime?: number },
-): { exitCode: number; known: boolean } | undefined {
+): ContainerEnd | undefined {
   const code = readExitFile(paths.exitFile);
   if (code !== undefined) return { exitCode: code, known: true };
   if (isProcessAlive(process.pid, process.startTime)) return undefined;
@@ -35,21 +35,27 @@ export function exitOf(
   return late === undefined ? { exitCode: unknownExitCode, known: false } : { exitCode: late, known: true };
 }
 
+/** How a container ended; not `known` when nobody could write it down. */
+export interface ContainerEnd {
+  readonly exitCode: number;
+  readonly known: boolean;
+}
+
 /**
- * Resolves with the exit code when the container is over. Sleeps on the exit folder's changes; looks by itself twice a
+ * Resolves when the container is over. Sleeps on the exit folder's changes; looks by itself twice a
  * second, for the monitor that was killed.
  */
 export function waitForExit(
   paths: ContainerPaths,
   process: { pid: number; startTime?: number },
   signal?: AbortSignal,
-): Promise<number> {
+): Promise<ContainerEnd> {
   const now = exitOf(paths, process);
-  if (now) return Promise.resolve(now.exitCode);
+  if (now) return Promise.resolve(now);
   return new Promise((resolve, reject) => {
     const look = () => {
       const end = exitOf(paths, process);
-      if (end) finish(() => resolve(end.exitCode));
+      if (end) finish(() => resolve(end));
     };
     const watcher = existsSync(paths.exitFolder) ? watch(paths.exitFolder, look) : undefined;
     const timer = setInterval(look, 500);
