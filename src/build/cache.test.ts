@@ -133,3 +133,18 @@ test("a layer that was collected is made again", async () => {
   expect(second.outcomes.at(-1)).toEndWith(": done");
   expect(second.config.rootfs).toEqual(rootfs);
 });
+
+test("a file that changes between key and copy is copied as it is, and poisons no key", async () => {
+  const place = "FROM scratch\nCOPY . /app";
+  await shop.build(place);
+  put(join(shop.context, "b/c.txt"), "new");
+  const during = await shop.build(place, {
+    emit: (event) => {
+      // The first progress comes when the key is known and nothing is written yet.
+      if (event.type === "step.progress") writeFileSync(join(shop.context, "a.txt"), "changed");
+    },
+  });
+  expect(during.files()["/app/a.txt"]).toBe("644 changed");
+  put(join(shop.context, "a.txt"), "a");
+  expect((await shop.build(place)).files()["/app/a.txt"]).toBe("644 a");
+});

@@ -101,6 +101,13 @@ describe("ADD unpacks archives by content", () => {
       "/x/top/file": "644 1:2 f",
     });
   });
+  test("with another --chmod or --chown it is unpacked again", async () => {
+    await shop.build("FROM scratch\nADD plain.tar /k");
+    const chmod = await shop.build("FROM scratch\nADD --chmod=700 plain.tar /k");
+    expect(chmod.files()["/k/top/file"]).toBe("700 5:6 f");
+    const chown = await shop.build("FROM scratch\nADD --chown=0:3 plain.tar /k");
+    expect(chown.files()["/k/top/file"]).toBe("644 0:3 f");
+  });
   test("is cached", async () => {
     const text = "FROM busybox\nADD plain.tar /z";
     await shop.build(text);

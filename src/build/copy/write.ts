@@ -14,7 +14,7 @@ export interface WriteOptions {
   /** Digests found before, by position of the item; a file that changed since is hashed again. */
   readonly known?: readonly (Digest | undefined)[];
   /** Told every entry as it was written, with the digest of a file's bytes or "". */
-  readonly onEntry: (header: EntryHeader, content: string) => void;
+  readonly onEntry: (header: EntryHeader, content: string, entry: CopyEntry) => void;
   readonly signal?: AbortSignal;
   /** Files done so far. */
   readonly onProgress?: (files: number) => void;
@@ -46,7 +46,7 @@ export async function writeEntries(
     const { header, body } = entry;
     if (!body) {
       sink.addEntry(header);
-      options.onEntry(header, "");
+      options.onEntry(header, "", entry);
       continue;
     }
     const before = options.known?.[entry.index];
@@ -65,7 +65,7 @@ export async function writeEntries(
         digest = known ?? digester!.digest();
       }
       if (before === undefined) body.source.learnDigest(body.from, body.node, digest);
-      options.onEntry(header, digest);
+      options.onEntry(header, digest, entry);
     } finally {
       file.close();
     }

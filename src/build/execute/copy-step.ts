@@ -50,7 +50,7 @@ export async function copyStep(
     source,
     onProgress: options.onProgress,
   });
-  if (shortcut) remember(session, shortcut, key);
+  if (shortcut && key) remember(session, shortcut, key);
   return outcome;
 }
 

@@ -14,7 +14,7 @@ import { digestOf, writeEntries } from "../copy/write.ts";
 import { chainOf, keyOf, type StepInputs } from "../key/inputs.ts";
 import { lookUp, record, wasRecorded } from "./cached.ts";
 import type { CopyLike, StepOutcome } from "./copy-step.ts";
-import { layersOf, type Session, type StepLayer } from "./session.ts";
+import { createdText, layersOf, type Session, type StepLayer } from "./session.ts";
 
 export interface CopyThroughOptions {
   readonly instruction: CopyLike;
@@ -27,7 +27,7 @@ export async function copyThrough(
   session: Session,
   state: StageState,
   { instruction, source, onProgress }: CopyThroughOptions,
-): Promise<{ outcome: StepOutcome; key: string }> {
+): Promise<{ outcome: StepOutcome; key?: string }> {
   using parent = Tree.open(layersOf(session, state.layers));
   // --link: as if copied into an empty image, except for the accounts that --chown may name.
   const tree = instruction.link && instruction.chmod === undefined ? Tree.open([]) : parent;
@@ -46,17 +46,20 @@ export async function copyThrough(
 
 interface KeyedLayer {
   readonly layer: StepLayer;
-  readonly key: string;
+  /** Absent when the layer was not recorded. */
+  readonly key?: string;
 }
 
 class CopyStep {
   readonly #session: Session;
   readonly #state: StageState;
   readonly #plan: CopyPlan;
+  readonly #instruction: CopyLike;
   readonly #attributes: CopyAttributes;
   readonly #archives: readonly CopyEntry[];
-  /** Digests found while looking for the key. */
+  /** Digests found while looking for the key, and the key's inputs if all were. */
   readonly #known: (Digest | undefined)[] = [];
+  #expected: { readonly inputs: StepInputs; readonly files: string } | undefined;
   readonly #operation: string;
   readonly #place: string;
 
@@ -68,6 +71,7 @@ class CopyStep {
     this.#session = session;
     this.#state = state;
     this.#plan = plan;
+    this.#instruction = instruction;
     this.#attributes = attributes;
     this.#archives = plan.items.flatMap((item) =>
       item.kind === "archive" ? [...entriesOf([{ ...item, kind: "node" }], {})] : [],
@@ -96,6 +100,7 @@ class CopyStep {
     }
     for (const archive of this.#archives) manifest.add(archive.header, digestOf(archive));
     const inputs = this.#inputs(manifest);
+    this.#expected = { inputs, files: manifest.text };
     const layer = lookUp(this.#session, inputs);
     return layer && { layer, key: keyOf(inputs) };
   }
@@ -104,23 +109,43 @@ class CopyStep {
     const { store, lease, signal } = this.#session;
     const writer = new LayerWriter(store.layers.begin(lease));
     try {
-      const manifest = new Manifest();
-      await writeEntries(this.#consumeEntries(), writer, {
-        signal,
-        onProgress,
-        known: this.#known,
-        onEntry: (header, content) => manifest.add(header, content),
-      });
-      for (const archive of this.#archives) manifest.add(archive.header, digestOf(archive));
+      const described = await this.#writeEntries(writer, onProgress);
       await unpackArchives(this.#plan, writer, { ...this.#attributes, signal });
       const { diffID } = await writer.commit();
-      const inputs = this.#inputs(manifest);
-      const layer = record(this.#session, inputs, diffID, { files: manifest.text, place: this.#place });
+      if (!described) return { layer: { diffID, created: createdText(this.#session, Date.now()) } };
+      const { inputs, files } = described;
+      const layer = record(this.#session, inputs, diffID, { files, place: this.#place });
       return { layer, key: keyOf(inputs) };
     } catch (error) {
       writer.abort();
       throw error;
     }
+  }
+
+  /**
+   * Writes what the items name. Gives the inputs of what was written, which is what a key must stand for; undefined when
+   * files changed since the key was computed.
+   */
+  async #writeEntries(writer: LayerWriter, onProgress?: (files: number) => void) {
+    const { signal } = this.#session;
+    const known = this.#known;
+    const expected = this.#expected;
+    const manifest = new Manifest();
+    let changed = false;
+    await writeEntries(this.#consumeEntries(), writer, {
+      signal,
+      onProgress,
+      known,
+      onEntry: (header, content, entry) => {
+        if (!expected) manifest.add(header, content);
+        else if (content !== "" && known[entry.index] !== content) changed = true;
+      },
+    });
+    // What was written is a valid copy, but of no key that is known; the next build looks again.
+    if (changed) return undefined;
+    if (expected) return expected;
+    for (const archive of this.#archives) manifest.add(archive.header, digestOf(archive));
+    return { inputs: this.#inputs(manifest), files: manifest.text };
   }
 
   /** The entries, their items let go as they are written: this is the last time they are needed. */
@@ -132,16 +157,21 @@ class CopyStep {
     }
   }
 
+  /** What decides about an archive's entries beside its bytes. */
+  #unpackInputs(): string[] {
+    const { uid, gid } = this.#attributes.owner ?? {};
+    const paths = this.#archives.map(({ header }) => header.path);
+    return [`${uid}:${gid}`, this.#instruction.chmod ?? "", ...paths];
+  }
+
   #inputs(manifest: Manifest): StepInputs {
     const { epoch } = this.#session;
     return {
       operation: this.#operation,
       // Only unpacking looks at more of the destination than the manifest says.
       parent: this.#archives.length > 0 ? chainOf(this.#state.layers) : "",
-      ...(this.#archives.length > 0 && { archives: this.#archives.map(({ header }) => header.path) }),
+      ...(this.#archives.length > 0 && { unpack: this.#unpackInputs() }),
       ...(epoch !== undefined && { epoch: String(epoch) }),
-      ...(this.#archives.length > 0 &&
-        this.#attributes.owner && { owner: canonicalJSON(this.#attributes.owner) }),
       content: manifest.digest(),
     };
   }
