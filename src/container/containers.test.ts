@@ -17,7 +17,7 @@ import { containerPaths } from "./monitor/paths.ts";
 const why = whyNoContainers();
 if (why) console.log(`skipped: containers are not run here: ${why}`);
 
-let home: ContainerHome & { remove(): void };
+let home: ContainerHome & { remove(): Promise<void> };
 
 beforeAll(() => {
   if (!why) home = makeContainerHome();

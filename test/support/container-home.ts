@@ -64,18 +64,29 @@ export function openContainerHome(home: string): ContainerHome {
 }
 
 /** A new home with the busybox image in it; `remove` takes it away. */
-export function makeContainerHome(): ContainerHome & { remove(): void } {
+export function makeContainerHome(): ContainerHome & { remove(): Promise<void> } {
   const home = mkdtempSync(join(tmpdir(), "strake-home-"));
   mkdirSync(join(home, "image"), { mode: 0o755 });
   fillBusyboxRoot(join(home, "image"));
   const opened = openContainerHome(home);
   return {
     ...opened,
-    remove: () => {
+    remove: async () => {
       opened.close();
+      // Monitors of the last containers are still ending, and their cleanup would make the folder again.
+      for (let n = 0; n < 300 && processesOf(home).length > 0; n++) await Bun.sleep(10);
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/** Programs of the host that have to do with a home, by their arguments; those that only wait to be reaped have none. */
+export function processesOf(home: string): string[] {
+  const { stdout } = Bun.spawnSync(["ps", "-eo", "args"]);
+  return stdout
+    .toString()
+    .split("\n")
+    .filter((line) => line.includes(home));
 }
 
 /** Removes a container that may be removing itself just now. */

@@ -27,7 +27,7 @@ import { type EntryHeader, encodeHeader, endOfArchive, paddingOf } from "../../t
 const why = whyNoContainers();
 if (why) console.log(`skipped: nothing is copied into containers here: ${why}`);
 
-let home: ContainerHome & { remove(): void };
+let home: ContainerHome & { remove(): Promise<void> };
 let place = "";
 
 beforeAll(() => {

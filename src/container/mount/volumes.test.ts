@@ -16,7 +16,7 @@ import { parseVolume } from "./parse.ts";
 const why = whyNoContainers();
 if (why) console.log(`skipped: volumes are not mounted here: ${why}`);
 
-let home: ContainerHome & { remove(): void };
+let home: ContainerHome & { remove(): Promise<void> };
 
 beforeAll(() => {
   if (!why) home = makeContainerHome();

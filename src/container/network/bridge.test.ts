@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import {
   busyboxImage,
   type ContainerHome,
   makeContainerHome,
+  processesOf,
   removeQuietly,
   whyNoContainers,
 } from "../../../test/support/container-home.ts";
@@ -18,7 +19,7 @@ import { parsePorts } from "./ports.ts";
 const why = whyNoContainers() ?? BridgeNetwork.obstacle();
 if (why) console.log(`skipped: bridge networks are not made here: ${why}`);
 
-let home: ContainerHome & { remove(): void };
+let home: ContainerHome & { remove(): Promise<void> };
 
 beforeAll(() => {
   if (!why) home = makeContainerHome();
@@ -32,7 +33,7 @@ afterEach(removeAll);
 
 afterAll(async () => {
   await home?.containers.services.network.destroy();
-  home?.remove();
+  await home?.remove();
 });
 
 async function start(script: string, changes: Partial<CreateOptions> = {}): Promise<ContainerRecord> {
@@ -222,6 +223,18 @@ describe.skipIf(why !== undefined)("the bridge", () => {
     expect((await start("sleep 1000", { network: "host" })).endpoint).toBeUndefined();
   });
 
+  test("of a run root that was deleted goes when the next bridge is made", async () => {
+    const gone = new BridgeNetwork(join(home.home, "gone"));
+    await gone.open({ id: "x", folder: home.home, ports: [] });
+    expect(existsSync(`/sys/class/net/${gone.bridge}`)).toBe(true);
+    rmSync(join(home.home, "gone"), { recursive: true });
+    await removeAll();
+    await home.containers.services.network.destroy();
+    await start("true");
+    expect(existsSync(`/sys/class/net/${gone.bridge}`)).toBe(false);
+    expect(Bun.spawnSync(["nft", "list", "tables"]).stdout.toString()).not.toContain(gone.table);
+  });
+
   test("after 20 containers that ended or were killed nothing is left", async () => {
     for (let n = 0; n < 10; n++) {
       await start("true", { ports: parsePorts("0:80"), autoRemove: true });
@@ -240,22 +253,14 @@ describe.skipIf(why !== undefined)("the bridge", () => {
     // The kernel takes namespaces down in its own time.
     for (let n = 0; n < 200 && netns().length > 0; n++) await Bun.sleep(10);
     expect(netns()).toEqual([]);
-    for (let n = 0; n < 200 && processes().length > 0; n++) await Bun.sleep(10);
-    expect(processes()).toEqual([]);
+    for (let n = 0; n < 200 && processesOf(home.home).length > 0; n++) await Bun.sleep(10);
+    expect(processesOf(home.home)).toEqual([]);
     const tables = Bun.spawnSync(["nft", "list", "tables"]).stdout.toString();
     expect(tables).not.toContain(home.containers.services.network.table);
     expect(existsSync(`/sys/class/net/${home.containers.services.network.bridge}`)).toBe(false);
     expect(cgroups()).toEqual([]);
   }, 60_000);
 });
-
-/** Programs of the host that have to do with this home; those that are only waiting to be reaped have no arguments. */
-function processes(): string[] {
-  return Bun.spawnSync(["ps", "-eo", "args"])
-    .stdout.toString()
-    .split("\n")
-    .filter((line) => line.includes(home.home));
-}
 
 /** Control groups of containers of this home. */
 function cgroups(): string[] {

@@ -1,5 +1,5 @@
 import { createHash, randomInt } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import { lockFile, processStartTime } from "../../sys/index.ts";
 import { run } from "../runtime/command.ts";
@@ -50,9 +50,9 @@ export class BridgeNetwork {
     this.#warn = warn;
     this.#isDefault = runRoot === defaultRunRoot;
     // Interface names have at most 15 bytes.
-    const mark = createHash("sha256").update(runRoot).digest("hex").slice(0, 8);
-    this.bridge = this.#isDefault ? "strake0" : `strake${mark}`;
-    this.table = this.#isDefault ? "strake" : `strake_${mark}`;
+    const hash = createHash("sha256").update(runRoot).digest("hex").slice(0, 8);
+    this.bridge = this.#isDefault ? "strake0" : `strake${hash}`;
+    this.table = this.#isDefault ? "strake" : `strake_${hash}`;
   }
 
   /** Why a bridge cannot be made here; undefined when it can. */
@@ -179,8 +179,14 @@ export class BridgeNetwork {
     const create = existsSync(`/sys/class/net/${this.bridge}`)
       ? []
       : [`link add name ${this.bridge} mtu ${hostMtu()} address ${macOf(subnet.address + 1)} type bridge`];
+    // Remembers whose it is; a name with other characters would need quoting that ip(8) does not describe.
+    const alias = /^[\w./-]+$/.test(this.#runRoot)
+      ? [`link set dev ${this.bridge} alias ${mark}${this.#runRoot}`]
+      : [];
+    await removeForsaken(this.bridge);
     await ipBatch([
       ...create,
+      ...alias,
       `address replace ${gateway}/${subnet.prefixLength} broadcast + dev ${this.bridge}`,
       `link set dev ${this.bridge} up`,
     ]);
@@ -195,6 +201,28 @@ export class BridgeNetwork {
 
   #vethOf(id: string): string {
     return `strk${createHash("sha256").update(`${this.#runRoot}\0${id}`).digest("hex").slice(0, 10)}`;
+  }
+}
+
+/** Begins the alias of every bridge of ours; the run root follows. */
+const mark = "strake:";
+
+/** Takes away bridges whose run root was deleted while they were in use: nobody else will. */
+async function removeForsaken(own: string): Promise<void> {
+  for (const bridge of readdirSync("/sys/class/net")) {
+    if (!/^strake[0-9a-f]{8}$/.test(bridge) || bridge === own) continue;
+    const alias = readOr(`/sys/class/net/${bridge}/ifalias`).trim();
+    if (!alias.startsWith(mark) || existsSync(alias.slice(mark.length))) continue;
+    await run(["nft", "-f", "-"], { stdin: removalScript(bridge.replace("strake", "strake_")) });
+    await run(["ip", "link", "delete", "dev", bridge]);
+  }
+}
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
   }
 }
 
