@@ -119,6 +119,33 @@ describe("stages", () => {
   });
 });
 
+describe("platforms", () => {
+  test("of an image from scratch: the host's, the build's, the stage's", async () => {
+    const of = async (text: string, platform?: string) => {
+      const { os, architecture, variant } = (await shop.build(text, { platform })).config;
+      return [os, architecture, variant];
+    };
+    expect(await of("FROM scratch")).toEqual([
+      "linux",
+      process.arch === "x64" ? "amd64" : process.arch,
+      undefined,
+    ]);
+    expect(await of("FROM scratch", "linux/arm/v7")).toEqual(["linux", "arm", "v7"]);
+    expect(await of("FROM --platform=linux/s390x scratch")).toEqual(["linux", "s390x", undefined]);
+  });
+  test("a base for another platform than asked for is refused", async () => {
+    await shop.addImage("base64", {}, new Uint8Array(1024));
+    await shop.build("FROM base64", { platform: "linux/amd64" });
+    await expect(shop.build("FROM base64", { platform: "linux/arm64" })).rejects.toMatchObject({
+      code: "BUILD_BASE_NOT_FOUND",
+      sources: [{ startLine: 1 }],
+    });
+    await expect(shop.build("FROM --platform=linux/riscv64 base64")).rejects.toMatchObject({
+      message: "the image base64 in the store is for linux/amd64, not for linux/riscv64",
+    });
+  });
+});
+
 describe("a cached build", () => {
   const text = "FROM scratch AS a\nWORKDIR /w\nCOPY . .\nFROM scratch\nCOPY --from=a /w /w\nLABEL x=1";
   test("gives the identical image, digest and all", async () => {
@@ -175,6 +202,7 @@ describe("errors name the line", () => {
     ["an unknown user", "FROM scratch\nCOPY --chown=nobody app.py /", "ACCOUNT_NOT_FOUND", 2, undefined],
     ["a bad mode", "FROM scratch\nCOPY --chmod=u~x app.py /", "BUILD_COPY_MODE", 2, undefined],
     ["a URL", "FROM scratch\nADD https://example.com/x /", "BUILD_UNSUPPORTED", 2, undefined],
+    ["an empty VOLUME", "FROM scratch\nVOLUME $nothing", "BUILD_INSTRUCTION", 2, "may not be set"],
     ["a WORKDIR on a file", "FROM scratch\nCOPY app.py /f\nWORKDIR /f/g", "BUILD_INSTRUCTION", 3, undefined],
   ])("%s", async (_, text, code, line, hint) => {
     const error = await failure(text);

@@ -1,4 +1,5 @@
 import { type CommandLine, exposedPorts, type StageInstruction } from "../../dockerfile/index.ts";
+import { StrakeError } from "../../errors/index.ts";
 import type { ContainerConfig, Healthcheck } from "../../oci/index.ts";
 import { scannerArguments } from "../plan/arguments.ts";
 import { duration, plainList, quoteList } from "./goformat.ts";
@@ -68,6 +69,10 @@ export function applyMetadata(
     case "user":
       return configure(state, { User: instruction.user }, `USER ${instruction.user}`);
     case "volume": {
+      if (instruction.paths.includes(""))
+        throw new StrakeError("BUILD_INSTRUCTION", "VOLUME takes no empty path", {
+          hint: "one of its variables may not be set",
+        });
       const Volumes = { ...state.config.Volumes };
       for (const path of instruction.paths) Volumes[path] = {};
       return configure(state, { Volumes }, `VOLUME ${plainList(instruction.paths)}`);

@@ -1,5 +1,13 @@
 import { StrakeError } from "../../errors/index.ts";
-import { decodeConfig, familiarReference, type ImageConfig, parseReference } from "../../oci/index.ts";
+import {
+  decodeConfig,
+  familiarReference,
+  formatPlatform,
+  type ImageConfig,
+  matchPlatform,
+  type Platform,
+  parseReference,
+} from "../../oci/index.ts";
 import type { Image, Lease, Store } from "../../store/index.ts";
 import type { BuildOptions } from "../options.ts";
 import { nearest } from "../plan/suggest.ts";
@@ -12,10 +20,10 @@ export interface BaseImage {
 export interface BaseImagesOptions {
   readonly store: Store;
   readonly lease: Lease;
-  readonly options: Pick<BuildOptions, "fetchImage">;
+  readonly options: Pick<BuildOptions, "fetchImage" | "platform">;
   /** Names of the file's stages, for suggestions. */
   readonly stageNames: readonly string[];
-  readonly parsePlatform: (platform: string | undefined) => import("../../oci/index.ts").Platform;
+  readonly parsePlatform: (platform: string | undefined) => Platform;
 }
 
 /** Finds the images that FROM and --from name, each once per build. */
@@ -39,8 +47,17 @@ export class BaseImages {
 
   async #find(reference: string, platform: string | undefined): Promise<BaseImage> {
     const { store, lease, options, parsePlatform } = this.#options;
-    const image =
-      store.images.get(reference) ?? (await options.fetchImage?.(reference, parsePlatform(platform), lease));
+    const demanded = platform ?? options.platform;
+    const wanted = parsePlatform(demanded);
+    const stored = store.images.get(reference);
+    // Without a word about platforms what is in the store is what is meant.
+    const fits = stored && (demanded === undefined || matchPlatform(wanted, stored));
+    const image = fits ? stored : await options.fetchImage?.(reference, wanted, lease);
+    if (!image && stored)
+      throw new StrakeError(
+        "BUILD_BASE_NOT_FOUND",
+        `the image ${reference} in the store is for ${formatPlatform(stored)}, not for ${formatPlatform(wanted)}`,
+      );
     if (!image || !lease.add("image", image.id)) throw this.#notFound(reference);
     return { image, config: decodeConfig(store.blobs.readSync(image.id)).value };
   }

@@ -99,6 +99,11 @@ function refuseUnsupported(instruction: CopyLike): void {
     throw new StrakeError("BUILD_UNSUPPORTED", `ADD of a URL is not supported yet: ${remote}`, {
       hint: "fetch it in a RUN, or into the build context",
     });
+  if (instruction.keepGitDir !== undefined)
+    throw new StrakeError(
+      "BUILD_UNSUPPORTED",
+      "ADD --keep-git-dir is for Git sources, which are not supported yet",
+    );
   if (instruction.checksum !== undefined)
     throw new StrakeError("BUILD_UNSUPPORTED", "ADD --checksum is for URLs, which are not supported yet");
 }

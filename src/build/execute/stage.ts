@@ -1,6 +1,6 @@
 import { expandInstruction, type StageInstruction } from "../../dockerfile/index.ts";
 import { throwIfAborted } from "../../errors/index.ts";
-import type { ImageConfig } from "../../oci/index.ts";
+import { type ImageConfig, normalizePlatform, parsePlatform } from "../../oci/index.ts";
 import { emptyEntry, layerEntry, runText } from "../config/history.ts";
 import { applyMetadata, isMetadata } from "../config/metadata.ts";
 import { inheritState, initialState, type PendingHistory, type StageState } from "../config/stage-state.ts";
@@ -57,7 +57,8 @@ async function startState(session: Session, { stage, inputs, report }: StageRun)
   const { base, from } = stage;
   if (base.kind === "stage") return inheritState(await inputs.stage(base.index));
   if (base.kind === "scratch") {
-    const { os, architecture, variant } = session.platform;
+    const { os, architecture, variant } =
+      base.platform === undefined ? session.platform : normalizePlatform(parsePlatform(base.platform));
     return initialState({
       os,
       architecture,

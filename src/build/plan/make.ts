@@ -117,8 +117,8 @@ function baseOf(from: FromInstruction, index: number, stages: readonly Stage[]):
   const { image: reference, platform } = from;
   const stage = findStage(stages, reference, index);
   if (stage !== undefined) return { kind: "stage", index: stage };
-  if (reference === "scratch") return { kind: "scratch" };
-  return { kind: "image", reference, ...(platform !== undefined && { platform }) };
+  const chosen = platform === undefined ? {} : { platform };
+  return reference === "scratch" ? { kind: "scratch", ...chosen } : { kind: "image", reference, ...chosen };
 }
 
 function originOf(instruction: StageInstruction, stages: readonly Stage[], place: Place): Origin | undefined {

@@ -3,7 +3,7 @@ import type { SourceRange } from "../../errors/index.ts";
 
 /** What a stage starts from. */
 export type Base =
-  | { readonly kind: "scratch" }
+  | { readonly kind: "scratch"; readonly platform?: string }
   | { readonly kind: "stage"; readonly index: number }
   | { readonly kind: "image"; readonly reference: string; readonly platform?: string };
 
