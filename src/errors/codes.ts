@@ -135,7 +135,6 @@ export const errorCodes = {
   BUILD_COPY_SOURCE: ["not-found", "a source of COPY or ADD does not exist"],
   BUILD_COPY_DEST: ["invalid", "the destination of COPY or ADD cannot take what is copied there"],
   BUILD_COPY_MODE: ["invalid", "the value of --chmod is not a file mode"],
-  BUILD_COPY_OWNER: ["invalid", "the value of --chown names nobody the image knows"],
   BUILD_UNSUPPORTED: ["unsupported", "a flag or form of an instruction that this version cannot execute"],
   BUILD_RUN_FAILED: ["invalid", "a command of RUN ended with an exit code that is not 0"],
   // dockerfile
