@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   busyboxImage,
@@ -405,6 +405,14 @@ describe.skipIf(why !== undefined)("reconcile", () => {
     if (running.status === "running") await until(() => !isProcessAlive(running.pid, running.processStart));
     await home.containers.start(id);
     expect(state(id).status).toBe("running");
+  });
+
+  test("a build step whose builder was killed is ended, and its folder goes", async () => {
+    const folder = join(home.runRoot, "steps/step-dead");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "owner.json"), JSON.stringify({ pid: 2 ** 22 - 1, startTime: 1 }));
+    await home.containers.reconcile();
+    expect(existsSync(folder)).toBe(false);
   });
 
   test("two starts at once: one wins", async () => {

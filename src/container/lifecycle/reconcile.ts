@@ -32,7 +32,11 @@ export async function reconcile(services: ContainerServices): Promise<void> {
 /** Taking the exit file away under those who are about to read it would lose the exit code. */
 function endedJustNow(services: ContainerServices, id: string): boolean {
   const { exitFile } = containerPaths(services.root, services.runRoot, id);
-  const stat = statSync(exitFile, { throwIfNoEntry: false });
+  return isYoung(exitFile);
+}
+
+function isYoung(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
   return stat !== undefined && Date.now() - stat.mtimeMs < grace;
 }
 
@@ -49,8 +53,11 @@ async function reconcileSteps(services: ContainerServices): Promise<void> {
   const folder = `${services.runRoot}/steps`;
   for (const id of namesIn(folder)) {
     const owner = readOwner(`${folder}/${id}/owner.json`);
-    if (owner === undefined || isProcessAlive(owner.pid, owner.startTime)) continue;
+    const isKept =
+      owner === undefined ? isYoung(`${folder}/${id}`) : isProcessAlive(owner.pid, owner.startTime);
+    if (isKept) continue;
     await services.runtime().delete(id);
+    await services.network.close(id);
     rmSync(`${folder}/${id}`, { recursive: true, force: true });
   }
 }

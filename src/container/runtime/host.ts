@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { enterPrivateMountNamespace, inPrivateMountNamespace, umount, umountFlags } from "../../sys/index.ts";
+import { enterPrivateMountNamespace, umount, umountFlags } from "../../sys/index.ts";
 import type { HostFacts } from "../spec/spec.ts";
 import { type CgroupLayout, cgroupLayout, treesToHide } from "./cgroup.ts";
 
 let layout: CgroupLayout | undefined;
+let entered = false;
 
 /** The host's control groups, as they were when this process first looked: entering our namespace hides a part. */
 export function hostCgroups(): CgroupLayout {
@@ -31,7 +32,9 @@ export function hostFacts(): HostFacts {
  * because the asynchronous ones run on threads that still see the host.
  */
 export function enterContainerNamespace(): void {
-  if (inPrivateMountNamespace()) return;
+  // Not whether the process is in a namespace of its own: somebody else may have moved it there without hiding anything.
+  if (entered) return;
+  entered = true;
   const hide = treesToHide(hostCgroups(), controllersOf);
   enterPrivateMountNamespace();
   for (const point of hide) umount(point, umountFlags.detach);

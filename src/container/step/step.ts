@@ -14,6 +14,7 @@ import type { CapabilityChoice } from "../spec/capabilities.ts";
 import { bindMount } from "../spec/mounts.ts";
 import { runtimeSpec } from "../spec/spec.ts";
 import type { Mount, ProcessUser } from "../spec/types.ts";
+import { keepStep } from "./keeper.ts";
 import { openStepNetwork, type StepNetwork } from "./network.ts";
 
 export interface StepOptions {
@@ -48,8 +49,8 @@ export interface StepResult {
 }
 
 /**
- * Runs one process to its end in a root file system, without a monitor: if we die, the next command's
- * `reconcileSteps` ends it. When it is over (or aborted) every process of it is dead. Mount points that had to be made in the root
+ * Runs one process to its end in a root file system, without a monitor: if we die, a keeper ends it, and the next command's
+ * `reconcileSteps` sweeps up. When it is over (or aborted) every process of it is dead. Mount points that had to be made in the root
  * are removed again. Errors: CONTAINER_COMMAND_NOT_FOUND, CONTAINER_COMMAND_NOT_EXECUTABLE, CONTAINER_START_FAILED,
  * CONTAINER_PATH_INVALID, CANCELED. A status other than 0 is a result, not an error.
  */
@@ -63,10 +64,10 @@ export async function runStep(options: StepOptions): Promise<StepResult> {
   const id = `step-${randomBytes(8).toString("hex")}`;
   const bundle = `${options.runRoot}/steps/${id}`;
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
+  const owner = { pid: process.pid, startTime: processStartTime(process.pid), runtime: runtime.path };
+  writeFileSync(`${bundle}/owner.json`, JSON.stringify(owner));
   const network = await openStepNetwork({ ...options, kind: options.network, id, bundle });
   try {
-    const owner = { pid: process.pid, startTime: processStartTime(process.pid), runtime: runtime.path };
-    writeFileSync(`${bundle}/owner.json`, JSON.stringify(owner));
     const cwd = workingDirectory(options.rootfs, options.cwd);
     const mounts = resolveMounts(options.rootfs, [
       ...network.files.map((file) => bindMount(file.source, file.destination)),
@@ -116,6 +117,7 @@ interface Execution {
 async function execute(runtime: Runtime, { id, bundle, options }: Execution): Promise<StepResult> {
   const pidFile = `${bundle}/pid`;
   const runtimeLog = `${bundle}/runtime.log`;
+  const keeper = keepStep(runtime, id);
   const child = Bun.spawn(
     runtime.command("--log", runtimeLog, "run", "--bundle", bundle, "--pid-file", pidFile, id),
     {
@@ -156,6 +158,7 @@ async function execute(runtime: Runtime, { id, bundle, options }: Execution): Pr
     throw error;
   } finally {
     options.signal?.removeEventListener("abort", abort);
+    keeper.dismiss();
   }
 }
 
