@@ -6,7 +6,7 @@ import type { Runtime } from "../runtime/runtime.ts";
  * knows nothing of it yet, so one attempt is not enough; one for a container that is gone costs nothing.
  */
 const script = `read -r word; [ "$word" = over ] && exit 0
-for pause in 0 0.05 0.1 0.2 0.5 1 2; do sleep $pause; "$1" --root "$2" delete --force "$3"; done`;
+for pause in 0 0.05 0.1 0.2 0.5 1; do sleep $pause; "$1" --root "$2" delete --force "$3"; done`;
 
 /** What ends a step when this process is killed. */
 export interface Keeper {
