@@ -50,6 +50,12 @@ interface KeyedLayer {
   readonly key?: string;
 }
 
+/**
+ * Entries between collections of a large copy. Left alone, the collector lets the heap of 20,000 files grow by another 10 MB; a
+ * collection takes 5 to 8 ms.
+ */
+const collectEvery = 6000;
+
 class CopyStep {
   readonly #session: Session;
   readonly #state: StageState;
@@ -153,6 +159,7 @@ class CopyStep {
     const items = this.#plan.items as (CopyItem | undefined)[];
     for (const entry of entriesOf(this.#plan.items, this.#attributes)) {
       if (items[entry.index]!.kind !== "archive") items[entry.index] = undefined;
+      if (entry.index % collectEvery === collectEvery - 1) Bun.gc(true);
       yield entry;
     }
   }
