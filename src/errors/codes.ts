@@ -194,6 +194,14 @@ export const errorCodes = {
   ARCHIVE_PLATFORM: ["not-found", "an image archive holds no image for the platform asked for"],
   BOOTSTRAP_TOOL_MISSING: ["precondition", "a program that makes base images is not installed"],
   BOOTSTRAP_FAILED: ["unavailable", "the program that makes base images failed"],
+  // registry server
+  OBJECT_KEY_INVALID: ["invalid", "a key of the registry's storage is malformed"],
+  OBJECT_CHANGED: [
+    "precondition",
+    "an object of the registry's storage was changed by somebody else meanwhile",
+  ],
+  REGISTRY_STORAGE: ["unavailable", "the registry's storage cannot be read or written"],
+  REGISTRY_STORAGE_BUSY: ["conflict", "another process is serving the registry's folder"],
   // snapshotter
   SNAPSHOTTER_UNKNOWN: ["invalid", "STRAKE_SNAPSHOTTER or a record names a snapshotter that does not exist"],
   SNAPSHOTTER_UNUSABLE: ["unsupported", "the snapshotter that was asked for cannot work on this machine"],

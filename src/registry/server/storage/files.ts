@@ -1,0 +1,206 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { StrakeError } from "../../../errors/index.ts";
+import { type FileLock, tryLockFile } from "../../../sys/index.ts";
+import { Durable, errnoOfFile, missing } from "./durable.ts";
+import { checkCondition, storageFault, tooLarge } from "./fault.ts";
+import { FileUpload } from "./files-upload.ts";
+import { checkKey, checkPrefix, isUploadId } from "./key.ts";
+import type {
+  ByteRange,
+  ListOptions,
+  ObjectContent,
+  ObjectInfo,
+  ObjectStore,
+  SmallObject,
+  Upload,
+  WriteCondition,
+} from "./object-store.ts";
+
+/**
+ * Objects as files under one folder, for one process at a time (a lock says so):
+ *
+ *     lock   objects/<key>   uploads/<id>.data and .label   temporary/
+ *
+ * A write goes to `temporary/`, is flushed and renamed. A kill -9 at any moment leaves whole objects, resumable uploads
+ * and at most garbage in `temporary/`, which the next start empties.
+ */
+export class FileStore implements ObjectStore {
+  readonly kind = "files";
+  readonly exclusive = true;
+  readonly root: string;
+  readonly #durable: Durable;
+  readonly #lock: FileLock;
+  /** Conditional writes of one key take turns. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  private constructor(root: string, lock: FileLock) {
+    this.root = root;
+    this.#lock = lock;
+    this.#durable = new Durable(root);
+  }
+
+  /** Throws REGISTRY_STORAGE_BUSY when another process has the folder open. */
+  static async open(folder: string): Promise<FileStore> {
+    const root = resolve(folder);
+    let lock: FileLock | undefined;
+    try {
+      for (const name of ["objects", "uploads"])
+        mkdirSync(join(root, name), { recursive: true, mode: 0o700 });
+      lock = tryLockFile(join(root, "lock"));
+    } catch (cause) {
+      throw storageFault(`the registry's folder ${root} cannot be used`, cause);
+    }
+    if (!lock)
+      throw new StrakeError("REGISTRY_STORAGE_BUSY", `another registry is serving ${root}`, {
+        hint: "a folder is served by one process; several replicas share an S3 bucket",
+      });
+    rmSync(join(root, "temporary"), { recursive: true, force: true });
+    mkdirSync(join(root, "temporary"), { mode: 0o700 });
+    return new FileStore(root, lock);
+  }
+
+  async head(key: string): Promise<ObjectInfo | undefined> {
+    return this.#stat(checkKey(key));
+  }
+
+  async get(key: string, range?: ByteRange): Promise<ObjectContent | undefined> {
+    const info = this.#stat(checkKey(key));
+    if (!info) return undefined;
+    const file = Bun.file(this.#path(key));
+    return { ...info, body: range ? file.slice(range.start, range.end) : file };
+  }
+
+  async read(key: string, limit: number): Promise<SmallObject | undefined> {
+    const info = this.#stat(checkKey(key));
+    if (!info) return undefined;
+    if (info.size > limit) throw tooLarge(key, info.size, limit);
+    try {
+      return { ...info, bytes: readFileSync(this.#path(key)) };
+    } catch (error) {
+      if (missing(error)) return undefined;
+      throw storageFault(`${key} cannot be read`, error);
+    }
+  }
+
+  async put(key: string, bytes: Uint8Array, condition?: WriteCondition): Promise<string> {
+    checkKey(key);
+    return this.#inTurn(key, async () => {
+      checkCondition(key, this.#stat(key)?.etag, condition);
+      await this.#durable.write(this.#path(key), bytes);
+      return this.#stat(key)?.etag ?? "";
+    });
+  }
+
+  async delete(key: string, etag?: string): Promise<boolean> {
+    checkKey(key);
+    return this.#inTurn(key, async () => {
+      const info = this.#stat(key);
+      if (!info) return false;
+      checkCondition(key, info.etag, etag === undefined ? undefined : { ifMatch: etag });
+      await this.#durable.remove(this.#path(key));
+      return true;
+    });
+  }
+
+  async list(prefix: string, { after = "", limit }: ListOptions): Promise<string[]> {
+    const found: string[] = [];
+    for (const key of this.#walk(checkPrefix(prefix), after)) {
+      if (found.length >= limit) break;
+      found.push(key);
+    }
+    return found;
+  }
+
+  async createUpload(label: string): Promise<Upload> {
+    return FileUpload.create(this.#uploads(), label, this.#commit);
+  }
+
+  async openUpload(id: string): Promise<Upload | undefined> {
+    return isUploadId(id) ? FileUpload.open(this.#uploads(), id, this.#commit) : undefined;
+  }
+
+  async staleUploads(before: number): Promise<string[]> {
+    const names = readdirSync(this.#uploads()).filter((name) => name.endsWith(".data"));
+    return names
+      .filter(
+        (name) =>
+          (statSync(join(this.#uploads(), name), { throwIfNoEntry: false })?.mtimeMs ?? before) < before,
+      )
+      .map((name) => name.slice(0, -".data".length));
+  }
+
+  async check(): Promise<void> {
+    const probe = join(this.root, "temporary", crypto.randomUUID());
+    try {
+      await Bun.write(probe, "x");
+      unlinkSync(probe);
+    } catch (error) {
+      throw storageFault(`the registry's folder ${this.root} cannot be written`, error);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#turns.values());
+    this.#lock.release();
+  }
+
+  readonly #commit = (data: string, key: string): Promise<void> =>
+    this.#inTurn(checkKey(key), () => this.#durable.rename(data, this.#path(key)));
+
+  #uploads(): string {
+    return join(this.root, "uploads");
+  }
+
+  #path(key: string): string {
+    return `${this.root}/objects/${key}`;
+  }
+
+  #stat(key: string): ObjectInfo | undefined {
+    try {
+      const stat = statSync(this.#path(key), { bigint: false, throwIfNoEntry: false });
+      if (!stat?.isFile()) return undefined;
+      // Every write makes a new inode: a number used again comes with another time.
+      return { size: stat.size, etag: `${stat.ino}-${stat.mtimeMs}-${stat.size}`, modified: stat.mtimeMs };
+    } catch (error) {
+      if (missing(error)) return undefined;
+      throw storageFault(`${key} cannot be read`, error);
+    }
+  }
+
+  /** Keys under a prefix in byte order: a folder sorts as its name with a slash. Folders before `after` are not read. */
+  *#walk(prefix: string, after: string): Generator<string> {
+    let entries: { name: string; folder: boolean }[];
+    try {
+      entries = readdirSync(this.#path(prefix), { withFileTypes: true }).map((entry) =>
+        entry.isDirectory() ? { name: `${entry.name}/`, folder: true } : { name: entry.name, folder: false },
+      );
+    } catch (error) {
+      if (missing(error)) return;
+      throw storageFault(`${prefix} cannot be listed`, error);
+    }
+    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const { name, folder } of entries) {
+      const key = prefix + name;
+      if (key <= after && !(folder && after.startsWith(key))) continue;
+      if (folder) yield* this.#walk(key, after);
+      else yield key;
+    }
+  }
+
+  async #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(key);
+    const turn = (async () => {
+      await before?.catch(() => {});
+      return work();
+    })();
+    this.#turns.set(key, turn);
+    try {
+      return await turn;
+    } catch (error) {
+      throw error instanceof StrakeError ? error : storageFault(`${key}: ${errnoOfFile(error)}`, error);
+    } finally {
+      if (this.#turns.get(key) === turn) this.#turns.delete(key);
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/** What is known of an object without reading it. */
+export interface ObjectInfo {
+  /** Bytes. */
+  readonly size: number;
+  /** Changes with every write of the key; compared, never parsed. */
+  readonly etag: string;
+  /** When it was last written, milliseconds since the epoch. */
+  readonly modified: number;
+}
+
+/** A half-open range of bytes; `end` is not part of it. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface ObjectContent extends ObjectInfo {
+  /** The bytes that were asked for. A `Blob` where the driver can have the kernel send them (sendfile). */
+  readonly body: Blob | ReadableStream<Uint8Array>;
+}
+
+export interface SmallObject extends ObjectInfo {
+  readonly bytes: Uint8Array;
+}
+
+/** When a write may happen: only if the key is free, or only over the version with this etag. */
+export interface WriteCondition {
+  readonly ifNoneMatch?: "*";
+  readonly ifMatch?: string;
+}
+
+export interface ListOptions {
+  /** Only keys after this one. */
+  readonly after?: string;
+  /** At most this many keys. */
+  readonly limit: number;
+}
+
+/**
+ * Where a registry keeps everything: bytes under keys (see `key.ts` for their grammar), as S3 has it. The registry's
+ * nouns are laid out in keys one floor above, so that a driver stays small and cannot get the protocol wrong.
+ *
+ * Rules for every driver (`conformance.ts` checks them):
+ * - A write is atomic: a reader sees the old object or the new one, whole. When `put`, `delete` or `commit` resolves,
+ *   the change survives the end of the process.
+ * - A reader that holds a body keeps it, even if the object is deleted or replaced meanwhile.
+ * - What a call finds is what the last finished write left (no eventual consistency).
+ * - `list` is in byte order of keys.
+ * Errors: OBJECT_KEY_INVALID, OBJECT_CHANGED (a condition does not hold), REGISTRY_STORAGE (the medium failed).
+ */
+export interface ObjectStore extends AsyncDisposable {
+  readonly kind: "memory" | "files" | "s3";
+  /** No other process writes here while this store is open, so what was read may be remembered. */
+  readonly exclusive: boolean;
+
+  head(key: string): Promise<ObjectInfo | undefined>;
+  get(key: string, range?: ByteRange): Promise<ObjectContent | undefined>;
+  /** A small object as one piece. Throws REGISTRY_STORAGE when it is larger than `limit` bytes. */
+  read(key: string, limit: number): Promise<SmallObject | undefined>;
+  /** Writes a small object; resolves to its etag. Throws OBJECT_CHANGED when the condition does not hold. */
+  put(key: string, bytes: Uint8Array, condition?: WriteCondition): Promise<string>;
+  /** True when there was something to delete. With an etag, throws OBJECT_CHANGED when the object is another one. */
+  delete(key: string, etag?: string): Promise<boolean>;
+  /** Keys that start with `prefix`, which ends with a slash. */
+  list(prefix: string, options: ListOptions): Promise<string[]>;
+
+  /** Begins an upload. `label` is kept with it and is up to the caller. */
+  createUpload(label: string): Promise<Upload>;
+  /** An upload that some process began, as far as it got; undefined when it was committed, aborted or never was. */
+  openUpload(id: string): Promise<Upload | undefined>;
+  /** Uploads untouched since a time (milliseconds since the epoch), for whoever clears away what was given up. */
+  staleUploads(before: number): Promise<string[]>;
+  /** Rejects with REGISTRY_STORAGE when the medium cannot be used now. */
+  check(): Promise<void>;
+}
+
+/** An object in the making. One caller at a time; nothing of it is visible under any key before `commit`. */
+export interface Upload {
+  /** A random UUID: whoever knows it may continue. */
+  readonly id: string;
+  readonly label: string;
+  /** Bytes stored so far; what the next `append` continues. */
+  readonly length: number;
+  /**
+   * Appends what the source gives, calling `onChunk` with each chunk in order. When the source fails, what came before
+   * the failure is kept, `length` says how much, and the source's error is thrown. The driver holds at most one part
+   * (8 MiB) of it in memory.
+   */
+  append(source: AsyncIterable<Uint8Array>, onChunk?: (chunk: Uint8Array) => void): Promise<void>;
+  /** The bytes so far. */
+  stream(): AsyncIterable<Uint8Array>;
+  /** Makes the bytes appear under the key, replacing what was there, and ends the upload. */
+  commit(key: string): Promise<void>;
+  /** Drops everything. Idempotent. */
+  abort(): Promise<void>;
+}
