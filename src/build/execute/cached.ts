@@ -53,12 +53,6 @@ export function wasRecorded(session: Session, place: string): boolean {
   return !session.options.noCache && session.store.cache.get(placeKey(place)) !== undefined;
 }
 
-/** Inputs of the latest record of a step at this place, for `explainMiss`. */
-export function latestInputs(session: Session, place: string): StepInputs | undefined {
-  const latest = session.store.cache.get(placeKey(place))?.result as { latest?: string } | undefined;
-  return latest?.latest === undefined ? undefined : (session.store.cache.inputs(latest.latest) as StepInputs);
-}
-
 /** The result that a shortcut led to before; null for "no layer". A shortcut stands for inputs that took longer to find out. */
 export function recall(session: Session, shortcut: string): StepLayer | null | undefined {
   if (session.options.noCache) return undefined;
