@@ -111,6 +111,23 @@ describe("verify", () => {
     expect(fine.size).toBe(4);
   });
 
+  test("finds one flipped bit", async () => {
+    using t = temporaryStore();
+    using lease = t.store.lease();
+    const layer = await makeLayer(t.store, "layer", lease);
+    const blob = await t.store.blobs.put(Buffer.from("blob"), { lease });
+    expect(t.store.gc({ verify: true }).problems).toEqual([]);
+    writeFileSync(layer.tarPath, "lazer");
+    const path = t.store.blobs.path(blob.digest);
+    rmSync(path, { force: true });
+    writeFileSync(path, "glob");
+    const { problems } = t.store.gc({ verify: true });
+    expect(problems.map((problem) => problem.kind === "no-bytes" && problem.digest).sort()).toEqual(
+      [layer.diffID, blob.digest].sort(),
+    );
+    expect(problems[0]!.message).toContain("other bytes");
+  });
+
   test("what a living process is writing is nobody's fault", () => {
     using t = temporaryStore();
     using lease = t.store.lease();

@@ -5,9 +5,10 @@ import { errnoOf, fromNodeError } from "../sys/index.ts";
 import type { BuildCache } from "./build-cache.ts";
 import { applyCachePolicy, type CachePolicy } from "./cache-policy.ts";
 import type { Database } from "./database.ts";
-import { type Item, inventory, isOwned, type Loss, losses } from "./inventory.ts";
+import { type Item, inventory, isOwned } from "./inventory.ts";
 import type { Layout } from "./layout.ts";
 import { dropDeadLeases } from "./lease.ts";
+import { type Loss, losses } from "./losses.ts";
 import { mark, type Unreferenced } from "./mark.ts";
 import { removeTree } from "./remove-tree.ts";
 import { keepReserve, withReserve } from "./reserve.ts";
@@ -152,7 +153,7 @@ function verify({ database, layout }: Collector): Problem[] {
       message: `${item.path} (${item.kind}) belongs to nothing`,
     });
   }
-  for (const loss of database.read(() => [...losses(database, layout)]))
+  for (const loss of losses(database, layout))
     problems.push({
       kind: "no-bytes",
       path: loss.path,

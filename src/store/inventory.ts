@@ -1,6 +1,6 @@
-import { lstatSync, readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type Digest, digestHex, isDigest } from "../oci/index.ts";
+import { type Digest, isDigest } from "../oci/index.ts";
 import type { Database } from "./database.ts";
 import type { Layout } from "./layout.ts";
 import { isAbandoned, isTemporaryName } from "./temporary.ts";
@@ -77,51 +77,6 @@ export function isOwned(database: Database, item: Item): boolean {
   }
   if (item.kind === "container" || item.kind === "volume") return hasRecord(database, item.kind, name);
   return item.owned;
-}
-
-/** A row whose bytes are missing or of the wrong length. */
-export interface Loss {
-  readonly kind: "blob" | "layer";
-  readonly digest: Digest;
-  readonly path: string;
-  readonly problem: string;
-}
-
-/** The rows of blobs and layers whose files are not what the row says. */
-export function* losses(database: Database, layout: Layout): Generator<Loss> {
-  for (const { digest, size } of database.all<{ digest: Digest; size: number }>(
-    "select digest, size from blobs",
-  )) {
-    const path = join(layout.blobs, digest.slice(0, 6), digestHex(digest));
-    const problem = lengthProblem(path, size);
-    if (problem) yield { kind: "blob", digest, path, problem };
-  }
-  const layers = database.all<{ digest: Digest; size: number; disk_size: number }>(
-    "select diff_id as digest, size, disk_size from layers",
-  );
-  for (const { digest, size, disk_size } of layers) {
-    const path = join(layout.layers, digestHex(digest));
-    const problem =
-      lengthProblem(join(path, "layer.tar"), size) ??
-      lengthProblem(join(path, "layer.erofs")) ??
-      (filesSize(path) === disk_size ? undefined : "its files do not have the recorded length");
-    if (problem) yield { kind: "layer", digest, path, problem };
-  }
-}
-
-/** Bytes of the files right in a folder, as commit counted them: what was extracted later stands in folders. */
-function filesSize(path: string): number {
-  return list(path).reduce((sum, name) => {
-    const stat = lstatSync(join(path, name), { throwIfNoEntry: false });
-    return sum + (stat?.isFile() ? stat.size : 0);
-  }, 0);
-}
-
-function lengthProblem(path: string, size?: number): string | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat) return `${path} is missing`;
-  if (size !== undefined && stat.size !== size) return `${path} has ${stat.size} bytes, not ${size}`;
-  return undefined;
 }
 
 function hasBlob(database: Database, digest: Digest): boolean {
