@@ -17,10 +17,8 @@ export function renderPlain(state: PlainState, event: StrakeEvent): { state: Pla
   const progress = advance(state.progress, event);
   const next: PlainState = { progress, startedAt: state.startedAt ?? event.at };
   if (event.type === "warning") return { state: next, text: warning(event) };
-  if (event.type === "image") {
-    const names = event.tags.length > 0 ? ` ${event.tags.join(" ")}` : "";
-    return { state: next, text: `image ${event.id}${names}\n` };
-  }
+  // What came out is the command's result, not progress.
+  if (event.type === "image") return { state: next, text: "" };
   const view = progress.steps.get(event.step);
   if (view === undefined) return { state: next, text: "" };
   const mark = `#${view.number}`;

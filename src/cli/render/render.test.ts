@@ -51,7 +51,6 @@ test("plain: steps of parallel stages are told apart by number", () => {
 #2 ERROR: make failed
 
 warning: Odd: odd (Dockerfile:3)
-image sha256:1 x:1
 `);
 });
 
