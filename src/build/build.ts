@@ -206,7 +206,7 @@ async function openSource(
     import("./copy/tree-source.ts"),
     import("../layer/index.ts"),
   ]);
-  return new TreeSource(Tree.open(store.layers.all(diffIDs)), chain);
+  return new TreeSource(Tree.open(store.layers.intact(diffIDs)), chain);
 }
 
 /** The error that stopped the build: not that of a stage which was only stopped by it. */

@@ -89,6 +89,7 @@ export const errorCodes = {
   BLOB_MISMATCH: ["data-loss", "content does not have the digest or size that was promised for it"],
   BLOB_TOO_LARGE: ["exhausted", "a blob is larger than what is read at once"],
   LAYER_NOT_FOUND: ["not-found", "no layer of this diff ID is in the store"],
+  LAYER_DAMAGED: ["data-loss", "files of a layer in the store are missing or have lost bytes"],
   IMAGE_NOT_FOUND: ["not-found", "no image has this name or ID"],
   IMAGE_AMBIGUOUS: ["conflict", "a short image ID fits several images"],
   IMAGE_INCOMPLETE: [

@@ -7,7 +7,7 @@ import { LayerWriter } from "./writer.ts";
 export interface IngestOptions {
   /** Keeps the layer until something refers to it. */
   readonly lease: Lease;
-  /** What the tar's digest must be. A layer of it that is in the store already is given back without reading. */
+  /** What the tar's digest must be. A layer of it that is in the store already, undamaged, is given back without reading. */
   readonly expectedDiffID?: Digest;
   /** What the tar's size must be; a longer one is refused as soon as it is. */
   readonly expectedSize?: number;
@@ -29,10 +29,10 @@ export async function ingestTar(
   const { expectedDiffID, expectedSize, lease, signal } = options;
   throwIfAborted(signal);
   // The lease comes first: between a look and a lease the layer could be collected.
-  const present = expectedDiffID && lease.add("layer", expectedDiffID) && store.layers.get(expectedDiffID);
-  if (present) {
+  const isPresent = expectedDiffID !== undefined && lease.add("layer", expectedDiffID);
+  if (isPresent && store.layers.isIntact(expectedDiffID)) {
     await source[Symbol.asyncIterator]().return?.();
-    return present;
+    return store.layers.get(expectedDiffID)!;
   }
   const writer = new LayerWriter(store.layers.begin(lease), { limits: options.limits });
   try {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../oci/index.ts";
 import { makeLayer, temporaryStore } from "./fixture/temporary-store.ts";
@@ -73,4 +73,21 @@ test("a missing layer is named", () => {
   expect(() => t.store.layers.all([sha256("none")])).toThrow(
     expect.objectContaining({ code: "LAYER_NOT_FOUND" }),
   );
+});
+
+test("a layer that lost bytes is refused, and replaced by the next that is committed", async () => {
+  using t = temporaryStore();
+  using lease = t.store.lease();
+  const layer = await makeLayer(t.store, "content", lease);
+  expect(t.store.layers.intact([layer.diffID])).toEqual([layer]);
+  for (const path of [layer.tarPath, layer.indexPath]) {
+    truncateSync(path, 3);
+    expect(t.store.layers.isIntact(layer.diffID)).toBe(false);
+    expect(() => t.store.layers.intact([layer.diffID])).toThrow(
+      expect.objectContaining({ code: "LAYER_DAMAGED" }),
+    );
+    await makeLayer(t.store, "content", lease);
+    expect(t.store.layers.intact([layer.diffID])).toEqual([layer]);
+    expect(t.store.gc({ verify: true }).problems).toEqual([]);
+  }
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { StrakeError } from "../errors/index.ts";
 import type { Descriptor, Digest } from "../oci/index.ts";
 import { fsyncDirectory } from "../sys/index.ts";
+import { layerDamage } from "./damage.ts";
 import type { Database } from "./database.ts";
 import { writeError } from "./disk.ts";
 import { type Layout, layerPath } from "./layout.ts";
@@ -32,7 +33,7 @@ export interface LayerTransaction {
   readonly tarPath: string;
   readonly indexPath: string;
   /**
-   * Syncs the files and moves the folder to its place in one rename. When the layer is there already that one is kept
+   * Syncs the files and moves the folder to its place in one rename. When the layer is there already, undamaged, that one is kept
    * and this one dropped. The lease keeps it. On error the folder is gone. Errors: STORE_FULL.
    */
   commit(diffID: Digest, facts: { readonly size: number; readonly entries: number }): Promise<Layer>;
@@ -68,6 +69,28 @@ export class Layers {
       if (layer) return layer;
       throw new StrakeError("LAYER_NOT_FOUND", `layer ${diffID} is not in the store`);
     });
+  }
+
+  /**
+   * The layers with these diff IDs for somebody who reads their files: those that lost bytes are refused, and so never
+   * run or passed on. Errors: LAYER_NOT_FOUND, LAYER_DAMAGED.
+   */
+  intact(diffIDs: readonly Digest[]): Layer[] {
+    const layers = this.all(diffIDs);
+    for (const layer of new Set(layers)) {
+      const damage = layerDamage(layer.dir, layer);
+      if (damage === undefined) continue;
+      throw new StrakeError("LAYER_DAMAGED", `layer ${layer.diffID} is damaged: ${damage}`, {
+        hint: "load, pull or build an image with this layer again, which replaces it; `strake gc --verify` lists all damage",
+      });
+    }
+    return layers;
+  }
+
+  /** Whether the layer is here and its files are as long as they were. */
+  isIntact(diffID: Digest): boolean {
+    const layer = this.get(diffID);
+    return layer !== undefined && layerDamage(layer.dir, layer) === undefined;
   }
 
   list(): Layer[] {
@@ -130,12 +153,12 @@ export class Layers {
     const target = layerPath(this.#layout, facts.diffID);
     try {
       return this.#database.write(() => {
-        if (!lease.add("layer", facts.diffID)) {
+        if (!lease.add("layer", facts.diffID) || !this.isIntact(facts.diffID)) {
           this.#clear(target);
           renameSync(dir, target);
           fsyncDirectory(this.#layout.layers);
           this.#database.run(
-            "insert into layers values (?, ?, ?, ?, ?)",
+            "insert or replace into layers values (?, ?, ?, ?, ?)",
             ...[facts.diffID, facts.size, facts.diskSize, facts.entries, Date.now()],
           );
         }

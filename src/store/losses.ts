@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { closeSync, lstatSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, digestAlgorithm, digestHex } from "../oci/index.ts";
+import { layerDamage, lengthProblem } from "./damage.ts";
 import type { Database } from "./database.ts";
 import { blobPath, type Layout, layerPath } from "./layout.ts";
 
@@ -41,32 +42,13 @@ function lossOf(layout: Layout, { kind, digest, size, disk_size }: Row): Loss | 
     return problem === undefined ? undefined : { kind, digest, path, problem };
   }
   const path = layerPath(layout, digest);
-  const tar = join(path, "layer.tar");
   const problem =
-    lengthProblem(tar, size) ??
-    lengthProblem(join(path, "layer.erofs")) ??
-    (filesSize(path) === disk_size ? undefined : "its files do not have the recorded length") ??
-    contentProblem(tar, digest);
+    layerDamage(path, { size, diskSize: disk_size }) ?? contentProblem(join(path, "layer.tar"), digest);
   return problem === undefined ? undefined : { kind, digest, path, problem };
 }
 
 function isThere(database: Database, { kind, digest }: Row): boolean {
   return database.all<Row>(`select * from (${rows}) where kind = ? and digest = ?`, kind, digest).length > 0;
-}
-
-/** Bytes of the files right in a folder, as commit counted them: what was extracted later stands in folders. */
-function filesSize(path: string): number {
-  return namesIn(path).reduce((sum, name) => {
-    const stat = lstatSync(join(path, name), { throwIfNoEntry: false });
-    return sum + (stat?.isFile() ? stat.size : 0);
-  }, 0);
-}
-
-function lengthProblem(path: string, size?: number): string | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat) return `${path} is missing`;
-  if (size !== undefined && stat.size !== size) return `${path} has ${stat.size} bytes, not ${size}`;
-  return undefined;
 }
 
 function contentProblem(path: string, digest: Digest): string | undefined {
@@ -88,12 +70,4 @@ function contentProblem(path: string, digest: Digest): string | undefined {
   return hash.digest("hex") === digestHex(digest)
     ? undefined
     : `${path} has other bytes than its digest says`;
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
 }

@@ -128,7 +128,7 @@ async function readLayer(
 
   const format = detectCompression(start);
   if (format === "none") {
-    const known = promised !== undefined && store.layers.get(promised) !== undefined;
+    const known = promised !== undefined && store.layers.isIntact(promised);
     const layer = await ingestTar(store, body, {
       lease,
       ...(promised === undefined ? {} : { expectedDiffID: promised }),
@@ -150,7 +150,8 @@ async function readLayer(
     onProgress: progress,
   });
   const before = store.layers.byForm(blob.digest);
-  const known = before !== undefined && lease.add("layer", before.diffID) ? before : undefined;
+  const isThere = before !== undefined && lease.add("layer", before.diffID);
+  const known = isThere && store.layers.isIntact(before.diffID) ? before : undefined;
   const layer =
     known ??
     (await ingestTar(store, decompress(store.blobs.stream(blob.digest)), {

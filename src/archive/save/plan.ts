@@ -46,7 +46,7 @@ export interface PlanOptions {
  * store has all it names; else one is made. Packed layers are remembered, so the next time costs nothing.
  */
 export async function planImage(store: Store, image: Image, options: PlanOptions): Promise<SavedImage> {
-  const layers = store.layers.all(image.diffIDs);
+  const layers = store.layers.intact(image.diffIDs);
   const config: SavedBlob = blobOf(store, image.id);
   const own =
     options.compression === undefined ? ownManifest(store, image, { layers, ...options }) : undefined;

@@ -34,7 +34,7 @@ export interface StepLayer {
 
 /** The layers of a chain as the store has them. */
 export function layersOf(session: Session, diffIDs: readonly Digest[]): Layer[] {
-  return session.store.layers.all(diffIDs);
+  return session.store.layers.intact(diffIDs);
 }
 
 /** RFC 3339 text of SOURCE_DATE_EPOCH, or of the time given. */

@@ -1,8 +1,7 @@
 import { mkdirSync } from "node:fs";
-import { StrakeError } from "../../errors/index.ts";
 import { type Snapshotter, selectSnapshotter, snapshotterByName } from "../../layer/index.ts";
-import { type Digest, parseDigest } from "../../oci/index.ts";
-import type { Layer, Store } from "../../store/index.ts";
+import { parseDigest } from "../../oci/index.ts";
+import type { Store } from "../../store/index.ts";
 import type { RootfsProvider, RootfsRequest } from "../lifecycle/record.ts";
 
 /** Root file systems of containers from the store's layers, each by the snapshotter it was made with. */
@@ -21,7 +20,7 @@ export function storedRootfs(store: Store, chosen?: Snapshotter): RootfsProvider
     async mount(request: RootfsRequest) {
       const workspace = workspaceOf(request.data);
       mkdirSync(workspace, { recursive: true, mode: 0o700 });
-      const layers = request.layers.map((diffID) => layerOf(store, parseDigest(diffID)));
+      const layers = store.layers.intact(request.layers.map(parseDigest));
       const { rootfs } = await by(request.snapshotter).mount({ workspace, layers, target: request.target });
       return rootfs;
     },
@@ -32,13 +31,4 @@ export function storedRootfs(store: Store, chosen?: Snapshotter): RootfsProvider
       by(snapshotter).discard(workspaceOf(data));
     },
   };
-}
-
-function layerOf(store: Store, diffID: Digest): Layer {
-  const layer = store.layers.get(diffID);
-  if (layer) return layer;
-  throw new StrakeError("CONTAINER_START_FAILED", `the layer ${diffID} of the container's image is missing`, {
-    hint: "`strake gc --verify` says what else is missing; load or build the image again.",
-    exitCode: 125,
-  });
 }
