@@ -25,6 +25,7 @@ describe("the best snapshotter that works", () => {
       { userNamespace: true, kernel: parseKernelVersion("5.4.0") },
       "copy",
     ],
+    ["a store on tmpfs", { storeType: "tmpfs" }, "overlay"],
     ["no right to mount", { mayMount: false }, "copy"],
     ["a store on overlayfs, as inside a container", { storeType: "overlay" }, "copy"],
     ["a kernel without overlayfs", { hasFileSystem: (name: string) => name !== "overlay" }, "copy"],

@@ -24,6 +24,8 @@ export function whyUnusable(name: SnapshotterName, host: Host): string | undefin
     const old = host.userNamespace && !isKernelAtLeast(host.kernel, 5, 11);
     return old ? `overlayfs in a user namespace needs Linux 5.11, this is ${host.kernel.release}` : undefined;
   }
+  // Its files have no read_folio, which the kernel needs (ENOTBLK).
+  if (host.storeType === "tmpfs") return "the store is on tmpfs, from whose files EROFS cannot be mounted";
   if (host.userNamespace) return "EROFS cannot be mounted in a user namespace";
   if (!isKernelAtLeast(host.kernel, 6, 12))
     return `mounting EROFS from files needs Linux 6.12, this is ${host.kernel.release}`;
