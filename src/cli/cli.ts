@@ -41,8 +41,8 @@ export function processCli(signal: AbortSignal, yieldSignals: () => void = () =>
       stdin: process.stdin.isTTY === true,
       stdout: process.stdout.isTTY === true,
       stderr: process.stderr.isTTY === true,
-      columns: process.stderr.columns ?? process.stdout.columns ?? 80,
-      rows: process.stderr.rows ?? process.stdout.rows ?? 24,
+      columns: process.stderr.columns || process.stdout.columns || 80,
+      rows: process.stderr.rows || process.stdout.rows || 24,
       color: process.stderr.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb",
     },
     engine() {
