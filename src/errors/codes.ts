@@ -153,7 +153,7 @@ export const errorCodes = {
   DOCKERFILE_FLAG_INVALID: ["invalid", "a flag of an instruction is repeated or has a bad value"],
   DOCKERFILE_HEREDOC: ["invalid", "a heredoc of a Dockerfile has no end or stands where none may stand"],
   DOCKERFILE_EXPANSION: ["invalid", "a word of a Dockerfile has a malformed quote or variable"],
-  DOCKERFILE_VARIABLE_REQUIRED: ["invalid", "a variable that `${name?}` demands is not set or is empty"],
+  DOCKERFILE_VARIABLE_REQUIRED: ["invalid", "a variable that a `?` expansion demands is not set or is empty"],
   DOCKERFILE_LIMIT: [
     "exhausted",
     "a Dockerfile or an ignore file exceeds a limit (size, lines, nesting, pattern work)",
