@@ -25,15 +25,22 @@ export class Database {
     } catch (error) {
       throw storeError(error);
     }
-    const version = this.#version();
-    if (version > layoutVersion) {
+    try {
+      this.#prepare(path);
+    } catch (error) {
       this.close();
+      throw error;
+    }
+  }
+
+  #prepare(path: string): void {
+    const version = this.#version();
+    if (version > layoutVersion)
       throw new StrakeError(
         "STORE_VERSION",
         `${path} has layout version ${version}; this strake knows versions up to ${layoutVersion}`,
         { hint: "use the newer strake that wrote it, or another STRAKE_ROOT" },
       );
-    }
     if (version < layoutVersion) this.#create();
   }
 
@@ -150,7 +157,8 @@ function storeError(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
   if (typeof code !== "string" || !code.startsWith("SQLITE_")) return error;
   const options = { cause: error };
-  if (code.startsWith("SQLITE_FULL"))
+  // Even reading needs 32 KiB for the shared index of the WAL.
+  if (code.startsWith("SQLITE_FULL") || code === "SQLITE_IOERR_SHMSIZE")
     return new StrakeError("STORE_FULL", "the disk under the data root is full", {
       ...options,
       hint: "free disk space, for example with `strake gc`",

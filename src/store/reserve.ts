@@ -16,8 +16,8 @@ export function keepReserve({ reserve }: Layout): void {
 }
 
 /**
- * Runs `work`; when the disk is full, once more with the reserve given up. Deleting rows appends to the WAL first, so without it a
- * full disk could never be emptied.
+ * Runs `work`; when the disk is full, once more with the reserve given up. Opening the database needs some space, and deleting rows
+ * appends to the WAL first, so without it a full disk could never be emptied.
  */
 export function withReserve<T>({ reserve }: Layout, work: () => T): T {
   try {

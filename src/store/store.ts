@@ -11,7 +11,7 @@ import { Layers } from "./layers.ts";
 import { closeRoot, defaultRoot, defaultRunRoot, type Layout, layoutOf, prepareRoot } from "./layout.ts";
 import { createLease, type Lease } from "./lease.ts";
 import { Records } from "./records.ts";
-import { keepReserve } from "./reserve.ts";
+import { keepReserve, withReserve } from "./reserve.ts";
 import { createScratch, type Scratch } from "./scratch.ts";
 
 export interface StoreOptions {
@@ -64,7 +64,10 @@ export class Store {
       prepareRoot(layout);
       keepReserve(layout);
     }
-    return new Store(layout, new Database(layout.database));
+    return new Store(
+      layout,
+      withReserve(layout, () => new Database(layout.database)),
+    );
   }
 
   get root(): string {

@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { type FaultShop, makeFaultShop } from "../support/fault-shop.ts";
 import { containerObstacle, makeStrake, type Strake } from "../support/strake.ts";
 import { lastingTraces } from "../support/traces.ts";
@@ -67,8 +68,8 @@ describe.skipIf(obstacle !== undefined)("bad input", () => {
       const from = (bytes: Uint8Array) =>
         shop.run(command === "load" ? ["load"] : ["import", "-", "never:1"], { stdin: bytes });
       const whole = new Uint8Array(readFileSync(await saved(shop)));
-      const packed = Bun.gzipSync(whole);
-      const tarred = Bun.gzipSync(Bun.spawnSync(["tar", "-C", shop.context, "-c", "."]).stdout);
+      const packed = gzipSync(whole);
+      const tarred = gzipSync(Bun.spawnSync(["tar", "-C", shop.context, "-c", "."]).stdout);
       const noise = Buffer.alloc(100_000, "noise ");
       const before = shop.stored();
       const cases: [string, Uint8Array][] = [
