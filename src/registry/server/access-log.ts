@@ -1,0 +1,42 @@
+/** One answered request. Holds no header and only the parameters named below, so no credential can be in it. */
+export interface AccessRecord {
+  /** When the request came, ISO 8601. */
+  readonly time: string;
+  readonly remote: string;
+  readonly actor?: string;
+  readonly method: string;
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly status: number;
+  /** Bytes of the response's body. */
+  readonly bytes: number;
+  /** Milliseconds until the answer began. */
+  readonly duration: number;
+  readonly userAgent?: string;
+  /** What went wrong inside, for answers of 500 and above. */
+  readonly error?: string;
+}
+
+export type AccessLog = (record: AccessRecord) => void;
+
+/** Parameters of the protocol; any other may be a token somebody put in a URL. */
+const logged = ["digest", "digest-algorithm", "mount", "from", "n", "last", "tag", "artifactType", "ns"];
+const lengthLimit = 256;
+
+export function loggedQuery(query: URLSearchParams): Record<string, string> | undefined {
+  const shown = logged.flatMap((name) => {
+    const values = query.getAll(name);
+    return values.length > 0 ? [[name, values.join(",").slice(0, lengthLimit)]] : [];
+  });
+  return shown.length > 0 ? Object.fromEntries(shown) : undefined;
+}
+
+/** A header as it may be logged: one line, no control characters, limited. */
+export function loggedText(text: string | null): string | undefined {
+  return text?.replace(/[^\x20-\x7e]/g, "?").slice(0, lengthLimit);
+}
+
+/** A record as a line of JSON on standard output. */
+export const printAccess: AccessLog = (record) => {
+  process.stdout.write(`${JSON.stringify(record)}\n`);
+};

@@ -1,0 +1,48 @@
+import { isRepositoryPath } from "../../oci/index.ts";
+import type { Call, Core } from "./core.ts";
+import { manifestsPrefix, nameKey, nameOfKey, namesPrefix } from "./layout.ts";
+import { pageResponse, parsePage } from "./protocol/page.ts";
+
+/** Repositories on a page when the client names no number, as Docker's registry has it. */
+const standardPage = 1000;
+
+/** Puts a repository in the catalog. */
+export async function rememberName(core: Core, repository: string): Promise<void> {
+  if (await hasName(core, repository)) return;
+  await core.objects.put(nameKey(repository), new TextEncoder().encode(JSON.stringify({ at: Date.now() })));
+}
+
+/** Whether something was pushed to the repository and not all of it deleted. */
+export async function hasName(core: Core, repository: string): Promise<boolean> {
+  return (await core.objects.head(nameKey(repository))) !== undefined;
+}
+
+/**
+ * Takes a repository without manifests out of the catalog. A push that stored its manifest meanwhile has either seen
+ * the name gone and written it again, or stored the manifest before the second look, which puts the name back.
+ */
+export async function deleteName(core: Core, repository: string): Promise<void> {
+  const isEmpty = async () =>
+    (await core.objects.list(manifestsPrefix(repository), { limit: 1 })).length === 0;
+  if (!(await isEmpty())) return;
+  await core.objects.delete(nameKey(repository));
+  if (!(await isEmpty())) await rememberName(core, repository);
+}
+
+/** GET /v2/_catalog: not of the distribution-spec, but everybody expects it. */
+export async function listCatalog(call: Call): Promise<Response> {
+  const { size, last } = parsePage(call.query, standardPage);
+  const names: string[] = [];
+  let after = isRepositoryPath(last) ? nameKey(last) : undefined;
+  while (names.length <= size) {
+    const limit = size + 1 - names.length;
+    const keys = await call.core.objects.list(namesPrefix, { after, limit });
+    names.push(...keys.map(nameOfKey).filter((name) => call.visible?.(name) ?? true));
+    after = keys.at(-1);
+    if (keys.length < limit) break;
+  }
+  const repositories = names.slice(0, size);
+  const more = size > 0 && names.length > size;
+  const next = more && { path: "/v2/_catalog", query: { n: String(size), last: repositories.at(-1)! } };
+  return pageResponse({ repositories }, next || undefined);
+}

@@ -1,0 +1,28 @@
+import type { AccessRequest } from "./access.ts";
+import type { ManifestCache } from "./cache.ts";
+import type { Admit, RegistryEvent } from "./events.ts";
+import type { Sessions } from "./sessions.ts";
+import type { ObjectStore } from "./storage/object-store.ts";
+
+/** What every operation of one registry shares. */
+export interface Core {
+  readonly objects: ObjectStore;
+  readonly cache: ManifestCache;
+  readonly sessions: Sessions;
+  readonly admit: Admit;
+  readonly emit: (event: RegistryEvent) => void;
+  /** Accept image manifests whose blobs are not all here. */
+  readonly sparse: boolean;
+}
+
+/** One request, after its own access was granted. */
+export interface Call {
+  readonly core: Core;
+  readonly request: Request;
+  readonly method: string;
+  readonly query: URLSearchParams;
+  readonly actor: string | undefined;
+  readonly visible: ((repository: string) => boolean) | undefined;
+  /** Whether the caller may do something else besides, for example read the repository it mounts from. */
+  readonly may: (action: AccessRequest["action"], repository?: string) => Promise<boolean>;
+}

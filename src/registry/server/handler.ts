@@ -1,0 +1,139 @@
+import { StrakeError } from "../../errors/index.ts";
+import type { Access, AccessDecision, AccessRequest } from "./access.ts";
+import { deleteBlob, serveBlob } from "./blobs.ts";
+import { listCatalog } from "./catalog.ts";
+import type { Call, Core } from "./core.ts";
+import { deleteManifest, putManifest, serveManifest } from "./manifests.ts";
+import { Refusal, versionHeader } from "./protocol/refusal.ts";
+import { parseRoute, type Route } from "./protocol/route.ts";
+import { listReferrers } from "./referrers.ts";
+import { listTags } from "./tags.ts";
+import { beginUpload, cancelUpload, continueUpload, finishUpload, uploadStatus } from "./uploads.ts";
+
+/** What became of a request, beside the response. */
+export interface Outcome {
+  readonly response: Response;
+  readonly route: Route["kind"] | "other";
+  readonly actor?: string;
+  readonly error?: string;
+}
+
+const noQuery = new URLSearchParams();
+
+/** Path and query of a request's URL, without building a URL object. */
+export function splitURL(url: string): { path: string; query: URLSearchParams } {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const mark = url.indexOf("?", start);
+  if (mark === -1) return { path: url.slice(start), query: noQuery };
+  return { path: url.slice(start, mark), query: new URLSearchParams(url.slice(mark + 1)) };
+}
+
+/** Answers one request of the distribution API; never rejects. */
+export async function handle(
+  core: Core,
+  access: Access,
+  request: Request,
+  remote: () => string,
+): Promise<Outcome> {
+  const { path, query } = splitURL(request.url);
+  let route: Route | undefined;
+  let actor: string | undefined;
+  try {
+    route = parseRoute(path);
+    if (!route) throw new Refusal("UNSUPPORTED", "the registry has nothing at this path", { status: 404 });
+    const { headers, method } = request;
+    const wanted = accessOf(route, method);
+    const asked = access({ ...wanted, headers, remote });
+    const decision = asked instanceof Promise ? await asked : asked;
+    if (!decision.allow) throw denial(decision);
+    actor = decision.actor;
+    const may = async (action: AccessRequest["action"], repository?: string) =>
+      (await access({ action, repository, headers, remote })).allow;
+    const call: Call = { core, request, method, query, actor, visible: decision.visible, may };
+    return { response: await dispatch(call, route), route: route.kind, actor };
+  } catch (error) {
+    const { response, message } = failure(error);
+    return { response, route: route?.kind ?? "other", actor, error: message };
+  }
+}
+
+/** The action a request is, for the access decision. */
+export function accessOf(route: Route, method: string): Pick<AccessRequest, "action" | "repository" | "tag"> {
+  if (route.kind === "base") return { action: "ping" };
+  if (route.kind === "catalog") return { action: "catalog" };
+  const { repository } = route;
+  const tag = route.kind === "manifest" && !route.reference.includes(":") ? route.reference : undefined;
+  // An upload belongs to a push, whatever is done with it.
+  if (route.kind === "upload" || route.kind === "uploads") return { action: "push", repository };
+  if (method === "DELETE") return { action: "delete", repository, tag };
+  return { action: method === "GET" || method === "HEAD" ? "pull" : "push", repository, tag };
+}
+
+function dispatch(call: Call, route: Route): Promise<Response> | Response {
+  const read = call.method === "GET" || call.method === "HEAD";
+  switch (route.kind) {
+    case "base":
+      if (read)
+        return new Response("{}", { headers: { ...versionHeader, "Content-Type": "application/json" } });
+      break;
+    case "catalog":
+      if (read) return listCatalog(call);
+      break;
+    case "tags":
+      if (read) return listTags(call, route.repository);
+      break;
+    case "referrers":
+      if (read) return listReferrers(call, route.repository, route.digest);
+      break;
+    case "manifest":
+      if (read) return serveManifest(call, route.repository, route.reference);
+      if (call.method === "PUT") return putManifest(call, route.repository, route.reference);
+      if (call.method === "DELETE") return deleteManifest(call, route.repository, route.reference);
+      break;
+    case "blob":
+      if (read) return serveBlob(call, route.repository, route.digest);
+      if (call.method === "DELETE") return deleteBlob(call, route.repository, route.digest);
+      break;
+    case "uploads":
+      if (call.method === "POST") return beginUpload(call, route.repository);
+      break;
+    case "upload":
+      if (read) return uploadStatus(call, route.repository, route.id);
+      if (call.method === "PATCH") return continueUpload(call, route.repository, route.id);
+      if (call.method === "PUT") return finishUpload(call, route.repository, route.id);
+      if (call.method === "DELETE") return cancelUpload(call, route.repository, route.id);
+      break;
+  }
+  throw new Refusal("UNSUPPORTED", "this method is not supported here");
+}
+
+export function denial(decision: Extract<AccessDecision, { allow: false }>): Refusal {
+  const { status, message, challenge, retryAfter } = decision;
+  const code = status === 401 ? "UNAUTHORIZED" : status === 403 ? "DENIED" : "TOOMANYREQUESTS";
+  return new Refusal(code, message, {
+    headers: {
+      ...(challenge === undefined ? {} : { "WWW-Authenticate": challenge }),
+      ...(retryAfter === undefined ? {} : { "Retry-After": String(retryAfter) }),
+    },
+  });
+}
+
+/** The answer to a failure. What storage said may hold paths and addresses: it goes to the log, not to the client. */
+function failure(error: unknown): { response: Response; message?: string } {
+  if (error instanceof Refusal) return { response: error.response() };
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof StrakeError && error.httpStatus < 500)
+    return {
+      response: new Refusal("UNAVAILABLE", "somebody else changed the same thing; try again", {
+        headers: { "Retry-After": "1" },
+      }).response(),
+      message,
+    };
+  const known = error instanceof StrakeError && error.class !== "internal";
+  const refusal = known
+    ? new Refusal("UNAVAILABLE", "the registry's storage cannot be used now", {
+        headers: { "Retry-After": "5" },
+      })
+    : new Refusal("UNKNOWN", "the registry failed");
+  return { response: refusal.response(), message };
+}

@@ -1,0 +1,183 @@
+import { type Digest, isDigest, isTag, matchesDigest, sha256 } from "../../oci/index.ts";
+import { findBlob } from "./blobs.ts";
+import type { CachedManifest } from "./cache.ts";
+import { deleteName, rememberName } from "./catalog.ts";
+import type { Call, Core } from "./core.ts";
+import { blobKey, manifestKey, referrerKey } from "./layout.ts";
+import { decodePushed, type PushedManifest, readManifestBody, referrerDescriptor } from "./manifest-body.ts";
+import { Refusal, versionHeader } from "./protocol/refusal.ts";
+import { encodeRecord, type ManifestRecord, readRecord } from "./records.ts";
+import { deleteTag, moveTag, resolveTag, tagsOf } from "./tags.ts";
+
+/** Tags one push may set (distribution-spec asks for at least 10). */
+const tagParameterLimit = 100;
+
+/** GET and HEAD of a manifest by tag or digest, exactly as it was pushed. */
+export async function serveManifest(call: Call, repository: string, reference: string): Promise<Response> {
+  const { core } = call;
+  const byTag = !reference.includes(":");
+  if (!byTag && !isDigest(reference))
+    throw new Refusal("DIGEST_INVALID", "this is not a sha256 or sha512 digest");
+  const digest = byTag
+    ? (core.cache.tag(repository, reference) ?? (await resolveTag(core, repository, reference)))
+    : (reference as Digest);
+  const found =
+    digest && (core.cache.manifest(repository, digest) ?? (await loadManifest(core, repository, digest)));
+  if (!found)
+    throw new Refusal("MANIFEST_UNKNOWN", "the repository holds no such manifest", {
+      detail: { reference: reference.slice(0, 160) },
+    });
+  const { bytes, headers, mediaType } = found;
+  if (call.request.headers.get("if-none-match") === headers.ETag)
+    return new Response(null, { status: 304, headers });
+  if (call.method === "HEAD")
+    return new Response(null, { headers });
+  core.emit({
+    type: "manifest.pulled",
+    ...{ repository, actor: call.actor, at: Date.now(), digest, mediaType },
+    ...{ size: bytes.byteLength, tags: byTag ? [reference] : [] },
+  });
+  return new Response(bytes, { headers });
+}
+
+/** A manifest of a repository with its bytes; undefined when the repository does not hold it. */
+export async function loadManifest(
+  core: Core,
+  repository: string,
+  digest: Digest,
+): Promise<CachedManifest | undefined> {
+  const { generation } = core.cache;
+  const record = await readRecord<ManifestRecord>(core.objects, manifestKey(repository, digest));
+  const content = record && (await core.objects.read(blobKey(digest), record.value.size));
+  if (!content) return undefined;
+  const { mediaType } = record.value;
+  const manifest: CachedManifest = {
+    bytes: new Uint8Array(content.bytes),
+    mediaType,
+    headers: {
+      ...versionHeader,
+      "Content-Type": mediaType,
+      "Docker-Content-Digest": digest,
+      "Content-Length": String(content.size),
+      ETag: `"${digest}"`,
+    },
+  };
+  core.cache.rememberManifest(generation, { repository, digest }, manifest);
+  return manifest;
+}
+
+/** PUT of a manifest by tag, or by digest with any number of `tag` parameters. */
+export async function putManifest(call: Call, repository: string, reference: string): Promise<Response> {
+  const { core, actor } = call;
+  const named = checkReference(reference);
+  const tags = tagsToSet(call, reference, named);
+  const bytes = await readManifestBody(call.request);
+  if (named && !matchesDigest(bytes, named))
+    throw new Refusal("DIGEST_INVALID", "the manifest has another digest", { detail: { expected: named } });
+  const digest = named ?? sha256(bytes);
+  const manifest = decodePushed(bytes, call.request.headers.get("content-type"));
+  if (!core.sparse) await checkBlobs(core, repository, manifest);
+  const size = bytes.byteLength;
+  await core.admit({ kind: "manifest", repository, digest, size });
+
+  // Bytes first, names last: whoever finds a name finds what it stands for, even if this process dies here.
+  await core.objects.put(blobKey(digest), bytes);
+  const { mediaType, subject } = manifest;
+  const pushedAt = Date.now();
+  core.cache.forget(repository, digest);
+  const record: ManifestRecord = { mediaType, size, pushedAt, ...(subject ? { subject } : {}) };
+  await core.objects.put(manifestKey(repository, digest), encodeRecord(record));
+  core.cache.forget(repository, digest);
+  if (subject) {
+    const descriptor = referrerDescriptor(digest, manifest);
+    await core.objects.put(referrerKey(repository, subject, digest), encodeRecord(descriptor));
+  }
+  await rememberName(core, repository);
+  const target = { digest, mediaType, size, pushedAt, ...(actor === undefined ? {} : { actor }) };
+  for (const tag of tags) await moveTag(core, repository, tag, target);
+  core.emit({ type: "manifest.pushed", repository, actor, at: pushedAt, digest, mediaType, size, tags });
+
+  const response = new Response(null, {
+    status: 201,
+    headers: {
+      ...versionHeader,
+      Location: `/v2/${repository}/manifests/${digest}`,
+      "Docker-Content-Digest": digest,
+      ...(subject ? { "OCI-Subject": subject } : {}),
+    },
+  });
+  if (named) for (const tag of tags) response.headers.append("OCI-Tag", tag);
+  for (const warning of await missingManifests(core, repository, manifest))
+    response.headers.append("Warning", `299 - "${warning}"`);
+  return response;
+}
+
+/** DELETE of a tag, or of a manifest with every tag that points to it. */
+export async function deleteManifest(call: Call, repository: string, reference: string): Promise<Response> {
+  const { core, actor } = call;
+  const digest = checkReference(reference);
+  if (!digest) {
+    const removed = await deleteTag(core, repository, reference);
+    if (!removed) throw new Refusal("MANIFEST_UNKNOWN", "the repository has no such tag");
+    core.emit({ type: "tag.deleted", repository, actor, at: Date.now(), tag: reference, digest: removed });
+    return new Response(null, { status: 202, headers: versionHeader });
+  }
+  const key = manifestKey(repository, digest);
+  const record = await readRecord<ManifestRecord>(core.objects, key);
+  if (!record) throw new Refusal("MANIFEST_UNKNOWN", "the repository holds no such manifest");
+  const tags = await tagsOf(core, repository, digest);
+  for (const tag of tags) await deleteTag(core, repository, tag, digest);
+  core.cache.forget(repository, digest);
+  await core.objects.delete(key);
+  core.cache.forget(repository, digest);
+  const { subject } = record.value;
+  if (subject) await core.objects.delete(referrerKey(repository, subject, digest));
+  await deleteName(core, repository);
+  core.emit({ type: "manifest.deleted", repository, actor, at: Date.now(), digest, tags });
+  return new Response(null, { status: 202, headers: versionHeader });
+}
+
+/** The digest, or undefined for a tag. Throws DIGEST_INVALID, TAG_INVALID. */
+function checkReference(reference: string): Digest | undefined {
+  if (isDigest(reference)) return reference;
+  if (reference.includes(":")) throw new Refusal("DIGEST_INVALID", "this is not a sha256 or sha512 digest");
+  if (!isTag(reference)) throw new Refusal("TAG_INVALID", "the tag is malformed");
+  return undefined;
+}
+
+function tagsToSet(call: Call, reference: string, named: Digest | undefined): string[] {
+  if (!named) return [reference];
+  const tags = [...new Set(call.query.getAll("tag"))];
+  if (tags.length > tagParameterLimit)
+    throw new Refusal("TAG_INVALID", `one push sets at most ${tagParameterLimit} tags`, { status: 414 });
+  for (const tag of tags) if (!isTag(tag)) throw new Refusal("TAG_INVALID", "a tag is malformed");
+  return tags;
+}
+
+/** An image whose blobs are not here, or are of another size than it says, could not be pulled. */
+async function checkBlobs(core: Core, repository: string, manifest: PushedManifest): Promise<void> {
+  const blobs = new Map(manifest.blobs.map((blob) => [blob.digest, blob]));
+  const found = await Promise.all(
+    [...blobs.values()].map(async (blob) => ({ blob, info: await findBlob(core, repository, blob.digest) })),
+  );
+  const missing = found.filter(({ info }) => !info).map(({ blob }) => blob.digest);
+  if (missing.length > 0)
+    throw new Refusal("MANIFEST_BLOB_UNKNOWN", "blobs of the manifest are not in the repository", {
+      detail: missing.slice(0, 100).map((digest) => ({ digest })),
+    });
+  const wrong = found.find(({ blob, info }) => info!.size !== blob.size);
+  if (wrong)
+    throw new Refusal("MANIFEST_INVALID", "the manifest says another size than a blob has", {
+      detail: { digest: wrong.blob.digest, size: wrong.info!.size },
+    });
+}
+
+/** An index may name platforms that are not here; whoever pushes it should know. */
+async function missingManifests(core: Core, repository: string, manifest: PushedManifest): Promise<string[]> {
+  const warnings: string[] = [];
+  for (const { digest } of manifest.manifests.slice(0, 16)) {
+    if (!(await core.objects.head(manifestKey(repository, digest))))
+      warnings.push(`the index names ${digest}, which is not in this repository`);
+  }
+  return warnings;
+}

@@ -1,0 +1,203 @@
+import { type Access, openAccess } from "./access.ts";
+import { type AccessLog, loggedQuery, loggedText } from "./access-log.ts";
+import { ManifestCache } from "./cache.ts";
+import type { Core } from "./core.ts";
+import type { Admit, RegistryListener } from "./events.ts";
+import { denial, handle, type Outcome, splitURL } from "./handler.ts";
+import { Metrics } from "./metrics.ts";
+import { Sessions } from "./sessions.ts";
+import { MemoryStore } from "./storage/memory.ts";
+import type { ObjectStore } from "./storage/object-store.ts";
+
+export interface RegistryOptions {
+  /** Where everything is kept; memory when absent. The registry closes it when it stops. */
+  readonly storage?: ObjectStore;
+  /** Address to listen on. Others than loopback should come with `access` and `tls`. */
+  readonly hostname?: string;
+  /** 0 takes a free port. */
+  readonly port?: number;
+  /** Certificate chain and key in PEM. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Who may do what; everybody everything when absent. */
+  readonly access?: Access;
+  /** Rules about what is stored: immutable tags, quotas. */
+  readonly admit?: Admit;
+  readonly onEvent?: RegistryListener;
+  readonly log?: AccessLog;
+  /** Accept images whose blobs are not all here (distribution-spec lets a registry choose). Refused when absent. */
+  readonly sparse?: boolean;
+  /** Bytes of manifests kept in memory; 32 MiB when absent. */
+  readonly manifestCache?: number;
+}
+
+/** Seconds without a byte after which a connection is closed. Bun's longest. */
+const idleSeconds = 255;
+
+/**
+ * A registry that speaks the OCI distribution-spec 1.1 over HTTP.
+ *
+ *     await using registry = await Registry.start();
+ *     await fetch(`${registry.url}v2/`);
+ */
+export class Registry implements AsyncDisposable {
+  readonly #core: Core;
+  readonly #options: RegistryOptions;
+  readonly #metrics = new Metrics();
+  readonly #access: Access;
+  readonly #server: Bun.Server<undefined>;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(options: RegistryOptions) {
+    this.#options = options;
+    this.#access = options.access ?? openAccess;
+    const objects = options.storage ?? new MemoryStore();
+    // What another replica may change at any time is not remembered here.
+    const cache = new ManifestCache(objects.exclusive ? (options.manifestCache ?? 32 << 20) : 0);
+    this.#core = {
+      objects,
+      cache,
+      sessions: new Sessions(),
+      admit: options.admit ?? (() => {}),
+      emit: (event) => {
+        this.#metrics.event(event.type);
+        options.onEvent?.(event);
+      },
+      sparse: options.sparse ?? false,
+    };
+    this.#server = Bun.serve({
+      hostname: options.hostname ?? "127.0.0.1",
+      port: options.port ?? 0,
+      tls: options.tls,
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      idleTimeout: idleSeconds,
+      development: false,
+      fetch: (request, server) => this.#answer(request, server),
+      error: () => new Response(null, { status: 500 }),
+    });
+  }
+
+  /** Starts serving. Throws what the system says when the address cannot be had. */
+  static async start(options: RegistryOptions = {}): Promise<Registry> {
+    return new Registry(options);
+  }
+
+  /** `http://127.0.0.1:5000/`, as it listens. */
+  get url(): URL {
+    return this.#server.url;
+  }
+
+  /** `127.0.0.1:5000`: what stands before the slash in a reference to an image here. */
+  get host(): string {
+    return this.#server.url.host;
+  }
+
+  get port(): number {
+    return this.#server.port ?? 0;
+  }
+
+  /**
+   * Stops taking connections, lets what is being answered finish for at most `grace` milliseconds (30 seconds when
+   * absent), then closes everything. Idempotent.
+   */
+  stop(options: { grace?: number } = {}): Promise<void> {
+    this.#stopping ??= this.#stop(options.grace ?? 30_000);
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop({ grace: 1000 });
+  }
+
+  async #stop(grace: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, grace);
+    });
+    await Promise.race([this.#server.stop(false), late]);
+    clearTimeout(timer);
+    await this.#server.stop(true);
+    await this.#core.objects[Symbol.asyncDispose]();
+  }
+
+  async #answer(request: Request, server: Bun.Server<undefined>): Promise<Response> {
+    const started = performance.now();
+    const remote = () => server.requestIP(request)?.address ?? "";
+    this.#metrics.inFlight++;
+    try {
+      const outcome = request.url.includes("/v2", 8)
+        ? await handle(this.#core, this.#access, request, remote)
+        : await this.#page(request, remote);
+      this.#record(request, outcome, { started, remote });
+      return outcome.response;
+    } finally {
+      this.#metrics.inFlight--;
+    }
+  }
+
+  /** What is served beside the API: health for load balancers, metrics. */
+  async #page(request: Request, remote: () => string): Promise<Outcome> {
+    const { path } = splitURL(request.url);
+    const text = (body: string, status = 200) =>
+      new Response(body, { status, headers: { "Content-Type": "text/plain; charset=utf-8" } });
+    const answer = async (): Promise<Response> => {
+      switch (path) {
+        case "/healthz":
+          return text("ok\n");
+        case "/readyz":
+          if (this.#stopping) return text("stopping\n", 503);
+          return this.#core.objects.check().then(
+            () => text("ok\n"),
+            () => text("the storage cannot be used\n", 503),
+          );
+        case "/metrics": {
+          const decision = await this.#access({ action: "metrics", headers: request.headers, remote });
+          if (!decision.allow) return denial(decision).response();
+          return new Response(this.#metrics.render(), {
+            headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" },
+          });
+        }
+        default:
+          return text("not found\n", 404);
+      }
+    };
+    return { response: await answer(), route: "other" };
+  }
+
+  #record(
+    request: Request,
+    { response, route, actor, error }: Outcome,
+    { started, remote }: { started: number; remote: () => string },
+  ): void {
+    const { method } = request;
+    const { status } = response;
+    const elapsed = performance.now() - started;
+    const bytes = method === "HEAD" ? 0 : Number(response.headers.get("content-length") ?? 0);
+    const received =
+      method === "GET" || method === "HEAD" ? 0 : Number(request.headers.get("content-length") ?? 0);
+    this.#metrics.observe({
+      route,
+      method,
+      status,
+      seconds: elapsed / 1000,
+      bytesIn: received,
+      bytesOut: bytes,
+    });
+    if (!this.#options.log) return;
+    const { path, query } = splitURL(request.url);
+    this.#options.log({
+      time: new Date(Date.now() - elapsed).toISOString(),
+      ...{
+        remote: remote(),
+        actor,
+        method,
+        path: loggedText(path)!,
+        query: loggedQuery(query),
+        status,
+        bytes,
+      },
+      duration: Math.round(elapsed * 1000) / 1000,
+      userAgent: loggedText(request.headers.get("user-agent")),
+      error,
+    });
+  }
+}

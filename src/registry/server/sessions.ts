@@ -1,0 +1,72 @@
+import { createDigester, type Digest, type DigestAlgorithm, type Digester } from "../../oci/index.ts";
+import { Refusal } from "./protocol/refusal.ts";
+
+/** The running digest of an upload that this process has seen from its first byte. */
+export class Session {
+  readonly algorithm: DigestAlgorithm;
+  /** Bytes hashed. */
+  position = 0;
+  readonly #digester: Digester;
+
+  constructor(algorithm: DigestAlgorithm) {
+    this.algorithm = algorithm;
+    this.#digester = createDigester(algorithm);
+  }
+
+  update(chunk: Uint8Array): void {
+    this.#digester.update(chunk);
+    this.position += chunk.byteLength;
+  }
+
+  digest(): Digest {
+    return this.#digester.digest();
+  }
+}
+
+/** Sessions kept at once; one that was dropped is only hashed again from storage at its end. */
+const sessionLimit = 4096;
+
+/**
+ * What is remembered of uploads between requests. It is a shortcut and never the truth: an upload that another process
+ * began, or this one before a restart, is finished by hashing what is stored.
+ */
+export class Sessions {
+  readonly #known = new Map<string, Session>();
+  readonly #busy = new Set<string>();
+
+  begin(id: string, algorithm: DigestAlgorithm): Session {
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size < sessionLimit) break;
+      this.#known.delete(oldest);
+    }
+    const session = new Session(algorithm);
+    this.#known.set(id, session);
+    return session;
+  }
+
+  /** The session if it has hashed exactly the stored bytes. */
+  at(id: string, length: number): Session | undefined {
+    const session = this.#known.get(id);
+    if (session?.position === length) return session;
+    this.#known.delete(id);
+    return undefined;
+  }
+
+  end(id: string): void {
+    this.#known.delete(id);
+  }
+
+  /** One request at a time works on an upload; a second one is asked to come again. */
+  async exclusively<T>(id: string, work: () => Promise<T>): Promise<T> {
+    if (this.#busy.has(id))
+      throw new Refusal("TOOMANYREQUESTS", "another request is still working on this upload", {
+        headers: { "Retry-After": "1" },
+      });
+    this.#busy.add(id);
+    try {
+      return await work();
+    } finally {
+      this.#busy.delete(id);
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import { StrakeError } from "../../errors/index.ts";
+import { type Digest, isTag } from "../../oci/index.ts";
+import { hasName } from "./catalog.ts";
+import type { Call, Core } from "./core.ts";
+import { tagKey, tagsPrefix } from "./layout.ts";
+import { pageResponse, parsePage } from "./protocol/page.ts";
+import { Refusal } from "./protocol/refusal.ts";
+import { encodeRecord, readRecord, type TagRecord } from "./records.ts";
+
+/** Races for one tag lost in a row before a push gives up. */
+const attempts = 20;
+
+/** What a tag points to; undefined when there is no such tag. */
+export async function resolveTag(core: Core, repository: string, tag: string): Promise<Digest | undefined> {
+  // A malformed tag cannot exist: asking for it is no error of its own.
+  if (!isTag(tag)) return undefined;
+  const { generation } = core.cache;
+  const record = await readRecord<TagRecord>(core.objects, tagKey(repository, tag));
+  if (record) core.cache.rememberTag(generation, { repository, tag }, record.value.digest);
+  return record?.value.digest;
+}
+
+/** Points a tag to a manifest. What `admit` was told the tag is, is what it still is when it is written. */
+export async function moveTag(core: Core, repository: string, tag: string, target: TagRecord): Promise<void> {
+  const key = tagKey(repository, tag);
+  for (let attempt = 1; ; attempt++) {
+    const current = await readRecord<TagRecord>(core.objects, key);
+    await core.admit({ kind: "tag", repository, tag, from: current?.value.digest, to: target.digest });
+    core.cache.forget(repository, tag);
+    try {
+      const condition = current ? { ifMatch: current.etag } : ({ ifNoneMatch: "*" } as const);
+      await core.objects.put(key, encodeRecord(target), condition);
+      return;
+    } catch (error) {
+      if (!(error instanceof StrakeError && error.code === "OBJECT_CHANGED") || attempt === attempts)
+        throw error;
+    } finally {
+      core.cache.forget(repository, tag);
+    }
+  }
+}
+
+/**
+ * Removes a tag and says what it pointed to; undefined when there is none. With `only`, a tag that points elsewhere by
+ * now is left alone.
+ */
+export async function deleteTag(
+  core: Core,
+  repository: string,
+  tag: string,
+  only?: Digest,
+): Promise<Digest | undefined> {
+  const key = tagKey(repository, tag);
+  for (let attempt = 1; ; attempt++) {
+    const current = await readRecord<TagRecord>(core.objects, key);
+    if (!current || (only !== undefined && current.value.digest !== only)) return undefined;
+    await core.admit({ kind: "tag", repository, tag, from: current.value.digest });
+    core.cache.forget(repository, tag);
+    try {
+      await core.objects.delete(key, current.etag);
+      return current.value.digest;
+    } catch (error) {
+      if (!(error instanceof StrakeError && error.code === "OBJECT_CHANGED") || attempt === attempts)
+        throw error;
+    } finally {
+      core.cache.forget(repository, tag);
+    }
+  }
+}
+
+/** Every tag that points to a manifest. */
+export async function tagsOf(core: Core, repository: string, digest: Digest): Promise<string[]> {
+  const prefix = tagsPrefix(repository);
+  const tags: string[] = [];
+  for (let after: string | undefined; ; ) {
+    const keys: string[] = await core.objects.list(prefix, { after, limit: 1000 });
+    for (let i = 0; i < keys.length; i += 16) {
+      const some = keys.slice(i, i + 16).map((key) => key.slice(prefix.length));
+      const digests = await Promise.all(some.map((tag) => resolveTag(core, repository, tag)));
+      tags.push(...some.filter((_, at) => digests[at] === digest));
+    }
+    after = keys.at(-1);
+    if (keys.length < 1000) return tags;
+  }
+}
+
+/** GET .../tags/list, in byte order. */
+export async function listTags(call: Call, repository: string): Promise<Response> {
+  const { size, last } = parsePage(call.query);
+  const prefix = tagsPrefix(repository);
+  // One more than asked for says whether there is a next page. What is no tag sorts nowhere.
+  const after = isTag(last) ? prefix + last : undefined;
+  const keys = await call.core.objects.list(prefix, { after, limit: size + 1 });
+  if (keys.length === 0 && !(await hasName(call.core, repository)))
+    throw new Refusal("NAME_UNKNOWN", "there is no such repository", { detail: { name: repository } });
+  const tags = keys.slice(0, size).map((key) => key.slice(prefix.length));
+  const more = size > 0 && keys.length > size;
+  const next = more && {
+    path: `/v2/${repository}/tags/list`,
+    query: { n: String(size), last: tags.at(-1)! },
+  };
+  return pageResponse({ name: repository, tags }, next || undefined);
+}

@@ -1,0 +1,203 @@
+import { StrakeError } from "../../errors/index.ts";
+import { createDigester, type Digest, type DigestAlgorithm, digestAlgorithm } from "../../oci/index.ts";
+import { checkDigest, findBlob, linkBlob } from "./blobs.ts";
+import type { Call, Core } from "./core.ts";
+import { blobKey } from "./layout.ts";
+import { parseContentRange } from "./protocol/range.ts";
+import { Refusal, versionHeader } from "./protocol/refusal.ts";
+import { checkRepository } from "./protocol/route.ts";
+import type { Upload } from "./storage/object-store.ts";
+
+/** Kept with an upload: whose it is. */
+interface UploadLabel {
+  readonly repository: string;
+  readonly actor?: string;
+}
+
+/** POST .../blobs/uploads/: a mount, a whole blob, or the beginning of an upload. */
+export async function beginUpload(call: Call, repository: string): Promise<Response> {
+  const mount = call.query.get("mount");
+  if (mount !== null) {
+    const mounted = await mountBlob(call, repository, checkDigest(mount));
+    if (mounted) return mounted;
+  }
+  const whole = call.query.get("digest");
+  const digest = whole === null ? undefined : checkDigest(whole);
+  const algorithm = digest ? digestAlgorithm(digest) : parseAlgorithm(call.query.get("digest-algorithm"));
+  const { core, actor } = call;
+  const label: UploadLabel = { repository, ...(actor === undefined ? {} : { actor }) };
+  const upload = await core.objects.createUpload(JSON.stringify(label));
+  core.sessions.begin(upload.id, algorithm);
+  if (!digest) return progress(202, repository, upload);
+  return core.sessions.exclusively(upload.id, async () => {
+    try {
+      await receive(call, upload);
+      return await finish(call, repository, { upload, digest });
+    } catch (error) {
+      // Nobody was told the upload's name: it cannot be continued.
+      await discard(core, upload);
+      throw error;
+    }
+  });
+}
+
+/** PATCH: the next chunk. Without a Content-Range it continues where the upload is. */
+export async function continueUpload(call: Call, repository: string, id: string): Promise<Response> {
+  return call.core.sessions.exclusively(id, async () => {
+    const upload = await findUpload(call, repository, id);
+    await receiveChunk(call, repository, upload);
+    return progress(202, repository, upload);
+  });
+}
+
+/** PUT ?digest=: perhaps a last chunk, then the end. */
+export async function finishUpload(call: Call, repository: string, id: string): Promise<Response> {
+  return call.core.sessions.exclusively(id, async () => {
+    const upload = await findUpload(call, repository, id);
+    const digest = checkDigest(call.query.get("digest") ?? "");
+    await receiveChunk(call, repository, upload);
+    return finish(call, repository, { upload, digest });
+  });
+}
+
+/** GET: how much has arrived. */
+export async function uploadStatus(call: Call, repository: string, id: string): Promise<Response> {
+  return progress(204, repository, await findUpload(call, repository, id));
+}
+
+/** DELETE: the client gives up. */
+export async function cancelUpload(call: Call, repository: string, id: string): Promise<Response> {
+  return call.core.sessions.exclusively(id, async () => {
+    await discard(call.core, await findUpload(call, repository, id));
+    return new Response(null, { status: 204, headers: versionHeader });
+  });
+}
+
+/** The blob made readable here without sending it; undefined when it has to be sent after all. */
+async function mountBlob(call: Call, repository: string, digest: Digest): Promise<Response | undefined> {
+  const { core } = call;
+  const from = call.query.get("from");
+  let size: number | undefined;
+  if (from === null || from === "") {
+    // Bytes of a blob that others pushed must not be had for knowing its digest.
+    if (await call.may("mount-any")) size = (await core.objects.head(blobKey(digest)))?.size;
+  } else if (await call.may("pull", checkRepository(from))) {
+    size = (await findBlob(core, from, digest))?.size;
+  }
+  if (size === undefined) return undefined;
+  await core.admit({ kind: "blob", repository, digest, size });
+  await linkBlob(core, repository, digest);
+  core.emit({ type: "blob.mounted", repository, actor: call.actor, at: Date.now(), digest, size });
+  return created(repository, digest);
+}
+
+/** The upload, if it was begun in this repository by this caller. */
+async function findUpload(call: Call, repository: string, id: string): Promise<Upload> {
+  const upload = await call.core.objects.openUpload(id);
+  const label = upload && (JSON.parse(upload.label) as UploadLabel);
+  if (upload && label?.repository === repository && label.actor === call.actor) return upload;
+  throw new Refusal("BLOB_UPLOAD_UNKNOWN", "there is no such upload in this repository", {
+    detail: { id: id.slice(0, 64) },
+  });
+}
+
+async function receiveChunk(call: Call, repository: string, upload: Upload): Promise<void> {
+  const header = call.request.headers.get("content-range");
+  const before = upload.length;
+  if (header === null) return receive(call, upload);
+  const range = parseContentRange(header);
+  if (!range || range.first !== before)
+    throw new Refusal("RANGE_INVALID", `the next chunk has to begin at ${before}`, {
+      headers: progressHeaders(repository, upload),
+    });
+  const length = range.last - range.first + 1;
+  const declared = call.request.headers.get("content-length");
+  if (declared !== null && Number(declared) !== length)
+    throw new Refusal("SIZE_INVALID", "Content-Length and Content-Range disagree");
+  await receive(call, upload);
+  if (upload.length - before === length) return;
+  // Bytes beyond what was announced are already part of it: there is no telling which are good.
+  await discard(call.core, upload);
+  throw new Refusal("SIZE_INVALID", "the chunk is not as long as its Content-Range says");
+}
+
+/** Stores and hashes the request's body. What came before a broken connection stays, for the client to continue. */
+async function receive(call: Call, upload: Upload): Promise<void> {
+  const { body } = call.request;
+  if (!body) return;
+  const session = call.core.sessions.at(upload.id, upload.length);
+  try {
+    await upload.append(body, session && ((chunk) => session.update(chunk)));
+  } catch (cause) {
+    if (cause instanceof StrakeError || cause instanceof Refusal) throw cause;
+    throw new Refusal("BLOB_UPLOAD_INVALID", "the connection ended before the content did");
+  }
+}
+
+async function finish(
+  call: Call,
+  repository: string,
+  { upload, digest }: { upload: Upload; digest: Digest },
+): Promise<Response> {
+  const { core } = call;
+  const session = core.sessions.at(upload.id, upload.length);
+  core.sessions.end(upload.id);
+  const algorithm = digestAlgorithm(digest);
+  const actual = session?.algorithm === algorithm ? session.digest() : await hash(upload, algorithm);
+  if (actual !== digest) {
+    await upload.abort();
+    throw new Refusal("DIGEST_INVALID", "the content has another digest", {
+      detail: { expected: digest, actual },
+    });
+  }
+  const size = upload.length;
+  await core.admit({ kind: "blob", repository, digest, size });
+  await upload.commit(blobKey(digest));
+  await linkBlob(core, repository, digest);
+  core.emit({ type: "blob.pushed", repository, actor: call.actor, at: Date.now(), digest, size });
+  return created(repository, digest);
+}
+
+async function hash(upload: Upload, algorithm: DigestAlgorithm): Promise<Digest> {
+  const digester = createDigester(algorithm);
+  for await (const chunk of upload.stream()) digester.update(chunk);
+  return digester.digest();
+}
+
+async function discard(core: Core, upload: Upload): Promise<void> {
+  core.sessions.end(upload.id);
+  await upload.abort();
+}
+
+function parseAlgorithm(text: string | null): DigestAlgorithm {
+  if (text === null || text === "sha256") return "sha256";
+  if (text === "sha512") return "sha512";
+  throw new Refusal("DIGEST_INVALID", "digests are sha256 or sha512 here", { detail: text.slice(0, 64) });
+}
+
+function created(repository: string, digest: Digest): Response {
+  return new Response(null, {
+    status: 201,
+    headers: {
+      ...versionHeader,
+      Location: `/v2/${repository}/blobs/${digest}`,
+      "Docker-Content-Digest": digest,
+    },
+  });
+}
+
+function progress(status: number, repository: string, upload: Upload): Response {
+  return new Response(null, {
+    status,
+    headers: { ...versionHeader, ...progressHeaders(repository, upload) },
+  });
+}
+
+function progressHeaders(repository: string, upload: Upload): Record<string, string> {
+  return {
+    Location: `/v2/${repository}/blobs/uploads/${upload.id}`,
+    // The last byte that arrived; there is no way to write "none", and everybody writes 0-0.
+    Range: `0-${Math.max(upload.length - 1, 0)}`,
+    "Docker-Upload-UUID": upload.id,
+  };
+}
