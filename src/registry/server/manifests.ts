@@ -30,8 +30,7 @@ export async function serveManifest(call: Call, repository: string, reference: s
   const { bytes, headers, mediaType } = found;
   if (call.request.headers.get("if-none-match") === headers.ETag)
     return new Response(null, { status: 304, headers });
-  if (call.method === "HEAD")
-    return new Response(null, { headers });
+  if (call.method === "HEAD") return new Response(null, { headers });
   core.emit({
     type: "manifest.pulled",
     ...{ repository, actor: call.actor, at: Date.now(), digest, mediaType },

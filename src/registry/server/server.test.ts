@@ -1,0 +1,13 @@
+import { afterAll } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { testRegistry } from "./protocol/suite.ts";
+import { FileStore } from "./storage/files.ts";
+import { MemoryStore } from "./storage/memory.ts";
+
+const base = mkdtempSync(join(tmpdir(), "strake-registry-"));
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+testRegistry("memory", async () => new MemoryStore());
+testRegistry("files", () => FileStore.open(join(base, "data")));
