@@ -7,15 +7,18 @@ export interface CreateRequest extends Omit<CreateOptions, "image"> {
   readonly image: string;
 }
 
-/** A container of an image of the store; its id. The image stays at least as long as the container. */
+/**
+ * A container of an image of the store; its id. The image stays at least as long as the container: nobody can remove it
+ * between the look and the record that keeps it.
+ */
 export function createFromImage(store: Store, containers: Containers, request: CreateRequest): string {
-  const image = store.images.find(request.image);
-  using lease = store.lease("create");
-  lease.add("image", image.id);
-  const config = imageConfig(store, image).config ?? {};
-  const { id } = containers.create({
-    ...request,
-    image: { id: image.id, reference: request.image, layers: image.diffIDs, config },
+  return store.transaction(() => {
+    const image = store.images.find(request.image);
+    const config = imageConfig(store, image).config ?? {};
+    const { id } = containers.create({
+      ...request,
+      image: { id: image.id, reference: request.image, layers: image.diffIDs, config },
+    });
+    return id;
   });
-  return id;
 }

@@ -67,22 +67,26 @@ export class Engine {
 
   /** All images, the newest first, with their sizes. */
   images(): ImageSummary[] {
-    return this.store.images.list().map((image) => summarize(this.store, image));
+    const { store } = this;
+    return store.read(() => store.images.list().map((image) => summarize(store, image)));
   }
 
   /** One image by id, reference or beginning of an id. Errors: IMAGE_NOT_FOUND, IMAGE_AMBIGUOUS. */
   image(name: string): ImageSummary {
-    return summarize(this.store, this.store.images.find(name));
+    const { store } = this;
+    return store.read(() => summarize(store, store.images.find(name)));
   }
 
   /** An image's configuration. Errors: IMAGE_NOT_FOUND, IMAGE_AMBIGUOUS. */
   config(name: string): ReturnType<typeof imageConfig> {
-    return imageConfig(this.store, this.store.images.find(name));
+    using lease = this.store.lease("inspect");
+    return imageConfig(this.store, this.store.images.hold(name, lease));
   }
 
   /** The instructions an image was made by, the last one first, with the size of each layer. */
   history(name: string): HistoryRow[] {
-    return historyOf(this.store, this.store.images.find(name));
+    using lease = this.store.lease("history");
+    return historyOf(this.store, this.store.images.hold(name, lease));
   }
 
   /** Gives an image one more name. Errors: IMAGE_NOT_FOUND, REFERENCE_INVALID. */

@@ -19,9 +19,15 @@ export function removeImage(
   name: string,
   options: { readonly force?: boolean } = {},
 ): RemovedName[] {
+  // Nobody may give it a name between the look and the removal.
+  const removed = store.transaction(() => removeNames(store, name, options));
+  if (removed.some((each) => "deleted" in each)) store.gc();
+  return removed;
+}
+
+function removeNames(store: Store, name: string, options: { readonly force?: boolean }): RemovedName[] {
   const image = store.images.find(name);
   const tag = tagMeant(image, name);
-  const removed: RemovedName[] = [];
   if (tag !== undefined && image.tags.length > 1) {
     store.images.untag(parseReference(tag));
     return [{ untagged: familiarReference(parseReference(tag)) }];
@@ -30,10 +36,9 @@ export function removeImage(
     throw new StrakeError("IMAGE_IN_USE", `the image ${name} has ${image.tags.length} names`, {
       hint: `remove them one by one (${image.tags.map((t) => familiarReference(parseReference(t))).join(", ")}), or force it`,
     });
-  removed.push(...image.tags.map((t) => ({ untagged: familiarReference(parseReference(t)) })));
   store.images.remove(image.id, options);
-  store.gc();
-  return [...removed, { deleted: image.id }];
+  const untagged = image.tags.map((t) => ({ untagged: familiarReference(parseReference(t)) }));
+  return [...untagged, { deleted: image.id }];
 }
 
 /** The tag a name stands for, when it is a name and not an id. */

@@ -153,3 +153,23 @@ test("prune removes what has no tag, all of it on demand, never what is leased o
   expect(t.store.images.prune({ all: true, keep }).map(({ id }) => id)).toEqual([tagged.id]);
   expect(t.store.images.list().map(({ id }) => id)).toEqual([kept.id]);
 });
+
+test("what is held can be read to the end, though it was removed", async () => {
+  using t = temporaryStore();
+  using lease = t.store.lease();
+  const { id } = await makeImage(t.store, ["one", "two"], lease);
+  lease.release();
+  {
+    using reader = t.store.lease();
+    const held = t.store.images.hold(id.slice(7, 20), reader);
+    t.store.images.remove(id);
+    t.store.gc();
+    expect(t.store.layers.intact(held.diffIDs)).toHaveLength(2);
+    expect(t.store.blobs.readSync(id)).toBeDefined();
+    expect(() => t.store.images.hold(id, reader)).toThrow(
+      expect.objectContaining({ code: "IMAGE_NOT_FOUND" }),
+    );
+  }
+  t.store.gc();
+  expect(t.store.layers.list()).toEqual([]);
+});

@@ -110,6 +110,24 @@ export class Images {
     });
   }
 
+  /**
+   * As `find`, and the lease keeps the image with its blobs and layers from that moment on, also when somebody
+   * removes it: what was found can be read.
+   */
+  hold(name: string, lease: Lease): Image {
+    return this.#database.write(() => {
+      const image = this.find(name);
+      lease.add("image", image.id);
+      for (const key of image.diffIDs) lease.add("layer", key);
+      const blobs = this.#database.all<{ digest: Digest }>(
+        "select digest from image_blobs where image_id = ?",
+        image.id,
+      );
+      for (const { digest } of blobs) lease.add("blob", digest);
+      return image;
+    });
+  }
+
   /** The image a reference means, without the shorthand for IDs. */
   byReference(reference: Reference): Image | undefined {
     return this.#database.read(() => {

@@ -98,6 +98,11 @@ export class Store {
     return this.#database.write(work);
   }
 
+  /** Several reads that see one state of the tables, whatever others change meanwhile. */
+  read<T>(work: () => T): T {
+    return this.#database.read(work);
+  }
+
   /** Removes what nothing keeps, and with `verify` compares tables and disk both ways. */
   gc(options: CollectOptions = {}): CollectReport {
     return collect({ database: this.#database, layout: this.layout, cache: this.cache }, options);

@@ -29,8 +29,8 @@ export interface SaveOptions {
 }
 
 /**
- * Writes images as one tar. The same images, names and options give the same bytes. Errors: LAYER_NOT_FOUND,
- * BLOB_NOT_FOUND, STORE_FULL, CANCELED, what the sink throws.
+ * Writes images as one tar. The same images, names and options give the same bytes. Errors: IMAGE_NOT_FOUND,
+ * LAYER_DAMAGED, STORE_FULL, CANCELED, what the sink throws.
  */
 export async function saveArchive(
   store: Store,
@@ -42,7 +42,7 @@ export async function saveArchive(
   using lease = store.lease("save");
   const images: NamedImage[] = [];
   for (const { image, names } of merge(requests)) {
-    lease.add("image", image.id);
+    store.images.hold(image.id, lease);
     const saved = await planImage(store, image, { ...options, onlyOCI: format === "oci", lease });
     images.push({ saved, names });
   }

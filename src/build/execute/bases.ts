@@ -58,7 +58,10 @@ export class BaseImages {
         "BUILD_BASE_NOT_FOUND",
         `the image ${reference} in the store is for ${formatPlatform(stored)}, not for ${formatPlatform(wanted)}`,
       );
-    if (!image || !lease.add("image", image.id)) throw this.#notFound(reference);
+    const isHeld =
+      image !== undefined &&
+      store.transaction(() => store.images.get(image.id) && store.images.hold(image.id, lease)) !== undefined;
+    if (!isHeld) throw this.#notFound(reference);
     return { image, config: decodeConfig(store.blobs.readSync(image.id)).value };
   }
 
