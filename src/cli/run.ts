@@ -16,7 +16,7 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
   const onSignal = (name: NodeJS.Signals) => {
     // The first asks for an orderly end; who presses twice wants out at once.
     if (interrupts++ > 0) process.exit(name === "SIGINT" ? 130 : 143);
-    interrupt.abort(new StrakeError("CANCELED", "interrupted"));
+    interrupt.abort(new StrakeError("CANCELED", "interrupted", { exitCode: name === "SIGINT" ? 130 : 143 }));
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
@@ -56,8 +56,11 @@ function isGroup(word: string): boolean {
 }
 
 function report(cli: Cli, error: StrakeError, spec: CommandSpec | undefined): number {
-  if (!(error.code === "CANCELED" && cli.signal.aborted)) cli.note(`${renderError(error)}\n`);
-  else cli.note("interrupted\n");
+  if (error.code === "CANCELED" && cli.signal.aborted) {
+    cli.note("interrupted\n");
+    return toStrakeError(cli.signal.reason).exitCode;
+  }
+  cli.note(`${renderError(error)}\n`);
   if (error.code === "INTERNAL" && cli.env.STRAKE_DEBUG && error.cause instanceof Error)
     cli.note(`${error.cause.stack}\n`);
   if (spec?.failureCode !== undefined && error.exitCode === 1) return spec.failureCode;

@@ -23,6 +23,8 @@ export interface RunOptions {
 export interface Strake {
   readonly home: string;
   readonly env: Record<string, string | undefined>;
+  /** The words that start it. */
+  readonly program: readonly string[];
   /** Runs to the end, whatever the exit code. */
   run(args: readonly string[], options?: RunOptions): Promise<Outcome>;
   /** Runs and gives stdout; throws with everything it said when the exit code is not 0. */
@@ -55,6 +57,7 @@ export function makeStrake(): Strake {
   return {
     home,
     env,
+    program,
     run,
     spawn,
     async ok(...args) {
