@@ -1,5 +1,6 @@
 import {
   closeSync,
+  fdatasync,
   fstatSync,
   openSync,
   readFileSync,
@@ -13,6 +14,9 @@ import { join } from "node:path";
 import { missing } from "./durable.ts";
 import { storageFault } from "./fault.ts";
 import type { Upload } from "./object-store.ts";
+
+/** Bytes after which the disk is told to begin writing, so that the flush at the end finds little left to do. */
+const writeBehind = 16 << 20;
 
 /** A growing file. What was written is what is kept: a resumed upload continues at the file's length. */
 export class FileUpload implements Upload {
@@ -84,16 +88,31 @@ export class FileUpload implements Upload {
     } catch (error) {
       throw storageFault(`the upload ${this.id} is gone`, error);
     }
+    let started = this.length;
+    let flushing: Promise<void> | undefined;
+    let fault: Error | undefined;
     try {
       for await (const chunk of source) {
         // Written at once and without waiting: nothing piles up behind a slow disk, and the socket is not read meanwhile.
         this.#write(fd, chunk);
         onChunk?.(chunk);
         this.length += chunk.byteLength;
+        if (flushing || this.length - started < writeBehind) continue;
+        started = this.length;
+        flushing = new Promise((resolve) =>
+          fdatasync(fd, (error) => {
+            // The kernel reports a failed write to one flush only: the one at the end would not hear of it.
+            fault ??= error ?? undefined;
+            flushing = undefined;
+            resolve();
+          }),
+        );
       }
     } finally {
+      await flushing;
       closeSync(fd);
     }
+    if (fault) throw storageFault("an upload cannot be written to the disk", fault);
   }
 
   async *stream(): AsyncIterable<Uint8Array> {
