@@ -6,3 +6,6 @@ export { Registry, type RegistryOptions } from "./server.ts";
 export { FileStore } from "./storage/files.ts";
 export { MemoryStore } from "./storage/memory.ts";
 export type { ObjectStore, Upload } from "./storage/object-store.ts";
+export { S3Store } from "./storage/s3.ts";
+export type { S3Options } from "./storage/s3-client.ts";
+export type { S3Credentials } from "./storage/s3-sign.ts";

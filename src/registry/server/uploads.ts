@@ -31,7 +31,7 @@ export async function beginUpload(call: Call, repository: string): Promise<Respo
   if (!digest) return progress(202, repository, upload);
   return core.sessions.exclusively(upload.id, async () => {
     try {
-      await receive(call, upload);
+      await receive(call, upload, true);
       return await finish(call, repository, { upload, digest });
     } catch (error) {
       // Nobody was told the upload's name: it cannot be continued.
@@ -102,9 +102,10 @@ async function findUpload(call: Call, repository: string, id: string): Promise<U
 }
 
 async function receiveChunk(call: Call, repository: string, upload: Upload): Promise<void> {
+  const last = call.method === "PUT";
   const header = call.request.headers.get("content-range");
   const before = upload.length;
-  if (header === null) return receive(call, upload);
+  if (header === null) return receive(call, upload, last);
   const range = parseContentRange(header);
   if (!range || range.first !== before)
     throw new Refusal("RANGE_INVALID", `the next chunk has to begin at ${before}`, {
@@ -114,7 +115,7 @@ async function receiveChunk(call: Call, repository: string, upload: Upload): Pro
   const declared = call.request.headers.get("content-length");
   if (declared !== null && Number(declared) !== length)
     throw new Refusal("SIZE_INVALID", "Content-Length and Content-Range disagree");
-  await receive(call, upload);
+  await receive(call, upload, last);
   if (upload.length - before === length) return;
   // Bytes beyond what was announced are already part of it: there is no telling which are good.
   await discard(call.core, upload);
@@ -122,12 +123,12 @@ async function receiveChunk(call: Call, repository: string, upload: Upload): Pro
 }
 
 /** Stores and hashes the request's body. What came before a broken connection stays, for the client to continue. */
-async function receive(call: Call, upload: Upload): Promise<void> {
+async function receive(call: Call, upload: Upload, last: boolean): Promise<void> {
   const { body } = call.request;
   if (!body) return;
   const session = call.core.sessions.at(upload.id, upload.length);
   try {
-    await upload.append(body, session && ((chunk) => session.update(chunk)));
+    await upload.append(body, { onChunk: session && ((chunk) => session.update(chunk)), last });
   } catch (cause) {
     if (cause instanceof StrakeError || cause instanceof Refusal) throw cause;
     throw new Refusal("BLOB_UPLOAD_INVALID", "the connection ended before the content did");

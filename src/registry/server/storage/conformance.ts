@@ -181,7 +181,7 @@ export function testObjectStore(name: string, factory: StoreFactory): void {
       withStore(async (store) => {
         const upload = await store.createUpload("label");
         const seen: number[] = [];
-        await upload.append(chunks("ab", "c"), (chunk) => seen.push(chunk.byteLength));
+        await upload.append(chunks("ab", "c"), { onChunk: (chunk) => seen.push(chunk.byteLength) });
         expect(seen).toEqual([2, 1]);
         expect(upload.length).toBe(3);
         const again = (await store.openUpload(upload.id))!;
@@ -202,7 +202,7 @@ export function testObjectStore(name: string, factory: StoreFactory): void {
         const upload = await store.createUpload("");
         await upload.append(chunks(piece, piece));
         const again = (await store.openUpload(upload.id))!;
-        await again.append(chunks(piece, piece, "end"));
+        await again.append(chunks(piece, piece, "end"), { last: true });
         const digest = async (body: AsyncIterable<Uint8Array>) => {
           const hash = new Bun.CryptoHasher("sha256");
           for await (const chunk of body) hash.update(chunk);

@@ -13,7 +13,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { missing } from "./durable.ts";
 import { storageFault } from "./fault.ts";
-import type { Upload } from "./object-store.ts";
+import type { AppendOptions, Upload } from "./object-store.ts";
 
 /** Bytes after which the disk is told to begin writing, so that the flush at the end finds little left to do. */
 const writeBehind = 16 << 20;
@@ -81,7 +81,7 @@ export class FileUpload implements Upload {
     return join(this.#folder, `${this.id}.label`);
   }
 
-  async append(source: AsyncIterable<Uint8Array>, onChunk?: (chunk: Uint8Array) => void): Promise<void> {
+  async append(source: AsyncIterable<Uint8Array>, { onChunk }: AppendOptions = {}): Promise<void> {
     let fd: number;
     try {
       fd = openSync(this.#dataPath, "r+");

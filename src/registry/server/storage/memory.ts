@@ -1,6 +1,7 @@
 import { checkCondition, tooLarge } from "./fault.ts";
 import { checkKey, checkPrefix } from "./key.ts";
 import type {
+  AppendOptions,
   ByteRange,
   ListOptions,
   ObjectContent,
@@ -112,7 +113,7 @@ class MemoryUpload implements Upload {
     this.#registered = registered;
   }
 
-  async append(source: AsyncIterable<Uint8Array>, onChunk?: (chunk: Uint8Array) => void): Promise<void> {
+  async append(source: AsyncIterable<Uint8Array>, { onChunk }: AppendOptions = {}): Promise<void> {
     for await (const chunk of source) {
       onChunk?.(chunk);
       // The chunk belongs to the source, which may use it again.

@@ -74,6 +74,13 @@ export interface ObjectStore extends AsyncDisposable {
   check(): Promise<void>;
 }
 
+export interface AppendOptions {
+  /** Called with each chunk in order; the chunk is only good during the call. */
+  readonly onChunk?: (chunk: Uint8Array) => void;
+  /** The caller means to commit next, in this process: what was appended need not be kept for others. */
+  readonly last?: boolean;
+}
+
 /** An object in the making. One caller at a time; nothing of it is visible under any key before `commit`. */
 export interface Upload {
   /** A random UUID: whoever knows it may continue. */
@@ -82,12 +89,11 @@ export interface Upload {
   /** Bytes stored so far; what the next `append` continues. */
   readonly length: number;
   /**
-   * Appends what the source gives, calling `onChunk` with each chunk in order. When the source fails, what came before
-   * the failure is kept, `length` says how much, and the source's error is thrown. The driver holds at most one part
-   * (8 MiB) of it in memory.
+   * Appends what the source gives. When the source fails, what came before the failure is kept, `length` says how much,
+   * and the source's error is thrown. The driver holds at most one part (8 MiB) of it in memory.
    */
-  append(source: AsyncIterable<Uint8Array>, onChunk?: (chunk: Uint8Array) => void): Promise<void>;
-  /** The bytes so far. */
+  append(source: AsyncIterable<Uint8Array>, options?: AppendOptions): Promise<void>;
+  /** The bytes so far. After this only `commit` or `abort` may follow. */
   stream(): AsyncIterable<Uint8Array>;
   /** Makes the bytes appear under the key, replacing what was there, and ends the upload. */
   commit(key: string): Promise<void>;

@@ -1,0 +1,143 @@
+import { objectChanged, storageFault } from "./fault.ts";
+import { escapeURI, type S3Credentials, sha256Hex, signRequest } from "./s3-sign.ts";
+
+export interface S3Options {
+  /** `https://s3.eu-central-1.amazonaws.com`; the bucket is put into the path. */
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly region?: string;
+  readonly credentials: S3Credentials;
+  /** Put before every key, for example `registry/`: several registries may share a bucket. */
+  readonly prefix?: string;
+  /** Largest object copied by one request, in bytes; S3's own limit is 5 GiB. */
+  readonly copyLimit?: number;
+}
+
+export interface S3Call {
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer>;
+  /** Statuses beside success that the caller handles. */
+  readonly accept?: readonly number[];
+}
+
+export interface ListedObject {
+  /** Without the registry's prefix. */
+  readonly key: string;
+  readonly modified: number;
+}
+
+const attempts = 5;
+
+/** Signed requests to one bucket. Retries what may be retried; anything else throws REGISTRY_STORAGE. */
+export class S3Client {
+  readonly #options: S3Options;
+  readonly #host: string;
+  readonly #base: string;
+  readonly #prefix: string;
+
+  constructor(options: S3Options) {
+    const url = new URL(options.endpoint);
+    this.#options = options;
+    this.#host = url.host;
+    this.#base = `${url.pathname.replace(/\/$/, "")}/${escapeURI(options.bucket)}`;
+    this.#prefix = options.prefix ?? "";
+  }
+
+  /** Where a key is, as the copy source header wants it. */
+  source(key: string): string {
+    return `/${escapeURI(this.#options.bucket)}/${this.#escaped(key)}`;
+  }
+
+  /**
+   * One request about a key (or, with an empty key, about the bucket). A conditional write that lost throws
+   * OBJECT_CHANGED. After an attempt whose answer was lost, the caller may see its own write: `retried` says so.
+   */
+  async request(method: string, key: string, call: S3Call = {}): Promise<Response & { retried?: boolean }> {
+    for (let attempt = 1; ; attempt++) {
+      let response: Response & { retried?: boolean };
+      try {
+        response = await this.#send(method, key, call);
+      } catch (cause) {
+        if (attempt < attempts) {
+          await pause(attempt);
+          continue;
+        }
+        throw storageFault(`the S3 server at ${this.#host} cannot be reached`, cause);
+      }
+      if (response.ok || call.accept?.includes(response.status)) {
+        response.retried = attempt > 1;
+        return response;
+      }
+      const { status } = response;
+      const text = await response.text();
+      // 409 is a conditional write that met another one in the middle: S3 asks for a retry.
+      const again =
+        status >= 500 || status === 429 || (status === 409 && text.includes("ConditionalRequestConflict"));
+      if (again && attempt < attempts) {
+        await pause(attempt);
+        continue;
+      }
+      const code = /<Code>([^<]{1,80})<\/Code>/.exec(text)?.[1] ?? "";
+      if (status === 412) throw Object.assign(objectChanged(key), { retried: attempt > 1 });
+      throw storageFault(
+        `the S3 server answered ${status} ${code} to ${method} ${key || this.#options.bucket}`.trim(),
+      );
+    }
+  }
+
+  /** Objects under a prefix in byte order. */
+  async list(prefix: string, { after, limit }: { after?: string; limit: number }): Promise<ListedObject[]> {
+    const found: ListedObject[] = [];
+    let last = after;
+    while (found.length < limit) {
+      const wanted = Math.min(limit - found.length, 1000);
+      const response = await this.request("GET", "", {
+        query: {
+          "list-type": "2",
+          "max-keys": String(wanted),
+          prefix: this.#prefix + prefix,
+          ...(last === undefined ? {} : { "start-after": this.#prefix + last }),
+        },
+      });
+      const text = await response.text();
+      for (const [, entry] of text.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
+        const key = /<Key>([^<]*)<\/Key>/.exec(entry!)?.[1] ?? "";
+        const modified = Date.parse(/<LastModified>([^<]*)<\/LastModified>/.exec(entry!)?.[1] ?? "");
+        found.push({ key: key.slice(this.#prefix.length), modified: modified || 0 });
+      }
+      if (!/<IsTruncated>true<\/IsTruncated>/.test(text)) break;
+      const next = found.at(-1)?.key;
+      if (next === last) break;
+      last = next;
+    }
+    return found;
+  }
+
+  #escaped(key: string): string {
+    return (this.#prefix + key).split("/").map(escapeURI).join("/");
+  }
+
+  #send(method: string, key: string, call: S3Call): Promise<Response> {
+    const { credentials, endpoint, region = "us-east-1" } = this.#options;
+    const path = key === "" ? this.#base : `${this.#base}/${this.#escaped(key)}`;
+    const query = Object.entries(call.query ?? {})
+      .map(([name, value]) => `${escapeURI(name)}=${escapeURI(value)}`)
+      .sort()
+      .join("&");
+    const payload = sha256Hex(call.body ?? "");
+    const signed = { method, path, query, payload, headers: { ...call.headers, host: this.#host } };
+    const headers = signRequest(signed, { credentials, region, now: new Date() });
+    return fetch(`${new URL(endpoint).origin}${path}${query && `?${query}`}`, {
+      method,
+      headers,
+      body: call.body,
+      redirect: "error",
+    });
+  }
+}
+
+/** Growing, with a part by chance so that replicas do not come back together. */
+function pause(attempt: number): Promise<void> {
+  return Bun.sleep(50 * 2 ** attempt * (0.5 + Math.random()));
+}

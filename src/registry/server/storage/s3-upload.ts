@@ -1,0 +1,274 @@
+import { storageFault } from "./fault.ts";
+import { checkKey } from "./key.ts";
+import type { AppendOptions, ObjectStore, Upload } from "./object-store.ts";
+import type { S3Client } from "./s3-client.ts";
+
+/** No key of the registry starts with an underscore. */
+export const uploadsPrefix = "_uploads/";
+
+/** S3's parts have at least 5 MiB, except the last. */
+const partSize = 8 << 20;
+
+interface Part {
+  readonly etag: string;
+  readonly size: number;
+}
+
+/** All there is to know of an upload; written only over the version that was read. */
+interface State {
+  readonly label: string;
+  /** Of the multipart upload, once there was a full part. */
+  readonly multipart?: string;
+  readonly parts: readonly Part[];
+  /** Bytes after the last part, in an object of their own named by this number: too few for a part so far. */
+  readonly tail?: { readonly number: number; readonly size: number };
+  /** The parts were put together under `data`. */
+  readonly sealed?: boolean;
+}
+
+/**
+ * An S3 multipart upload that any replica can continue: full parts are S3's, the rest and the list of parts are objects
+ * beside it. `commit` copies within the server, because the digest that names a blob is known only at its end.
+ */
+export class S3Upload implements Upload {
+  readonly id: string;
+  readonly #store: ObjectStore;
+  readonly #client: S3Client;
+  readonly #copyLimit: number;
+  #state: State;
+  #etag: string;
+  /** The tail's bytes, when this object has them. */
+  #pending: Uint8Array<ArrayBuffer> | undefined;
+
+  private constructor(
+    store: ObjectStore,
+    client: S3Client,
+    { id, state, etag, copyLimit }: { id: string; state: State; etag: string; copyLimit: number },
+  ) {
+    this.id = id;
+    this.#store = store;
+    this.#client = client;
+    this.#copyLimit = copyLimit;
+    this.#state = state;
+    this.#etag = etag;
+  }
+
+  static async create(
+    store: ObjectStore,
+    client: S3Client,
+    { label, copyLimit }: { label: string; copyLimit: number },
+  ): Promise<S3Upload> {
+    const id = crypto.randomUUID();
+    const upload = new S3Upload(store, client, { id, state: { label, parts: [] }, etag: "", copyLimit });
+    await upload.#save(upload.#state);
+    return upload;
+  }
+
+  static async open(
+    store: ObjectStore,
+    client: S3Client,
+    { id, copyLimit }: { id: string; copyLimit: number },
+  ): Promise<S3Upload | undefined> {
+    const found = await store.read(`${uploadsPrefix}${id}/state`, 16 << 20);
+    if (!found) return undefined;
+    const state = JSON.parse(new TextDecoder().decode(found.bytes)) as State;
+    return new S3Upload(store, client, { id, state, etag: found.etag, copyLimit });
+  }
+
+  get label(): string {
+    return this.#state.label;
+  }
+
+  get length(): number {
+    return this.#partsLength + (this.#pending?.byteLength ?? this.#state.tail?.size ?? 0);
+  }
+
+  get #partsLength(): number {
+    return this.#state.parts.reduce((sum, part) => sum + part.size, 0);
+  }
+
+  async append(source: AsyncIterable<Uint8Array>, { onChunk, last }: AppendOptions = {}): Promise<void> {
+    if (this.#state.sealed) throw storageFault("the upload is already complete");
+    const buffer = new Uint8Array(partSize);
+    const tail = await this.#tail();
+    buffer.set(tail);
+    let filled = tail.byteLength;
+    const keep = () => {
+      this.#pending = buffer.slice(0, filled);
+    };
+    try {
+      for await (const chunk of source) {
+        for (let taken = 0; taken < chunk.byteLength; ) {
+          const piece = chunk.subarray(taken, taken + partSize - filled);
+          buffer.set(piece, filled);
+          filled += piece.byteLength;
+          taken += piece.byteLength;
+          if (filled < partSize) continue;
+          await this.#putPart(buffer);
+          filled = 0;
+        }
+        onChunk?.(chunk);
+      }
+    } catch (error) {
+      keep();
+      await this.#persist();
+      throw error;
+    }
+    keep();
+    if (!last) await this.#persist();
+  }
+
+  async *stream(): AsyncIterable<Uint8Array> {
+    if (this.#state.parts.length === 0) {
+      yield await this.#tail();
+      return;
+    }
+    await this.#seal();
+    const found = await this.#store.get(this.#key("data"));
+    if (!found) throw storageFault(`the upload ${this.id} is gone`);
+    yield* new Response(found.body).body ?? [];
+  }
+
+  async commit(key: string): Promise<void> {
+    checkKey(key);
+    if (this.#state.parts.length === 0) {
+      await this.#store.put(key, await this.#tail());
+    } else {
+      await this.#seal();
+      await this.#copy(this.#key("data"), key, this.length);
+    }
+    await this.abort();
+  }
+
+  async abort(): Promise<void> {
+    const { multipart, sealed, tail } = this.#state;
+    if (multipart && !sealed)
+      await this.#client.request("DELETE", this.#key("data"), {
+        query: { uploadId: multipart },
+        accept: [404],
+      });
+    if (sealed) await this.#remove(this.#key("data"));
+    if (tail) await this.#remove(this.#tailKey(tail.number));
+    await this.#remove(this.#key("state"));
+  }
+
+  #key(name: "state" | "data"): string {
+    return `${uploadsPrefix}${this.id}/${name}`;
+  }
+
+  #tailKey(number: number): string {
+    return `${uploadsPrefix}${this.id}/tail-${number}`;
+  }
+
+  async #remove(key: string): Promise<void> {
+    await this.#client.request("DELETE", key, { accept: [404] });
+  }
+
+  async #tail(): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#pending) return this.#pending;
+    const { tail } = this.#state;
+    if (!tail) return new Uint8Array();
+    const found = await this.#store.read(this.#tailKey(tail.number), partSize);
+    if (found?.size !== tail.size) throw storageFault(`a part of the upload ${this.id} is gone`);
+    return new Uint8Array(found.bytes);
+  }
+
+  async #putPart(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const multipart = this.#state.multipart ?? (await this.#begin(this.#key("data")));
+    const number = this.#state.parts.length + 1;
+    const response = await this.#client.request("PUT", this.#key("data"), {
+      query: { partNumber: String(number), uploadId: multipart },
+      body: bytes,
+    });
+    const part: Part = { etag: response.headers.get("etag") ?? "", size: bytes.byteLength };
+    this.#state = { ...this.#state, multipart, parts: [...this.#state.parts, part] };
+    this.#pending = undefined;
+  }
+
+  /** Puts what is not yet a part beside the upload, and then the new state over the one that was read. */
+  async #persist(): Promise<void> {
+    const before = this.#state.tail;
+    const bytes = this.#pending;
+    let tail: State["tail"];
+    if (bytes && bytes.byteLength > 0) {
+      tail = { number: (before?.number ?? 0) + 1, size: bytes.byteLength };
+      await this.#store.put(this.#tailKey(tail.number), bytes);
+    }
+    await this.#save({ ...this.#state, tail });
+    if (before) await this.#remove(this.#tailKey(before.number));
+  }
+
+  async #save(state: State): Promise<void> {
+    const bytes = new TextEncoder().encode(JSON.stringify(state));
+    const condition = this.#etag === "" ? ({ ifNoneMatch: "*" } as const) : { ifMatch: this.#etag };
+    this.#etag = await this.#store.put(this.#key("state"), bytes, condition);
+    this.#state = state;
+  }
+
+  /** Puts the parts together as one object, which can be read and copied. */
+  async #seal(): Promise<void> {
+    if (this.#state.sealed) return;
+    const rest = await this.#tail();
+    if (rest.byteLength > 0) await this.#putPart(rest);
+    await this.#complete(this.#key("data"), this.#state.multipart!, this.#state.parts);
+    await this.#save({ ...this.#state, tail: undefined, sealed: true });
+  }
+
+  async #copy(from: string, to: string, size: number): Promise<void> {
+    const source = { "x-amz-copy-source": this.#client.source(from) };
+    if (size <= this.#copyLimit) {
+      await expectResult(await this.#client.request("PUT", to, { headers: source }), "CopyObjectResult");
+      return;
+    }
+    const uploadId = await this.#begin(to);
+    const parts: Part[] = [];
+    for (let start = 0; start < size; start += this.#copyLimit) {
+      const end = Math.min(start + this.#copyLimit, size);
+      const response = await this.#client.request("PUT", to, {
+        query: { partNumber: String(parts.length + 1), uploadId },
+        headers: { ...source, "x-amz-copy-source-range": `bytes=${start}-${end - 1}` },
+      });
+      const text = await expectResult(response, "CopyPartResult");
+      parts.push({ etag: unescapeXML(/<ETag>([^<]*)<\/ETag>/.exec(text)?.[1] ?? ""), size: end - start });
+    }
+    await this.#complete(to, uploadId, parts);
+  }
+
+  async #begin(key: string): Promise<string> {
+    const text = await (await this.#client.request("POST", key, { query: { uploads: "" } })).text();
+    const id = /<UploadId>([^<]+)<\/UploadId>/.exec(text)?.[1];
+    if (id === undefined) throw storageFault("the S3 server began no multipart upload");
+    return unescapeXML(id);
+  }
+
+  async #complete(key: string, uploadId: string, parts: readonly Part[]): Promise<void> {
+    const list = parts.map(
+      ({ etag }, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${escapeXML(etag)}</ETag></Part>`,
+    );
+    const body = `<CompleteMultipartUpload>${list.join("")}</CompleteMultipartUpload>`;
+    const response = await this.#client.request("POST", key, {
+      query: { uploadId },
+      body: new TextEncoder().encode(body),
+    });
+    await expectResult(response, "CompleteMultipartUploadResult");
+  }
+}
+
+/** S3 answers a long copy with 200 at once and may put an error into the body. */
+async function expectResult(response: Response, element: string): Promise<string> {
+  const text = await response.text();
+  if (text.includes(`<${element}`)) return text;
+  throw storageFault(`the S3 server failed: ${/<Code>([^<]{1,80})<\/Code>/.exec(text)?.[1] ?? "no result"}`);
+}
+
+function escapeXML(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
+}
+
+function unescapeXML(text: string): string {
+  return text
+    .replaceAll("&quot;", '"')
+    .replaceAll("&#34;", '"')
+    .replaceAll("&lt;", "<")
+    .replaceAll("&amp;", "&");
+}

@@ -1,0 +1,156 @@
+import { StrakeError } from "../../../errors/index.ts";
+import { objectChanged, storageFault, tooLarge } from "./fault.ts";
+import { checkKey, checkPrefix, isUploadId } from "./key.ts";
+import type {
+  ByteRange,
+  ListOptions,
+  ObjectContent,
+  ObjectInfo,
+  ObjectStore,
+  SmallObject,
+  Upload,
+  WriteCondition,
+} from "./object-store.ts";
+import { S3Client, type S3Options } from "./s3-client.ts";
+import { S3Upload, uploadsPrefix } from "./s3-upload.ts";
+
+/**
+ * Objects in a bucket of an S3 server that has conditional writes (AWS since 2024, MinIO, versitygw, Ceph, R2). All state
+ * is in the bucket, so any number of registries may serve it: who loses a race is told by the server.
+ */
+export class S3Store implements ObjectStore {
+  readonly kind = "s3";
+  readonly exclusive = false;
+  readonly #client: S3Client;
+  readonly #copyLimit: number;
+
+  private constructor(options: S3Options) {
+    this.#client = new S3Client(options);
+    this.#copyLimit = options.copyLimit ?? 5 * 2 ** 30;
+  }
+
+  /**
+   * Throws REGISTRY_STORAGE when the bucket cannot be used, and when its server ignores conditions: replicas on such
+   * a server would overwrite each other's tags.
+   */
+  static async open(options: S3Options): Promise<S3Store> {
+    const store = new S3Store(options);
+    await store.check();
+    const probe = `_probe/${crypto.randomUUID()}`;
+    await store.put(probe, new Uint8Array(1), { ifNoneMatch: "*" });
+    try {
+      await store.put(probe, new Uint8Array(2), { ifNoneMatch: "*" });
+    } catch (error) {
+      if (error instanceof StrakeError && error.code === "OBJECT_CHANGED") return store;
+      throw error;
+    } finally {
+      await store.#client.request("DELETE", probe, { accept: [404] });
+    }
+    throw storageFault("the S3 server does not honour If-None-Match, so replicas could not share the bucket");
+  }
+
+  async head(key: string): Promise<ObjectInfo | undefined> {
+    const response = await this.#client.request("HEAD", checkKey(key), { accept: [404] });
+    return response.status === 404
+      ? undefined
+      : infoOf(response, Number(response.headers.get("content-length")));
+  }
+
+  async get(key: string, range?: ByteRange): Promise<ObjectContent | undefined> {
+    const headers: Record<string, string> = range ? { range: `bytes=${range.start}-${range.end - 1}` } : {};
+    const response = await this.#client.request("GET", checkKey(key), { headers, accept: [404] });
+    if (response.status === 404) {
+      await response.body?.cancel();
+      return undefined;
+    }
+    const total = /\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1];
+    const size = Number(total ?? response.headers.get("content-length"));
+    return { ...infoOf(response, size), body: response.body ?? new Blob([]) };
+  }
+
+  async read(key: string, limit: number): Promise<SmallObject | undefined> {
+    const found = await this.get(key);
+    if (!found) return undefined;
+    if (found.size > limit) {
+      if (!(found.body instanceof Blob)) await found.body.cancel();
+      throw tooLarge(key, found.size, limit);
+    }
+    const bytes = new Uint8Array(await new Response(found.body).arrayBuffer());
+    if (bytes.byteLength !== found.size) throw storageFault(`${key} came incomplete from the S3 server`);
+    return { size: found.size, etag: found.etag, modified: found.modified, bytes };
+  }
+
+  async put(key: string, bytes: Uint8Array, condition?: WriteCondition): Promise<string> {
+    const headers: Record<string, string> = {};
+    if (condition?.ifNoneMatch) headers["if-none-match"] = condition.ifNoneMatch;
+    if (condition?.ifMatch) headers["if-match"] = condition.ifMatch;
+    try {
+      const accept = condition?.ifMatch ? [404] : [];
+      const body = new Uint8Array(bytes);
+      const response = await this.#client.request("PUT", checkKey(key), { headers, body, accept });
+      if (response.status === 404) throw objectChanged(key);
+      return response.headers.get("etag") ?? "";
+    } catch (error) {
+      if (
+        !(
+          error instanceof StrakeError &&
+          error.code === "OBJECT_CHANGED" &&
+          "retried" in error &&
+          error.retried
+        )
+      )
+        throw error;
+      // The first attempt's answer was lost: the object may be ours.
+      const found = await this.read(key, bytes.byteLength);
+      if (found && Buffer.compare(found.bytes, bytes) === 0) return found.etag;
+      throw error;
+    }
+  }
+
+  async delete(key: string, etag?: string): Promise<boolean> {
+    const found = await this.head(key);
+    if (!found) return false;
+    if (etag !== undefined && found.etag !== etag) throw objectChanged(key);
+    const headers: Record<string, string> = etag === undefined ? {} : { "if-match": etag };
+    await this.#client.request("DELETE", key, { headers, accept: [404] });
+    return true;
+  }
+
+  async list(prefix: string, { after, limit }: ListOptions): Promise<string[]> {
+    const found = await this.#client.list(checkPrefix(prefix), { after, limit });
+    return found.map(({ key }) => key);
+  }
+
+  createUpload(label: string): Promise<Upload> {
+    return S3Upload.create(this, this.#client, { label, copyLimit: this.#copyLimit });
+  }
+
+  async openUpload(id: string): Promise<Upload | undefined> {
+    return isUploadId(id) ? S3Upload.open(this, this.#client, { id, copyLimit: this.#copyLimit }) : undefined;
+  }
+
+  async staleUploads(before: number): Promise<string[]> {
+    const stale: string[] = [];
+    for (let after: string | undefined; ; ) {
+      const page = await this.#client.list(uploadsPrefix, { after, limit: 1000 });
+      const states = page.filter(({ key, modified }) => key.endsWith("/state") && modified < before);
+      stale.push(...states.map(({ key }) => key.slice(uploadsPrefix.length, -"/state".length)));
+      after = page.at(-1)?.key;
+      if (page.length < 1000) return stale;
+    }
+  }
+
+  async check(): Promise<void> {
+    await this.#client.list("_probe/", { limit: 1 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+function infoOf(response: Response, size: number): ObjectInfo {
+  return {
+    size,
+    etag: response.headers.get("etag") ?? "",
+    modified: Date.parse(response.headers.get("last-modified") ?? "") || 0,
+  };
+}
