@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { IgnoreMatcher, parseIgnoreFile } from "../../dockerfile/index.ts";
 import { StrakeError } from "../../errors/index.ts";
@@ -51,10 +51,23 @@ export function findIgnoreRules(
   return rules.length > 0 ? { matcher: new IgnoreMatcher(rules), name } : undefined;
 }
 
+/** Reads what is there up to the limit, not what a size says: it may be a pipe, or /dev/zero. */
 function readSmall(path: string): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
   try {
-    const bytes = readFileSync(path);
-    if (bytes.length <= sizeLimit) return bytes;
+    const file = openSync(path, "r");
+    try {
+      while (length <= sizeLimit) {
+        const chunk = new Uint8Array(1 << 16);
+        const read = readSync(file, chunk);
+        if (read === 0) return Buffer.concat(chunks);
+        chunks.push(chunk.subarray(0, read));
+        length += read;
+      }
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
     throw fromNodeError(error);
   }

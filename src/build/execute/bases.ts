@@ -49,7 +49,11 @@ export class BaseImages {
     const { store, lease, options, parsePlatform } = this.#options;
     const demanded = platform ?? options.platform;
     const wanted = parsePlatform(demanded);
-    const stored = store.images.get(reference);
+    // `FROM cafe` is the image of that name or none, not whichever has an ID that happens to begin so.
+    const isShortID = /^[0-9a-f]{1,11}$/.test(reference);
+    const stored = isShortID
+      ? store.images.byReference(parseReference(reference))
+      : store.images.get(reference);
     // Without a word about platforms what is in the store is what is meant.
     const fits = stored && (demanded === undefined || matchPlatform(wanted, stored));
     const image = fits ? stored : await options.fetchImage?.(reference, wanted, lease);
