@@ -1,0 +1,72 @@
+// The npm package as its users get it: packed, laid into a project's node_modules, imported by name from plain node.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const repository = fileURLToPath(new URL("../..", import.meta.url));
+let project;
+before(() => {
+  project = mkdtempSync(join(tmpdir(), "strake-package-"));
+  const packed = join(project, "node_modules", "strake");
+  mkdirSync(packed, { recursive: true });
+  execFileSync("npm", ["pack", "--silent", "--pack-destination", project], {
+    cwd: repository,
+    stdio: "pipe",
+  });
+  const [archive] = readdirSync(project).filter((name) => name.endsWith(".tgz"));
+  execFileSync("tar", ["-xzf", join(project, archive), "-C", packed, "--strip-components=1"]);
+  writeFileSync(join(project, "package.json"), '{"type":"module"}\n');
+});
+after(() => rmSync(project, { recursive: true, force: true }));
+
+/** Runs a module of the project on this node and gives what it prints. */
+function run(source) {
+  writeFileSync(join(project, "main.js"), source);
+  return execFileSync(process.execPath, ["main.js"], { cwd: project, encoding: "utf8" }).trim();
+}
+
+test("parses a reference and a Dockerfile", () => {
+  const printed = run(`
+    import { formatReference, parseReference } from "strake/oci";
+    import { parseDockerfile } from "strake/dockerfile";
+    const { stages } = parseDockerfile("FROM alpine AS a\\nRUN true\\n", { file: "Dockerfile" });
+    console.log(formatReference(parseReference("alpine:3")), stages.length, stages[0].instructions.length);
+  `);
+  assert.equal(printed, "docker.io/library/alpine:3 1 1");
+});
+
+test("writes a tar, indexes it, and finds the file through the index", () => {
+  const printed = run(`
+    import { TarScanner, TarWriter } from "strake/tar";
+    import { buildIndex, ErofsReader } from "strake/erofs";
+    const chunks = [];
+    const writer = new TarWriter((chunk) => void chunks.push(chunk.slice()));
+    const header = { type: "file", path: "etc/motd", mode: 0o644, uid: 0, gid: 0, size: 3, mtime: 0, mtimeNsec: 0 };
+    await writer.add({ ...header, linkname: "", uname: "", gname: "", devmajor: 0, devminor: 0 }, new TextEncoder().encode("hi\\n"));
+    await writer.finish();
+    const entries = [];
+    const scanner = new TarScanner({ onEntry: (entry) => entries.push(entry) });
+    for (const chunk of chunks) scanner.write(chunk);
+    scanner.end();
+    const tarSize = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    const reader = new ErofsReader(buildIndex(entries, { tarSize }).image);
+    const file = reader.lookup(reader.lookup(reader.root, "etc"), "motd");
+    console.log(reader.inode(file).size, reader.extents(file)[0].offset);
+  `);
+  assert.equal(printed, "3 512");
+});
+
+test("holds the executable and no tests", () => {
+  const root = join(project, "node_modules", "strake");
+  const version = execFileSync(join(root, "dist", "strake"), ["version"], { encoding: "utf8" });
+  assert.match(version, /0\.1\.0/);
+  const names = readdirSync(join(root, "src"), { recursive: true });
+  assert.deepEqual(
+    names.filter((name) => /\.test(-support)?\.ts$/.test(name)),
+    [],
+  );
+});
