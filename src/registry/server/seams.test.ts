@@ -7,7 +7,12 @@ import { type Access, type AccessRecord, FileStore, Refusal, Registry, type Regi
 
 const digestOf = (content: string) => `sha256:${createHash("sha256").update(content).digest("hex")}`;
 
-async function pushBlob(registry: Registry, repository: string, content: string, headers?: Record<string, string>) {
+async function pushBlob(
+  registry: Registry,
+  repository: string,
+  content: string,
+  headers?: Record<string, string>,
+) {
   const digest = digestOf(content);
   const url = `${registry.url}v2/${repository}/blobs/uploads/?digest=${digest}`;
   return { digest, response: await fetch(url, { method: "POST", body: content, headers }) };
