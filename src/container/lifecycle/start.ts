@@ -7,7 +7,7 @@ import { startMonitor } from "../monitor/conmon.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
 import { writeNetworkFiles } from "../network/files.ts";
 import { readInRoot } from "../rootfs/read.ts";
-import { resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
+import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
 import { lastMessage } from "../runtime/failure.ts";
 import { readyControlGroups } from "../runtime/grace.ts";
 import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
@@ -94,6 +94,7 @@ async function bringUp(
     });
   const network = writeFiles();
   if (network.warning) services.warn(network.warning);
+  checkSystemFolders(rootfs);
   const volumes = await prepareMounts(services, record, rootfs);
   const spec = runtimeSpec(
     {

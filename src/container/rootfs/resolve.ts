@@ -97,6 +97,21 @@ export function resolveMounts(root: string, mounts: readonly Mount[]): Mount[] {
   });
 }
 
+/**
+ * Refuses a root whose /dev, /proc or /sys is anything but a directory. runc 1.1 mounts inside the root, as it must, but then makes fd,
+ * stdin, ptmx … through the link: in a folder of the host (the kin of CVE-2021-30465 and CVE-2025-52565).
+ */
+export function checkSystemFolders(root: string): void {
+  for (const path of ["/dev", "/proc", "/sys"]) {
+    const stat = lstatSync(nodePath(root + path), { throwIfNoEntry: false });
+    if (stat === undefined || stat.isDirectory()) continue;
+    throw new StrakeError("CONTAINER_PATH_INVALID", `${path} of the image is not a directory`, {
+      hint: "Nothing can be mounted there. An image with a link in that place was made to reach the host.",
+      exitCode: 125,
+    });
+  }
+}
+
 function notDirectory(path: string): StrakeError {
   return new StrakeError("CONTAINER_PATH_INVALID", `${path} is not a directory in the container`, {
     exitCode: 125,

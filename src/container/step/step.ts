@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
 import { processStartTime } from "../../sys/index.ts";
-import { resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
+import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
 import { watchStubs } from "../rootfs/stubs.ts";
 import { toolEnvironment } from "../runtime/command.ts";
 import { isRuntimeComplaint, startFailure } from "../runtime/failure.ts";
@@ -68,6 +68,7 @@ export async function runStep(options: StepOptions): Promise<StepResult> {
   writeFileSync(`${bundle}/owner.json`, JSON.stringify(owner));
   const network = await openStepNetwork({ ...options, kind: options.network, id, bundle });
   try {
+    checkSystemFolders(options.rootfs);
     const cwd = workingDirectory(options.rootfs, options.cwd);
     const mounts = resolveMounts(options.rootfs, [
       ...network.files.map((file) => bindMount(file.source, file.destination)),
