@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BuildWorkshop, type FileSpec } from "../../test/support/build.ts";
 
@@ -137,7 +137,7 @@ test("a layer that was collected is made again", async () => {
 test("a file that changes between key and copy is copied as it is, and poisons no key", async () => {
   const place = "FROM scratch\nCOPY . /app";
   await shop.build(place);
-  put(join(shop.context, "b/c.txt"), "new");
+  put(join(shop.context, "a.txt"), "new");
   const during = await shop.build(place, {
     emit: (event) => {
       // The first progress comes when the key is known and nothing is written yet.
@@ -145,6 +145,61 @@ test("a file that changes between key and copy is copied as it is, and poisons n
     },
   });
   expect(during.files()["/app/a.txt"]).toBe("644 changed");
-  put(join(shop.context, "a.txt"), "a");
-  expect((await shop.build(place)).files()["/app/a.txt"]).toBe("644 a");
+  put(join(shop.context, "a.txt"), "new");
+  expect((await shop.build(place)).files()["/app/a.txt"]).toBe("644 new");
+});
+
+describe("what did not change is copied out of the layer made before, and", () => {
+  const place = "FROM scratch\nCOPY . /app";
+  const deep = "d".repeat(90);
+  beforeEach(() => {
+    for (const folder of ["x", "y", deep])
+      shop.write(
+        Object.fromEntries(
+          Array.from({ length: 40 }, (_, i) => [`${folder}/${i}`, `${folder}${i}`.repeat(i * 9)]),
+        ),
+      );
+    shop.write({ "x/large": new Uint8Array((1 << 20) + 1).fill(7), [`y/${"n".repeat(120)}`]: "long" });
+  });
+  const coldLayers = async () => (await shop.build(place, { noCache: true })).config.rootfs.diff_ids;
+
+  test.each([
+    ["a file changed", (at) => put(at("x/7"), "new")],
+    ["a file grew", (at) => put(at("x/7"), "new".repeat(5000))],
+    ["files came and went", (at) => [rmSync(at("x/3")), put(at("x/30a"), "x30"), rmSync(at(`${deep}/9`))]],
+    ["a folder went", (at) => rmSync(at("x"), { recursive: true })],
+    ["a folder was renamed", (at) => renameSync(at("x"), at("z"))],
+    ["files changed places", (at) => [renameSync(at("x/4"), at("t")), renameSync(at("y/4"), at("x/4"))]],
+    ["modes and times changed", (at) => [chmodSync(at("x/5"), 0o755), utimesSync(at("x/6"), 5, 5)]],
+  ] as [string, (at: (name: string) => string) => void][])(
+    "the layer is what a build without cache makes: %s",
+    async (_, change) => {
+      await shop.build(place);
+      change((name) => join(shop.context, name));
+      put(join(shop.context, "a.txt"), "new");
+      const { rootfs } = (await shop.build(place)).config;
+      expect(rootfs.diff_ids).toEqual(await coldLayers());
+    },
+  );
+  test("a byte that rotted there does not get into the new layer", async () => {
+    const [diffID] = (await shop.build(place)).config.rootfs.diff_ids;
+    const { tarPath } = shop.store.layers.get(diffID!)!;
+    const tar = readFileSync(tarPath);
+    const at = tar.indexOf("x39x39");
+    tar[at] = 0;
+    writeFileSync(tarPath, tar);
+    put(join(shop.context, "a.txt"), "new");
+    const { rootfs } = (await shop.build(place)).config;
+    expect(rootfs.diff_ids).toEqual(await coldLayers());
+  });
+  test("the folder's file is not opened", async () => {
+    await shop.build(place);
+    put(join(shop.context, "a.txt"), "new");
+    const second = await shop.build(place, {
+      emit: (event) => {
+        if (event.type === "step.progress") rmSync(join(shop.context, "x/7"), { force: true });
+      },
+    });
+    expect(second.files()["/app/x/7"]).toBe(`644 ${"x7".repeat(63)}`);
+  });
 });

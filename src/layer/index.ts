@@ -2,6 +2,7 @@ export { type CompressOptions, compress } from "./compression/compress.ts";
 export { type DecompressOptions, decompress } from "./compression/decompress.ts";
 export { type CompressionFormat, detectCompression } from "./compression/detect.ts";
 export { type DiffUpperOptions, diffUpper, type UpperEntry } from "./diff.ts";
+export { EarlierContents } from "./earlier-contents.ts";
 export { type IngestOptions, ingestTar } from "./ingest.ts";
 export * from "./snapshotter/index.ts";
 export * from "./tree/index.ts";

@@ -4,6 +4,12 @@ import type { EntryHeader } from "../../tar/index.ts";
 import type { CopyEntry } from "./entries.ts";
 import type { OpenFile } from "./source.ts";
 
+/** Contents at hand that need not be opened and read in their source. */
+export interface Contents {
+  /** Bytes with this digest, good until the next call; undefined when they are not at hand. `path` is the one in the image. */
+  find(path: string, wanted: { readonly size: number; readonly digest: Digest }): Uint8Array | undefined;
+}
+
 /** What a layer's writer must be able to do. */
 export interface EntrySink {
   addEntry(header: EntryHeader, content?: Uint8Array): void;
@@ -13,6 +19,8 @@ export interface EntrySink {
 export interface WriteOptions {
   /** Digests found before, by position of the item; a file that changed since is hashed again. */
   readonly known?: readonly (Digest | undefined)[];
+  /** Where contents whose digest is known may be taken from. */
+  readonly earlier?: Contents;
   /** Told every entry as it was written, with the digest of a file's bytes or "". */
   readonly onEntry: (header: EntryHeader, content: string, entry: CopyEntry) => void;
   readonly signal?: AbortSignal;
@@ -50,6 +58,12 @@ export async function writeEntries(
       continue;
     }
     const before = options.known?.[entry.index];
+    const kept = before && options.earlier?.find(`/${header.path}`, { size: header.size, digest: before });
+    if (kept) {
+      sink.addEntry(header, kept);
+      options.onEntry(header, before, entry);
+      continue;
+    }
     const file = body.source.open(body.from, body.node, { verify: before !== undefined });
     try {
       const size = file.size;

@@ -53,6 +53,12 @@ export function wasRecorded(session: Session, place: string): boolean {
   return !session.options.noCache && session.store.cache.get(placeKey(place)) !== undefined;
 }
 
+/** The latest layer of the step at this place, whatever its inputs were, kept by the build's lease. */
+export function latest(session: Session, place: string): StepLayer | undefined {
+  const target = session.store.cache.get(placeKey(place))?.result as { latest?: string } | undefined;
+  return target?.latest === undefined ? undefined : lookUpKey(session, target.latest);
+}
+
 /** The result that a shortcut led to before; null for "no layer". A shortcut stands for inputs that took longer to find out. */
 export function recall(session: Session, shortcut: string): StepLayer | null | undefined {
   if (session.options.noCache) return undefined;

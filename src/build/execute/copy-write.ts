@@ -1,5 +1,5 @@
 import { heredocText } from "../../dockerfile/index.ts";
-import { LayerWriter, resolveOwner, Tree } from "../../layer/index.ts";
+import { EarlierContents, LayerWriter, resolveOwner, Tree } from "../../layer/index.ts";
 import { canonicalJSON, type Digest, sha256 } from "../../oci/index.ts";
 import type { StageState } from "../config/stage-state.ts";
 import { isArchive } from "../copy/archive.ts";
@@ -12,7 +12,7 @@ import type { CopySource } from "../copy/source.ts";
 import { unpackArchives } from "../copy/unpack.ts";
 import { digestOf, writeEntries } from "../copy/write.ts";
 import { chainOf, keyOf, type StepInputs } from "../key/inputs.ts";
-import { lookUp, record, wasRecorded } from "./cached.ts";
+import { latest, lookUp, record, wasRecorded } from "./cached.ts";
 import type { CopyLike, StepOutcome } from "./copy-step.ts";
 import { createdText, layersOf, type Session, type StepLayer } from "./session.ts";
 
@@ -79,9 +79,9 @@ class CopyStep {
     this.#plan = plan;
     this.#instruction = instruction;
     this.#attributes = attributes;
-    this.#archives = plan.items.flatMap((item) =>
-      item.kind === "archive" ? [...entriesOf([{ ...item, kind: "node" }], {})] : [],
-    );
+    this.#archives = plan.items
+      .filter((item) => item.kind === "archive")
+      .flatMap((item) => [...entriesOf([{ ...item, kind: "node" }], {})]);
     this.#operation = `${instruction.kind.toUpperCase()} 1`;
     this.#place = sha256(
       canonicalJSON([instruction.original, session.options.context ?? "", state.config.WorkingDir ?? ""]),
@@ -138,10 +138,12 @@ class CopyStep {
     const expected = this.#expected;
     const manifest = new Manifest();
     let changed = false;
+    using earlier = this.#earlier();
     await writeEntries(this.#consumeEntries(), writer, {
       signal,
       onProgress,
       known,
+      earlier,
       onEntry: (header, content, entry) => {
         if (!expected) manifest.add(header, content);
         else if (content !== "" && known[entry.index] !== content) changed = true;
@@ -152,6 +154,13 @@ class CopyStep {
     if (expected) return expected;
     for (const archive of this.#archives) manifest.add(archive.header, digestOf(archive));
     return { inputs: this.#inputs(manifest), files: manifest.text };
+  }
+
+  /** The layer this step made last: what did not change since is copied from there. */
+  #earlier(): EarlierContents | undefined {
+    const before = this.#expected && latest(this.#session, this.#place);
+    if (!before || !this.#session.store.layers.isIntact(before.diffID)) return undefined;
+    return new EarlierContents(this.#session.store.layers.get(before.diffID)!);
   }
 
   /** The entries, their items let go as they are written: this is the last time they are needed. */
