@@ -195,6 +195,22 @@ export const errorCodes = {
   ARCHIVE_PLATFORM: ["not-found", "an image archive holds no image for the platform asked for"],
   BOOTSTRAP_TOOL_MISSING: ["precondition", "a program that makes base images is not installed"],
   BOOTSTRAP_FAILED: ["unavailable", "the program that makes base images failed"],
+  // registry client
+  REGISTRY_UNREACHABLE: ["unavailable", "no connection to a registry could be made, or it was lost again and again"],
+  REGISTRY_TLS: ["unavailable", "a registry's certificate is not trusted, or it does not speak TLS"],
+  REGISTRY_STALLED: ["unavailable", "a registry stopped sending or taking bytes in the middle of a transfer"],
+  REGISTRY_TRUNCATED: ["data-loss", "a registry's answer ended before all of it had come"],
+  REGISTRY_RESPONSE: ["data-loss", "a registry's answer does not follow the distribution specification"],
+  REGISTRY_FAILED: ["unavailable", "a registry reported a failure of its own (5xx)"],
+  REGISTRY_RATE_LIMITED: ["unavailable", "a registry refused a request because there were too many"],
+  REGISTRY_REFUSED: ["invalid", "a registry refused a request as malformed or not supported"],
+  REGISTRY_UNAUTHORIZED: ["unauthorized", "a registry wants credentials, or refused those it was given"],
+  REGISTRY_DENIED: ["denied", "a registry does not allow what was asked with these credentials"],
+  REGISTRY_NOT_FOUND: ["not-found", "a registry has no such repository, tag, manifest or blob"],
+  REGISTRY_BLOCKED: ["denied", "registries.conf blocks the registry or repository"],
+  REGISTRY_PLATFORM: ["not-found", "an image of a registry does not exist for the platform asked for"],
+  REGISTRY_CONFIG: ["invalid", "a configuration file for registries or credentials is malformed"],
+  CREDENTIAL_HELPER: ["unavailable", "a credential helper is missing or failed"],
   // registry server
   OBJECT_KEY_INVALID: ["invalid", "a key of the registry's storage is malformed"],
   OBJECT_CHANGED: [

@@ -1,0 +1,61 @@
+import { type ErrorCode, StrakeError } from "../../errors/index.ts";
+import type { HttpResponse } from "./http/message.ts";
+import { readBody } from "./http/read.ts";
+import { retryAfter } from "./http/retry.ts";
+
+const answerLimit = 64 << 10;
+const textLimit = 300;
+
+/** The error for an answer that is not what was asked for; `what` names that, for example `tag v1 of host/repo`. */
+export async function answerError(response: HttpResponse, what: string): Promise<StrakeError> {
+  const { host } = response.url;
+  const said = await reasonOf(response);
+  const suffix = said === "" ? "" : `: ${said}`;
+  const { status } = response;
+  const make = (code: ErrorCode, message: string, hint?: string) =>
+    new StrakeError(code, message + suffix, hint === undefined ? {} : { hint });
+  if (status === 401)
+    return make(
+      "REGISTRY_UNAUTHORIZED",
+      `${host} wants credentials for ${what}`,
+      `log in: strake login ${host}`,
+    );
+  if (status === 403) return make("REGISTRY_DENIED", `${host} does not allow ${what}`);
+  if (status === 404) return make("REGISTRY_NOT_FOUND", `${host} has no ${what}`);
+  if (status === 429) {
+    const wait = retryAfter(response);
+    const when = wait === undefined ? "" : `; try again in ${Math.ceil(wait / 1000)} seconds`;
+    return make("REGISTRY_RATE_LIMITED", `${host} allows no more requests for now${when}`);
+  }
+  if (status >= 500) return make("REGISTRY_FAILED", `${host} failed with status ${status} on ${what}`);
+  return make("REGISTRY_REFUSED", `${host} refused ${what} with status ${status}`);
+}
+
+/** What the registry says, as one short line: it is a stranger's text and must not steer a terminal or carry secrets. */
+async function reasonOf(response: HttpResponse): Promise<string> {
+  let body: unknown;
+  try {
+    body = JSON.parse(new TextDecoder().decode(await readBody(response, answerLimit, "an error")));
+  } catch {
+    return "";
+  }
+  const errors = (body as { errors?: unknown } | null)?.errors;
+  const texts = (Array.isArray(errors) ? errors : [body]).flatMap((error: unknown) => {
+    const { code, message, details } = (error ?? {}) as {
+      code?: unknown;
+      message?: unknown;
+      details?: unknown;
+    };
+    const parts = [code, message ?? details].filter((part) => typeof part === "string" && part !== "");
+    return parts.length > 0 ? [parts.join(" ")] : [];
+  });
+  return clean(texts.join("; "));
+}
+
+export function clean(text: string): string {
+  const line = text
+    .replace(/\b(bearer|basic)\s+[\w.~+/=-]{6,}/gi, "$1 ***")
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ")
+    .trim();
+  return line.length > textLimit ? `${line.slice(0, textLimit)}…` : line;
+}

@@ -1,0 +1,126 @@
+import { StrakeError } from "../../../errors/index.ts";
+import type { HttpRequest, HttpResponse, Link, Send } from "../http/message.ts";
+import { type Challenge, parseChallenges } from "./challenge.ts";
+import { basicHeader, type Credentials } from "./credentials.ts";
+import { fetchToken, type Token } from "./token.ts";
+
+export interface AuthorizeOptions {
+  /** Where credentials may be sent, and nowhere else. */
+  readonly origin: string;
+  /** For the scope's repository, or the registry itself when there is none. */
+  readonly credentials: (repository: string | undefined) => Promise<Credentials | undefined>;
+  /** A token server without TLS is trusted only by those who do without it anyway. */
+  readonly allowPlainRealm: boolean;
+}
+
+/**
+ * Answers challenges: basic, bearer tokens (one for each set of scopes, kept until it ends, asked for once however many
+ * requests wait for it). The first challenge is remembered, so later requests carry their credentials at once.
+ */
+export function authorize(options: AuthorizeOptions): Link {
+  return (next) => {
+    const tokens = new Map<string, Promise<Token>>();
+    let known: Challenge | undefined;
+
+    const tokenFor = async (challenge: Challenge, request: HttpRequest): Promise<string> => {
+      const scopes = scopesOf(request, challenge);
+      const key = scopes.join(" ");
+      const cached = await tokens.get(key)?.catch(() => undefined);
+      if (cached && cached.expiresAt > Date.now()) return cached.value;
+      const asked = ask(next, { challenge, scopes, request, options });
+      tokens.set(key, asked);
+      asked.catch(() => {
+        if (tokens.get(key) === asked) tokens.delete(key);
+      });
+      return (await asked).value;
+    };
+
+    const headerFor = async (challenge: Challenge, request: HttpRequest): Promise<string | undefined> => {
+      if (challenge.scheme === "bearer") return `Bearer ${await tokenFor(challenge, request)}`;
+      const credentials = await options.credentials(repositoryOf(request));
+      if (credentials?.kind === "bearer") return `Bearer ${credentials.token}`;
+      return credentials?.kind === "basic"
+        ? basicHeader(credentials.username, credentials.password)
+        : undefined;
+    };
+
+    const attempt = async (request: HttpRequest, challenge: Challenge | undefined): Promise<HttpResponse> => {
+      const authorization = challenge && (await headerFor(challenge, request));
+      return await next(
+        authorization === undefined
+          ? request
+          : { ...request, headers: { ...request.headers, authorization } },
+      );
+    };
+
+    return async (request) => {
+      // An upload's Location, or a link, may lead to another origin: nothing of ours is shown there.
+      if (request.url.origin !== options.origin) return await next(request);
+      const response = await attempt(request, known);
+      if (response.status !== 401 || response.url.origin !== options.origin) return response;
+      const challenge = pick(parseChallenges(response.headers["www-authenticate"]));
+      if (challenge === undefined) return response;
+      if (known !== undefined) tokens.delete(scopesOf(request, known).join(" "));
+      tokens.delete(scopesOf(request, challenge).join(" "));
+      const hadBasic = known?.scheme === "basic" && challenge.scheme === "basic";
+      known = challenge;
+      // The same name and password will not be liked better a second time.
+      if (hadBasic || (challenge.scheme === "basic" && !(await options.credentials(repositoryOf(request)))))
+        return response;
+      response.discard();
+      return await attempt(request, challenge);
+    };
+  };
+}
+
+interface Asking {
+  readonly challenge: Challenge;
+  readonly scopes: readonly string[];
+  readonly request: HttpRequest;
+  readonly options: AuthorizeOptions;
+}
+
+async function ask(send: Send, { challenge, scopes, request, options }: Asking): Promise<Token> {
+  const { realm, service } = challenge.parameters;
+  return await fetchToken(send, {
+    realm: realmURL(realm, options),
+    service,
+    scopes,
+    credentials: await options.credentials(repositoryOf(request)),
+    ...(request.signal ? { signal: request.signal } : {}),
+  });
+}
+
+/** Credentials are sent to the realm: in clear only where the registry itself is used in clear. */
+function realmURL(realm: string | undefined, { origin, allowPlainRealm }: AuthorizeOptions): URL {
+  const host = new URL(origin).host;
+  let url: URL;
+  try {
+    url = new URL(realm ?? "", origin);
+  } catch {
+    throw new StrakeError("REGISTRY_RESPONSE", `${host} names a token server that is no address`);
+  }
+  url.username = "";
+  url.password = "";
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && allowPlainRealm))
+    throw new StrakeError("REGISTRY_RESPONSE", `${host} names a token server without TLS: ${url.host}`);
+  return url;
+}
+
+function pick(challenges: readonly Challenge[]): Challenge | undefined {
+  return (
+    challenges.find(({ scheme, parameters }) => scheme === "bearer" && parameters.realm !== undefined) ??
+    challenges.find(({ scheme }) => scheme === "basic")
+  );
+}
+
+/** What the request needs; what the registry says it needs where the request does not know (the catalog). */
+function scopesOf(request: HttpRequest, challenge: Challenge): string[] {
+  const own = request.scopes ?? [];
+  const asked = own.length > 0 ? [] : (challenge.parameters.scope?.split(" ").filter(Boolean) ?? []);
+  return [...new Set([...own, ...asked])].sort();
+}
+
+function repositoryOf({ scopes }: HttpRequest): string | undefined {
+  return /^repository:([^:]+):/.exec(scopes?.[0] ?? "")?.[1];
+}

@@ -1,0 +1,119 @@
+import { StrakeError } from "../../errors/index.ts";
+import { createDigester, type Descriptor, digestAlgorithm } from "../../oci/index.ts";
+import { answerError } from "./answer-error.ts";
+import type { HttpRequest, HttpResponse, Send } from "./http/message.ts";
+import { isPassing, pause, type RetryOptions, rest } from "./http/retry.ts";
+
+export interface DownloadOptions extends RetryOptions {
+  /** Offset of the first byte that is wanted. */
+  readonly start?: number;
+  readonly signal?: AbortSignal;
+  /** Told when a broken download goes on, with the bytes that had come. */
+  readonly onResume?: (offset: number, reason: StrakeError) => void;
+}
+
+type Blob = Pick<Descriptor, "digest" | "size">;
+
+/**
+ * The bytes of a blob, exactly `size`; a download that breaks goes on where it was (Range), as long as each attempt brings
+ * something. The digest is not looked at here: see `verified`.
+ */
+export async function* download(
+  send: Send,
+  request: HttpRequest,
+  blob: Blob,
+  options: DownloadOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const attempts = options.attempts ?? 5;
+  let offset = options.start ?? 0;
+  let failures = 0;
+  let first = true;
+  while (offset < blob.size || (first && blob.size === 0)) {
+    const before = offset;
+    first = false;
+    try {
+      const response = await send(
+        offset === 0 ? request : { ...request, headers: { ...request.headers, range: `bytes=${offset}-` } },
+      );
+      for await (const chunk of bytesFrom(response, { blob, offset })) {
+        offset += chunk.byteLength;
+        yield chunk;
+      }
+      if (offset >= blob.size) return;
+      throw new StrakeError(
+        "REGISTRY_TRUNCATED",
+        `${response.url.host} sent ${offset} of the ${blob.size} bytes of ${blob.digest}`,
+      );
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      failures = offset > before ? 1 : failures + 1;
+      if (failures >= attempts) throw error;
+      options.onResume?.(offset, error as StrakeError);
+      await rest(pause(failures, options), options.signal);
+    }
+  }
+}
+
+interface Place {
+  readonly blob: Blob;
+  readonly offset: number;
+}
+
+/** The body from `offset` on. A server without ranges sends everything again: what we have is skipped. */
+async function* bytesFrom(
+  response: HttpResponse,
+  { blob, offset }: Place,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { status, headers } = response;
+  if (status !== 200 && status !== 206) throw await answerError(response, `blob ${blob.digest}`);
+  if (status === 206 && !startsAt(headers["content-range"], offset)) {
+    response.discard();
+    throw new StrakeError(
+      "REGISTRY_RESPONSE",
+      `${response.url.host} sent another range of ${blob.digest} than asked for`,
+    );
+  }
+  let skip = status === 206 ? 0 : offset;
+  let left = blob.size - offset;
+  for await (const chunk of response.body) {
+    const part = skip === 0 ? chunk : chunk.subarray(Math.min(skip, chunk.byteLength));
+    skip -= chunk.byteLength - part.byteLength;
+    if (part.byteLength === 0) continue;
+    left -= part.byteLength;
+    if (left < 0)
+      throw new StrakeError(
+        "BLOB_MISMATCH",
+        `${response.url.host} sent more than the ${blob.size} bytes of ${blob.digest}`,
+      );
+    yield part;
+  }
+}
+
+function startsAt(header: string | undefined, offset: number): boolean {
+  const match = /^bytes\s+([0-9]+)-/.exec(header ?? "");
+  return match ? Number(match[1]) === offset : offset === 0;
+}
+
+/** Passes bytes on and compares their digest and size at the end. Errors: BLOB_MISMATCH. */
+export async function* verified(
+  source: AsyncIterable<Uint8Array>,
+  blob: Blob,
+  from: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const digester = createDigester(digestAlgorithm(blob.digest));
+  let size = 0;
+  for await (const chunk of source) {
+    size += chunk.byteLength;
+    digester.update(chunk);
+    yield chunk;
+  }
+  const digest = digester.digest();
+  if (size !== blob.size || digest !== blob.digest)
+    throw new StrakeError(
+      "BLOB_MISMATCH",
+      `${from} sent ${size} bytes with digest ${digest} for ${blob.digest} of ${blob.size} bytes`,
+      {
+        hint: "the content was changed or damaged at the registry or on its way",
+      },
+    );
+}

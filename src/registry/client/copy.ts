@@ -1,0 +1,155 @@
+import { StrakeError, throwIfAborted } from "../../errors/index.ts";
+import { type Emit, emitNothing } from "../../events/index.ts";
+import {
+  type Descriptor,
+  type Digest,
+  type Index,
+  isIndexType,
+  isManifestType,
+  type Platform,
+  pickPlatform,
+} from "../../oci/index.ts";
+import { isPassing, pause, rest } from "./http/retry.ts";
+import { inParallel } from "./parallel.ts";
+import type { RemoteManifest, Repository } from "./repository.ts";
+
+export interface CopyOptions {
+  /** Only the manifest for this platform. Default: everything, indexes byte for byte. */
+  readonly platform?: Platform;
+  /** What refers to the copied manifests too (signatures, attestations). */
+  readonly referrers?: boolean;
+  readonly signal?: AbortSignal;
+  readonly emit?: Emit;
+}
+
+export interface CopyResult {
+  readonly digest: Digest;
+  readonly mediaType: string;
+}
+
+interface Copying {
+  readonly from: Repository;
+  readonly to: Repository;
+  readonly options: CopyOptions;
+}
+
+const depthLimit = 8;
+const transfers = 3;
+
+/** Copies an image between repositories, bytes unchanged, nothing kept on this machine. Blobs the target has are not moved. */
+export async function copyImage(
+  from: { readonly repository: Repository; readonly reference: string },
+  to: { readonly repository: Repository; readonly reference: string },
+  options: CopyOptions = {},
+): Promise<CopyResult> {
+  const call = options.signal ? { signal: options.signal } : {};
+  const copying = { from: from.repository, to: to.repository, options };
+  let root = await from.repository.getManifest(from.reference, call);
+  if (options.platform !== undefined && root.kind === "index") {
+    const picked = pickPlatform(root.value.manifests, options.platform);
+    if (picked === undefined)
+      throw new StrakeError(
+        "REGISTRY_PLATFORM",
+        `${from.repository.name} has no image for the platform asked for`,
+      );
+    root = await from.repository.getManifest(picked.digest, call);
+  }
+  await copyTree(copying, root, { reference: to.reference, depth: 0 });
+  return { digest: root.digest, mediaType: root.mediaType };
+}
+
+interface Place {
+  readonly reference: string;
+  readonly depth: number;
+}
+
+/** Children first: a registry may refuse a manifest whose parts it does not have. */
+async function copyTree(
+  copying: Copying,
+  document: RemoteManifest,
+  { reference, depth }: Place,
+): Promise<void> {
+  const { from, to, options } = copying;
+  const call = options.signal ? { signal: options.signal } : {};
+  if (depth > depthLimit)
+    throw new StrakeError("INDEX_INVALID", `indexes are nested more than ${depthLimit} deep`);
+  if (document.kind === "index") await copyChildren(copying, document.value, depth);
+  else await copyBlobs(copying, [...document.value.layers, document.value.config]);
+  await to.putManifest(reference, document, call);
+  if (!options.referrers) return;
+  for (const referrer of await from.referrers(document.digest, call)) {
+    const child = await from.getManifest(referrer.digest, call);
+    await copyTree(copying, child, { reference: child.digest, depth: depth + 1 });
+  }
+}
+
+async function copyChildren(copying: Copying, index: Index, depth: number): Promise<void> {
+  const { from, options } = copying;
+  for (const child of index.manifests) {
+    throwIfAborted(options.signal);
+    if (!isManifestType(child.mediaType) && !isIndexType(child.mediaType)) {
+      await copyBlobs(copying, [child]);
+      continue;
+    }
+    const document = await from.getManifest(child.digest, options.signal ? { signal: options.signal } : {});
+    await copyTree(copying, document, { reference: child.digest, depth: depth + 1 });
+  }
+}
+
+async function copyBlobs({ from, to, options }: Copying, blobs: readonly Descriptor[]): Promise<void> {
+  const unique = [...new Map(blobs.map((blob) => [blob.digest, blob])).values()];
+  await inParallel(
+    unique,
+    { limit: transfers, ...(options.signal ? { signal: options.signal } : {}) },
+    (blob, signal) => copyBlob({ from, to, options: { ...options, signal } }, blob),
+  );
+}
+
+async function copyBlob({ from, to, options }: Copying, blob: Descriptor): Promise<void> {
+  const { emit = emitNothing, signal } = options;
+  const call = signal ? { signal } : {};
+  const step = `copy ${blob.digest}`;
+  emit({ type: "step.started", step, name: blob.digest, kind: "layer", at: Date.now() });
+  const done = (outcome: "done" | "cached") => emit({ type: "step.done", step, outcome, at: Date.now() });
+  if ((await to.headBlob(blob.digest, { forPush: true, ...call })) !== undefined) return done("cached");
+  if (
+    from.registryName === to.registryName &&
+    from.path !== to.path &&
+    (await to.mountBlob(blob.digest, from.path, call))
+  )
+    return done("cached");
+  let reported = 0;
+  const source = {
+    // The far end compares the digest; asking from any offset lets an upload go on in the middle.
+    open: (start: number, end: number) => cut(from.openBlob(blob, { start, ...call }), end - start),
+  };
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await to.uploadBlob(blob, source, {
+        ...call,
+        onProgress: (current) => {
+          if (current - reported < 1 << 20) return;
+          reported = current;
+          emit({ type: "step.progress", step, unit: "bytes", current, total: blob.size, at: Date.now() });
+        },
+      });
+      return done("done");
+    } catch (error) {
+      if (!isPassing(error) || attempt >= 3) throw error;
+      await rest(pause(attempt, {}), signal);
+    }
+  }
+}
+
+async function* cut(
+  source: AsyncIterable<Uint8Array>,
+  length: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let left = length;
+  for await (const chunk of source) {
+    const part = chunk.byteLength > left ? chunk.subarray(0, left) : chunk;
+    left -= part.byteLength;
+    yield part;
+    if (left === 0) return;
+  }
+}

@@ -1,0 +1,152 @@
+import { randomBytes } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { StrakeError } from "../../../errors/index.ts";
+import type { Credentials } from "../auth/credentials.ts";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** One entry of `auths`. */
+interface AuthEntry {
+  readonly auth?: unknown;
+  readonly username?: unknown;
+  readonly password?: unknown;
+  readonly identitytoken?: unknown;
+  readonly registrytoken?: unknown;
+}
+
+/** A config.json of Docker or auth.json of containers: one format. */
+export interface AuthFile {
+  readonly path: string;
+  readonly auths: ReadonlyMap<string, AuthEntry>;
+  readonly credsStore?: string;
+  readonly credHelpers: ReadonlyMap<string, string>;
+}
+
+const sizeLimit = 16 << 20;
+
+/** Files that may hold credentials, the first one that knows a registry wins (containers-auth.json(5), then Docker's). */
+export function authFilePaths(env: Env): string[] {
+  if (env.REGISTRY_AUTH_FILE) return [env.REGISTRY_AUTH_FILE];
+  const home = env.HOME || homedir();
+  const runtime = env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, "containers/auth.json")] : [];
+  const uid = process.getuid?.() ?? 0;
+  return [
+    ...runtime,
+    `/run/containers/${uid}/auth.json`,
+    join(env.XDG_CONFIG_HOME || join(home, ".config"), "containers/auth.json"),
+    dockerConfigPath(env),
+  ];
+}
+
+export function dockerConfigPath(env: Env): string {
+  return join(env.DOCKER_CONFIG || join(env.HOME || homedir(), ".docker"), "config.json");
+}
+
+/** Undefined when there is none. Errors: REGISTRY_CONFIG; its message never quotes the file. */
+export function readAuthFile(path: string): AuthFile | undefined {
+  const text = readText(path);
+  if (text === undefined) return undefined;
+  const document = text.trim() === "" ? {} : parse(text, path);
+  const { credsStore } = document;
+  return {
+    path,
+    auths: mapOf(document.auths) as ReadonlyMap<string, AuthEntry>,
+    ...(typeof credsStore === "string" && credsStore !== "" ? { credsStore } : {}),
+    credHelpers: new Map(
+      [...mapOf(document.credHelpers)].filter(
+        (pair): pair is [string, string] => typeof pair[1] === "string",
+      ),
+    ),
+  };
+}
+
+export function entryCredentials(entry: AuthEntry): Credentials | undefined {
+  const { registrytoken, identitytoken, auth } = entry;
+  if (typeof registrytoken === "string" && registrytoken !== "")
+    return { kind: "bearer", token: registrytoken };
+  if (typeof identitytoken === "string" && identitytoken !== "")
+    return { kind: "refresh", token: identitytoken };
+  if (typeof auth === "string" && auth !== "") {
+    const text = Buffer.from(auth, "base64").toString("utf8");
+    const colon = text.indexOf(":");
+    // Docker once padded what it wrote with NULs.
+    if (colon > 0)
+      return {
+        kind: "basic",
+        username: text.slice(0, colon),
+        password: text.slice(colon + 1).replace(/\0+$/, ""),
+      };
+  }
+  const { username, password } = entry;
+  if (typeof username === "string" && typeof password === "string" && username !== "")
+    return { kind: "basic", username, password };
+  return undefined;
+}
+
+/** Changes one entry and leaves everything else in the file as it is. The file is nobody else's to read. */
+export function writeAuthEntry(
+  path: string,
+  key: string,
+  entry: { readonly auth: string } | undefined,
+): void {
+  const text = readText(path) ?? "";
+  const document = text.trim() === "" ? {} : parse(text, path);
+  const auths = Object.fromEntries(mapOf(document.auths));
+  if (entry === undefined) delete auths[key];
+  else auths[key] = entry;
+  // A symlink to a dotfiles folder stays one.
+  const target = existsSync(path) ? realpathSync(path) : path;
+  mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+  const temporary = `${target}.${randomBytes(6).toString("hex")}`;
+  try {
+    writeFileSync(temporary, `${JSON.stringify({ ...document, auths }, null, "\t")}\n`, {
+      mode: 0o600,
+      flag: "wx",
+    });
+    renameSync(temporary, target);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw new StrakeError("REGISTRY_CONFIG", `${path} cannot be written`, { cause });
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    if (statSync(path).size > sizeLimit) throw new StrakeError("REGISTRY_CONFIG", `${path} is too large`);
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    if (cause instanceof StrakeError) throw cause;
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "EACCES") return undefined;
+    throw new StrakeError("REGISTRY_CONFIG", `${path} cannot be read`, { cause });
+  }
+}
+
+function parse(text: string, path: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the text, and with it what is secret.
+    throw new StrakeError("REGISTRY_CONFIG", `${path} is not JSON`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new StrakeError("REGISTRY_CONFIG", `${path} is no JSON object`);
+  return value as Record<string, unknown>;
+}
+
+function mapOf(value: unknown): Map<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return new Map();
+  return new Map(Object.entries(value).filter(([, entry]) => entry !== null));
+}

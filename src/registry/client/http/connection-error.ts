@@ -1,0 +1,29 @@
+import { StrakeError } from "../../../errors/index.ts";
+
+/** What node reports of a connection, in the user's words. Never the URL's query or credentials. */
+export function connectionError(error: unknown, url: URL): StrakeError {
+  const code = (error as { code?: unknown } | null)?.code;
+  const detail = typeof code === "string" ? code : error instanceof Error ? error.message : String(error);
+  const options = { cause: error };
+  if (
+    /CERT|SIGNATURE|SELF_SIGNED|UNABLE_TO|ERR_TLS|SSL|EPROTO|HOSTNAME_MISMATCH|wrong version number/i.test(
+      detail,
+    )
+  )
+    return new StrakeError("REGISTRY_TLS", `no trusted connection to ${url.host}: ${detail}`, {
+      ...options,
+      hint: `put its CA into /etc/containers/certs.d/${url.host}/ca.crt, or mark it insecure (--insecure, registries.conf)`,
+    });
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN")
+    return new StrakeError("REGISTRY_UNREACHABLE", `the host ${url.hostname} cannot be found`, {
+      ...options,
+      hint: "check the registry's name and this machine's DNS",
+    });
+  if (code === "ECONNREFUSED")
+    return new StrakeError("REGISTRY_UNREACHABLE", `nothing listens at ${url.host}`, options);
+  return new StrakeError(
+    "REGISTRY_UNREACHABLE",
+    `the connection to ${url.host} was lost: ${detail}`,
+    options,
+  );
+}

@@ -1,0 +1,210 @@
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+} from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { StrakeError, throwIfAborted } from "../../../errors/index.ts";
+import { connectionError } from "./connection-error.ts";
+import type { HttpRequest, HttpResponse, Send } from "./message.ts";
+import { StallWatch } from "./stall-watch.ts";
+
+export interface TlsOptions {
+  /** Certificates in PEM that are trusted besides the system's. */
+  readonly ca?: readonly string[];
+  /** Client certificate and key in PEM. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** Any certificate is taken. */
+  readonly insecure?: boolean;
+}
+
+export interface TransportOptions {
+  readonly tls?: (url: URL) => TlsOptions | undefined;
+  /** Milliseconds in which at least one byte must move while we wait for the other side. Default: 60 s. */
+  readonly stallMs?: number;
+  /** Milliseconds a registry may think about a request that it has whole. Default: 5 min (it hashes an upload). */
+  readonly answerMs?: number;
+}
+
+export interface Transport {
+  readonly send: Send;
+  /** Closes idle connections. */
+  close(): void;
+}
+
+/**
+ * The end of the chain: one request over HTTP/1.1, by node:http, which is the same on Node and Bun and is the only
+ * web client on both that takes a private CA. Errors: REGISTRY_UNREACHABLE, REGISTRY_TLS, REGISTRY_STALLED, CANCELED.
+ */
+export function createTransport(options: TransportOptions = {}): Transport {
+  const stallMs = options.stallMs ?? 60_000;
+  const answerMs = options.answerMs ?? Math.max(300_000, stallMs);
+  const plain = new HttpAgent({ keepAlive: true });
+  const secure = new Map<string, HttpsAgent>();
+  const agentFor = (url: URL) => {
+    if (url.protocol === "http:") return plain;
+    const known = secure.get(url.host);
+    if (known) return known;
+    const { insecure, ca, ...rest } = options.tls?.(url) ?? {};
+    const agent = new HttpsAgent({
+      keepAlive: true,
+      ...rest,
+      ...(ca === undefined ? {} : { ca: [...ca] }),
+      ...(insecure ? { rejectUnauthorized: false } : {}),
+    });
+    secure.set(url.host, agent);
+    return agent;
+  };
+  return {
+    send: (request) => exchange(request, { agent: agentFor(request.url), stallMs, answerMs }),
+    close() {
+      for (const agent of [plain, ...secure.values()]) agent.destroy();
+    },
+  };
+}
+
+interface Wire {
+  readonly agent: HttpAgent | HttpsAgent;
+  readonly stallMs: number;
+  readonly answerMs: number;
+}
+
+function exchange(message: HttpRequest, { agent, stallMs, answerMs }: Wire): Promise<HttpResponse> {
+  const { url, method, body, signal } = message;
+  throwIfAborted(signal);
+  const headers: Record<string, string> = { ...message.headers, "accept-encoding": "identity" };
+  if (body !== undefined) headers["content-length"] = String(body.length);
+  else if (method !== "GET" && method !== "HEAD") headers["content-length"] = "0";
+  return new Promise((resolve, reject) => {
+    const request: ClientRequest = (url.protocol === "https:" ? httpsRequest : httpRequest)({
+      ...{
+        protocol: url.protocol,
+        hostname: url.hostname.replace(/^\[|\]$/g, ""),
+        port: url.port || undefined,
+      },
+      ...{ path: url.pathname + url.search, method, headers, agent },
+    });
+    const state: { failure?: StrakeError; answered: boolean } = { answered: false };
+    const fail = (error: StrakeError) => {
+      state.failure ??= error;
+      request.destroy();
+      reject(state.failure);
+    };
+    const watch = new StallWatch(() =>
+      fail(new StrakeError("REGISTRY_STALLED", `${url.host} moved no byte for ${watch.seconds} seconds`)),
+    );
+    const abort = () => fail(new StrakeError("CANCELED", "canceled", { cause: signal?.reason }));
+    signal?.addEventListener("abort", abort, { once: true });
+    const end = () => {
+      watch.stop();
+      signal?.removeEventListener("abort", abort);
+    };
+    request.on("error", (error) => {
+      // A server that answers before it has read everything may close at once: the answer is what counts.
+      if (state.answered) return;
+      end();
+      reject(state.failure ?? connectionError(error, url));
+    });
+    request.on("response", (response) => {
+      state.answered = true;
+      const answer = answerOf(response, { url, watch, stallMs, state, end, request });
+      if (method === "HEAD" || response.statusCode === 204 || response.statusCode === 304) answer.discard();
+      resolve(answer);
+    });
+    watch.wait(stallMs);
+    if (body === undefined) {
+      request.end();
+      watch.wait(answerMs);
+    } else {
+      feed(
+        request,
+        message,
+        () => state.answered || state.failure !== undefined,
+        () => watch.wait(stallMs),
+      ).then(
+        () => {
+          if (!state.answered && state.failure === undefined) watch.wait(answerMs);
+        },
+        (error) => {
+          end();
+          request.destroy();
+          reject(error);
+        },
+      );
+    }
+  });
+}
+
+/** Sends the body as fast as the other side takes it; stops when there is an answer already (a refusal). */
+async function feed(
+  request: ClientRequest,
+  { body }: HttpRequest,
+  isOver: () => boolean,
+  moved: () => void,
+): Promise<void> {
+  for await (const chunk of body!.open()) {
+    if (isOver()) return;
+    moved();
+    if (!request.write(chunk)) await room(request);
+  }
+  if (!isOver()) request.end();
+}
+
+function room(request: ClientRequest): Promise<void> {
+  if (request.destroyed || request.writableNeedDrain === false) return Promise.resolve();
+  return new Promise((resolve) => {
+    for (const event of ["drain", "close", "error", "response"]) request.once(event, () => resolve());
+  });
+}
+
+interface Reading {
+  readonly url: URL;
+  readonly watch: StallWatch;
+  readonly stallMs: number;
+  readonly state: { failure?: StrakeError };
+  readonly request: ClientRequest;
+  end(): void;
+}
+
+function answerOf(response: IncomingMessage, reading: Reading): HttpResponse {
+  const { url, watch, stallMs, state, end } = reading;
+  let over = false;
+  const discard = () => {
+    if (over) return;
+    over = true;
+    end();
+    // What is left of a short answer is read away so that the connection can serve the next request.
+    if (Number(response.headers["content-length"] ?? 0) <= 64 << 10) response.resume().on("error", () => {});
+    else response.destroy();
+  };
+  async function* body(): AsyncGenerator<Uint8Array, void, undefined> {
+    const iterator = response[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+    try {
+      for (;;) {
+        watch.wait(stallMs);
+        const next = await iterator.next();
+        // While our own side is busy, nobody but us is slow.
+        watch.rest();
+        if (next.done) break;
+        yield next.value;
+      }
+      if (state.failure) throw state.failure;
+      if (!response.complete)
+        throw new StrakeError("REGISTRY_TRUNCATED", `${url.host} closed the connection too early`);
+    } catch (error) {
+      if (state.failure) throw state.failure;
+      throw error instanceof StrakeError ? error : connectionError(error, url);
+    } finally {
+      if (!response.complete) response.destroy();
+      over = true;
+      end();
+    }
+  }
+  watch.rest();
+  const headers: Record<string, string | undefined> = {};
+  for (const [name, value] of Object.entries(response.headers))
+    headers[name] = Array.isArray(value) ? value.join(", ") : value;
+  return { status: response.statusCode ?? 0, headers, url, body: body(), discard };
+}

@@ -1,0 +1,14 @@
+export type { Credentials, FindCredentials } from "./auth/credentials.ts";
+export type { DownloadOptions } from "./blob-download.ts";
+export type { BlobSource, UploadOptions } from "./blob-upload.ts";
+export { type CopyOptions, type CopyResult, copyImage } from "./copy.ts";
+export { Keychain, type StoredLogin } from "./credentials/keychain.ts";
+export { Hosts, type HostsOptions } from "./hosts/hosts.ts";
+export type { Endpoint, HostSettings } from "./hosts/settings.ts";
+export type { RetryOptions } from "./http/retry.ts";
+export type { TlsOptions } from "./http/transport.ts";
+export { inParallel } from "./parallel.ts";
+export { type Artifact, attach, putReferrer, referrersTag } from "./referrers.ts";
+export { type ConnectOptions, Registry } from "./registry.ts";
+export { Remote, type RemoteOptions } from "./remote.ts";
+export { type RemoteManifest, Repository } from "./repository.ts";

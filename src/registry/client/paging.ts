@@ -1,0 +1,41 @@
+import { StrakeError } from "../../errors/index.ts";
+import { answerError } from "./answer-error.ts";
+import type { HttpRequest, Send } from "./http/message.ts";
+import { readJSON } from "./http/read.ts";
+
+/** Bytes of one page, and pages of one list: a registry must not keep us busy for ever. */
+const pageLimit = 16 << 20;
+const pagesLimit = 10_000;
+
+/** All pages of a list, by the Link header (distribution-spec, "Listing Tags"). Errors: REGISTRY_*. */
+export async function* pages(
+  send: Send,
+  first: HttpRequest,
+  what: string,
+): AsyncGenerator<unknown, void, undefined> {
+  const seen = new Set<string>();
+  let url: URL | undefined = first.url;
+  while (url !== undefined) {
+    if (seen.has(url.href) || seen.size >= pagesLimit)
+      throw new StrakeError("REGISTRY_RESPONSE", `${first.url.host} has no end to ${what}`);
+    seen.add(url.href);
+    const response = await send({ ...first, url });
+    if (response.status !== 200) throw await answerError(response, what);
+    yield await readJSON(response, pageLimit, what);
+    url = nextPage(response.headers.link, url);
+  }
+}
+
+/** The address of the `next` link on the same origin (RFC 8288). */
+export function nextPage(header: string | undefined, base: URL): URL | undefined {
+  for (const match of (header ?? "").matchAll(/<([^>]*)>([^<]*)/g)) {
+    if (!/;\s*rel\s*=\s*"?next"?/i.test(match[2]!)) continue;
+    try {
+      const url = new URL(match[1]!, base);
+      if (url.origin === base.origin) return url;
+    } catch {
+      // What is no address leads nowhere.
+    }
+  }
+  return undefined;
+}

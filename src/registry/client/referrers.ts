@@ -1,0 +1,156 @@
+import { StrakeError } from "../../errors/index.ts";
+import {
+  type Descriptor,
+  type Digest,
+  decodeIndex,
+  digestAlgorithm,
+  digestHex,
+  encodeIndex,
+  encodeManifest,
+  type Manifest,
+  mediaTypes,
+  sha256,
+} from "../../oci/index.ts";
+import { answerError } from "./answer-error.ts";
+import type { HttpRequest, Send } from "./http/message.ts";
+import { readBody } from "./http/read.ts";
+import { nextPage } from "./paging.ts";
+import type { Repository } from "./repository.ts";
+
+interface Asking {
+  readonly send: Send;
+  readonly request: HttpRequest;
+  readonly digest: Digest;
+  readonly artifactType: string | undefined;
+  readonly signal?: AbortSignal;
+}
+
+const pageLimit = 4 << 20;
+const pagesLimit = 1000;
+
+/** By the referrers API, or by the tag that clients keep where there is none (distribution-spec, "Listing Referrers"). */
+export async function fetchReferrers(repository: Repository, asking: Asking): Promise<Descriptor[]> {
+  const { send, request, artifactType } = asking;
+  const found: Descriptor[] = [];
+  let url: URL | undefined = request.url;
+  for (let page = 0; url !== undefined; page++) {
+    if (page >= pagesLimit) throw new StrakeError("REGISTRY_RESPONSE", `${url.host} has no end of referrers`);
+    const response = await send({ ...request, url });
+    // 404 is how a registry without the API answers: one that has it sends an empty index.
+    if (response.status === 404 && page === 0) {
+      response.discard();
+      return filtered(await byTag(repository, asking), artifactType);
+    }
+    if (response.status !== 200) throw await answerError(response, `referrers in ${repository.name}`);
+    const bytes = await readBody(response, pageLimit, "the list of referrers");
+    found.push(...decodeIndex(bytes).value.manifests);
+    url = nextPage(response.headers.link, url);
+  }
+  // OCI-Filters-Applied tells whether the registry did; doing it twice costs nothing.
+  return filtered(found, artifactType);
+}
+
+function filtered(all: readonly Descriptor[], artifactType: string | undefined): Descriptor[] {
+  return all.filter((each) => artifactType === undefined || each.artifactType === artifactType);
+}
+
+/** `sha256-<hex>`, both cut as the specification says. */
+export function referrersTag(digest: Digest): string {
+  return `${digestAlgorithm(digest).slice(0, 32)}-${digestHex(digest).slice(0, 64)}`;
+}
+
+async function byTag(
+  repository: Repository,
+  { digest, signal }: Pick<Asking, "digest" | "signal">,
+): Promise<Descriptor[]> {
+  try {
+    const document = await repository.getManifest(referrersTag(digest), signal ? { signal } : {});
+    return document.kind === "index" ? [...document.value.manifests] : [];
+  } catch (error) {
+    if (error instanceof StrakeError && error.code === "REGISTRY_NOT_FOUND") return [];
+    throw error;
+  }
+}
+
+export interface Artifact {
+  readonly artifactType: string;
+  readonly subject: Descriptor;
+  readonly files: readonly {
+    readonly mediaType: string;
+    readonly content: Uint8Array;
+    readonly name?: string;
+  }[];
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** Attaches an artifact (a signature, an SBOM …) to a manifest. Gives its descriptor. Errors: REGISTRY_*. */
+export async function attach(
+  repository: Repository,
+  artifact: Artifact,
+  call: { readonly signal?: AbortSignal } = {},
+): Promise<Descriptor> {
+  const empty = new TextEncoder().encode("{}");
+  const config = { mediaType: mediaTypes.ociEmpty, digest: sha256(empty), size: empty.byteLength };
+  const files =
+    artifact.files.length > 0 ? artifact.files : [{ mediaType: mediaTypes.ociEmpty, content: empty }];
+  const layers = files.map(({ mediaType, content, name }: Artifact["files"][number]) => ({
+    mediaType,
+    digest: sha256(content),
+    size: content.byteLength,
+    ...(name === undefined ? {} : { annotations: { "org.opencontainers.image.title": name } }),
+  }));
+  const blobs = new Map([
+    [config.digest, empty],
+    ...layers.map(({ digest }, i) => [digest, files[i]!.content] as const),
+  ]);
+  for (const [digest, bytes] of blobs) {
+    if ((await repository.headBlob(digest, { forPush: true, ...call })) !== undefined) continue;
+    await repository.uploadBlob(
+      { digest, size: bytes.byteLength },
+      { open: (start, end) => [bytes.subarray(start, end)] },
+      call,
+    );
+  }
+  const { mediaType, digest: subjectDigest, size: subjectSize } = artifact.subject;
+  const manifest: Manifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    artifactType: artifact.artifactType,
+    config,
+    layers,
+    subject: { mediaType, digest: subjectDigest, size: subjectSize },
+    ...(artifact.annotations ? { annotations: artifact.annotations } : {}),
+  };
+  return await putReferrer(repository, { raw: encodeManifest(manifest), value: manifest }, call);
+}
+
+/** Puts a manifest that has a subject, and keeps the referrers tag where the registry does not do it (no OCI-Subject). */
+export async function putReferrer(
+  repository: Repository,
+  { raw, value }: { readonly raw: Uint8Array; readonly value: Manifest },
+  call: { readonly signal?: AbortSignal } = {},
+): Promise<Descriptor> {
+  const digest = sha256(raw);
+  const mediaType = value.mediaType ?? mediaTypes.ociManifest;
+  const artifactType = value.artifactType ?? value.config.mediaType;
+  const { annotations } = value;
+  const descriptor = {
+    mediaType,
+    digest,
+    size: raw.byteLength,
+    artifactType,
+    ...(annotations ? { annotations } : {}),
+  };
+  const { subjectHandled } = await repository.putManifest(digest, { raw, mediaType }, call);
+  if (subjectHandled || value.subject === undefined) return descriptor;
+  const subject = value.subject.digest;
+  const before = await byTag(repository, { digest: subject, ...call });
+  if (before.some((each) => each.digest === digest)) return descriptor;
+  const index = encodeIndex({
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociIndex,
+    manifests: [...before, descriptor],
+  });
+  await repository.putManifest(referrersTag(subject), { raw: index, mediaType: mediaTypes.ociIndex }, call);
+  return descriptor;
+}

@@ -1,0 +1,134 @@
+import { StrakeError, throwIfAborted } from "../../errors/index.ts";
+import { isRepositoryPath } from "../../oci/index.ts";
+import { answerError } from "./answer-error.ts";
+import { authorize } from "./auth/authorize.ts";
+import type { Credentials } from "./auth/credentials.ts";
+import type { HostSettings } from "./hosts/settings.ts";
+import { chain, type Send } from "./http/message.ts";
+import { followRedirects } from "./http/redirect.ts";
+import { type RetryOptions, retry } from "./http/retry.ts";
+import { createTransport, type TlsOptions } from "./http/transport.ts";
+import { userAgent } from "./http/user-agent.ts";
+import { pages } from "./paging.ts";
+import { Repository } from "./repository.ts";
+
+export interface ConnectOptions {
+  /** Where the registry really is, and how to speak to it. Default: HTTPS, plain HTTP on loopback. */
+  readonly settings?: HostSettings;
+  /** Credentials of the registry, or of a repository (`path`) of it. Default: none. */
+  readonly credentials?: (path: string | undefined) => Promise<Credentials | undefined>;
+  readonly userAgent?: string;
+  readonly retry?: RetryOptions;
+  /** Milliseconds without a byte after which a transfer is given up and resumed. Default: 60 s. */
+  readonly stallMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What every part of the client sends through. */
+export interface Line {
+  readonly send: Send;
+  readonly base: URL;
+  /** The registry as the user names it. */
+  readonly name: string;
+  readonly retry: RetryOptions;
+}
+
+/** One registry. Keeps connections and tokens; `close` ends them. */
+export class Registry {
+  readonly name: string;
+  readonly #line: Line;
+  readonly #close: () => void;
+
+  private constructor(line: Line, close: () => void) {
+    this.name = line.name;
+    this.#line = line;
+    this.#close = close;
+  }
+
+  /** `name`: host with an optional port, as in references. Errors: REGISTRY_BLOCKED, REGISTRY_UNREACHABLE, CANCELED. */
+  static async connect(name: string, options: ConnectOptions = {}): Promise<Registry> {
+    const { settings = {}, credentials = async () => undefined } = options;
+    if (settings.blocked)
+      throw new StrakeError("REGISTRY_BLOCKED", `registries.conf blocks ${name}`, {
+        hint: "remove `blocked = true` there if this is a mistake",
+      });
+    const host = name === "docker.io" ? "registry-1.docker.io" : name;
+    // Loopback needs no TLS (as in Docker), unless somebody took the trouble to give it a CA.
+    const isLax = settings.insecure === true || (isLoopback(host) && settings.tls?.ca === undefined);
+    const tls: TlsOptions = { ...settings.tls, ...(isLax ? { insecure: true } : {}) };
+    const transport = createTransport({
+      tls: (url) => (url.host === host ? tls : undefined),
+      ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
+    });
+    const secure = new URL(`https://${host}`);
+    const base =
+      settings.url ??
+      (isLax && !(await speaksTLS(transport.send, secure, options.signal))
+        ? new URL(`http://${host}`)
+        : secure);
+    const send = chain(
+      [
+        userAgent(options.userAgent ?? "strake"),
+        authorize({ origin: base.origin, credentials, allowPlainRealm: base.protocol === "http:" }),
+        retry(options.retry),
+        followRedirects,
+      ],
+      transport.send,
+    );
+    return new Registry({ send, base, name, retry: options.retry ?? {} }, transport.close);
+  }
+
+  /** A repository by its path. Errors: REFERENCE_INVALID. */
+  repository(path: string): Repository {
+    if (!isRepositoryPath(path))
+      throw new StrakeError("REFERENCE_INVALID", `${JSON.stringify(path)} is not a repository's path`);
+    return new Repository(this.#line, path);
+  }
+
+  /** Whether the registry answers and takes our credentials. Errors: REGISTRY_*. */
+  async ping(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const url = new URL("/v2/", this.#line.base);
+    const response = await this.#line.send({ method: "GET", url, headers: {}, ...options });
+    if (response.status !== 200) throw await answerError(response, "the registry");
+    response.discard();
+  }
+
+  /** Names of repositories, as far as the registry tells (`/v2/_catalog`, older than the specification). Errors: REGISTRY_*. */
+  async *catalog(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<string, void, undefined> {
+    const url = new URL("/v2/_catalog?n=1000", this.#line.base);
+    const request = { method: "GET", url, headers: {}, scopes: ["registry:catalog:*"], ...options } as const;
+    for await (const page of pages(this.#line.send, request, "the catalog")) {
+      const names = (page as { repositories?: unknown } | null)?.repositories ?? [];
+      if (!Array.isArray(names))
+        throw new StrakeError("REGISTRY_RESPONSE", `${this.name} sent a malformed catalog`);
+      // Names are printed and used in addresses.
+      yield* names.filter((name): name is string => typeof name === "string" && isRepositoryPath(name));
+    }
+  }
+
+  close(): void {
+    this.#close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Registries that need no TLS may have it all the same. */
+async function speaksTLS(send: Send, base: URL, signal: AbortSignal | undefined): Promise<boolean> {
+  try {
+    const url = new URL("/v2/", base);
+    (await send({ method: "GET", url, headers: {}, ...(signal ? { signal } : {}) })).discard();
+    return true;
+  } catch (error) {
+    throwIfAborted(signal);
+    if (error instanceof StrakeError && error.code.startsWith("REGISTRY_")) return false;
+    throw error;
+  }
+}
+
+export function isLoopback(host: string): boolean {
+  const name = host.replace(/:[0-9]+$/, "");
+  return name === "localhost" || name === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(name);
+}

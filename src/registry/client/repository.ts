@@ -1,0 +1,339 @@
+import { StrakeError } from "../../errors/index.ts";
+import {
+  type Descriptor,
+  type Digest,
+  decodeManifestOrIndex,
+  digestAlgorithm,
+  documentLimits,
+  type Index,
+  isDigest,
+  isTag,
+  type Manifest,
+  matchesDigest,
+  mediaTypes,
+  parseContentType,
+  sha256,
+} from "../../oci/index.ts";
+import { answerError } from "./answer-error.ts";
+import { type DownloadOptions, download, verified } from "./blob-download.ts";
+import { type BlobSource, sessionOf, type UploadOptions, upload } from "./blob-upload.ts";
+import { bytesBody, type HttpRequest, type HttpResponse } from "./http/message.ts";
+import { readBody } from "./http/read.ts";
+import { pages } from "./paging.ts";
+import { fetchReferrers } from "./referrers.ts";
+import type { Line } from "./registry.ts";
+
+/** A manifest or index as a registry has it: exact bytes, checked. */
+export type RemoteManifest = {
+  readonly raw: Uint8Array;
+  readonly digest: Digest;
+  readonly mediaType: string;
+} & (
+  | { readonly kind: "manifest"; readonly value: Manifest }
+  | { readonly kind: "index"; readonly value: Index }
+);
+
+interface Call {
+  readonly signal?: AbortSignal;
+}
+
+const accepted = [
+  ...[mediaTypes.ociManifest, mediaTypes.ociIndex, mediaTypes.dockerManifest, mediaTypes.dockerManifestList],
+].join(", ");
+
+/** One repository of a registry. Errors of all methods: REGISTRY_*, CANCELED. */
+export class Repository {
+  readonly path: string;
+  readonly #line: Line;
+
+  constructor(line: Line, path: string) {
+    this.#line = line;
+    this.path = path;
+  }
+
+  /** `host/path`, as the user names it. */
+  get name(): string {
+    return `${this.#line.name}/${this.path}`;
+  }
+
+  /** Host of the registry: blobs are mounted only within one. */
+  get registryName(): string {
+    return this.#line.name;
+  }
+
+  /** What a tag or digest means now, without fetching it where the registry tells. */
+  async resolve(
+    reference: string,
+    call: Call = {},
+  ): Promise<Pick<Descriptor, "mediaType" | "digest" | "size">> {
+    const found = await this.headManifest(reference, call);
+    if (found) return found;
+    const { mediaType, digest, raw } = await this.getManifest(reference, call);
+    return { mediaType, digest, size: raw.byteLength };
+  }
+
+  /** As `resolve`, but undefined where HEAD does not say it all. Errors: REGISTRY_NOT_FOUND. */
+  async headManifest(
+    reference: string,
+    call: Call = {},
+  ): Promise<Pick<Descriptor, "mediaType" | "digest" | "size"> | undefined> {
+    const response = await this.#send("HEAD", `manifests/${checkReference(reference)}`, {
+      ...call,
+      headers: { accept: accepted },
+    });
+    response.discard();
+    if (response.status !== 200) throw await answerError(response, this.#title(reference));
+    const mediaType = parseContentType(response.headers["content-type"]);
+    const digest = response.headers["docker-content-digest"] ?? (isDigest(reference) ? reference : undefined);
+    const size = Number(response.headers["content-length"] ?? Number.NaN);
+    if (mediaType === undefined || !isDigest(digest) || !Number.isSafeInteger(size)) return undefined;
+    if (isDigest(reference) && digest !== reference) throw this.#lies(reference, digest);
+    return { mediaType, digest, size };
+  }
+
+  /** The manifest or index, its digest computed here and compared with what was asked for and what the registry claims. Errors: BLOB_MISMATCH, MANIFEST_INVALID, INDEX_INVALID, MEDIA_TYPE_UNSUPPORTED. */
+  async getManifest(reference: string, call: Call = {}): Promise<RemoteManifest> {
+    const response = await this.#send("GET", `manifests/${checkReference(reference)}`, {
+      ...call,
+      headers: { accept: accepted },
+    });
+    const title = this.#title(reference);
+    if (response.status !== 200) throw await answerError(response, title);
+    const raw = await readBody(response, documentLimits.index, title);
+    if (isDigest(reference) && !matchesDigest(raw, reference)) throw this.#lies(reference, sha256(raw));
+    const claimed = response.headers["docker-content-digest"];
+    if (!isDigest(reference) && isDigest(claimed) && !matchesDigest(raw, claimed))
+      throw this.#lies(claimed, sha256(raw));
+    const served = parseContentType(response.headers["content-type"]);
+    // Registries that keep files serve them as what the web server makes of them.
+    const isGeneric =
+      served === "application/json" || served === "text/plain" || served === "application/octet-stream";
+    const document = decodeManifestOrIndex(raw, isGeneric ? undefined : served);
+    const digest = isDigest(reference) ? reference : isDigest(claimed) ? claimed : document.digest;
+    return { ...document, digest };
+  }
+
+  /** Puts a manifest or index byte for byte under a tag or its digest. */
+  async putManifest(
+    reference: string,
+    manifest: { readonly raw: Uint8Array; readonly mediaType: string },
+    call: Call = {},
+  ): Promise<{ readonly digest: Digest; readonly subjectHandled: boolean }> {
+    const response = await this.#send("PUT", `manifests/${checkReference(reference)}`, {
+      ...call,
+      headers: { "content-type": manifest.mediaType },
+      body: bytesBody(manifest.raw),
+      scopes: this.#scopes("pull,push"),
+    });
+    if (response.status !== 201 && response.status !== 200 && response.status !== 202)
+      throw await answerError(response, `the manifest ${this.#title(reference)}`);
+    response.discard();
+    const algorithm = isDigest(reference) ? digestAlgorithm(reference) : "sha256";
+    const digest = algorithm === "sha256" ? sha256(manifest.raw) : (reference as Digest);
+    const claimed = response.headers["docker-content-digest"];
+    if (isDigest(claimed) && !matchesDigest(manifest.raw, claimed)) throw this.#lies(digest, claimed);
+    return { digest, subjectHandled: response.headers["oci-subject"] !== undefined };
+  }
+
+  async deleteManifest(reference: string, call: Call = {}): Promise<void> {
+    await this.#delete(`manifests/${checkReference(reference)}`, this.#title(reference), call);
+  }
+
+  async deleteBlob(digest: Digest, call: Call = {}): Promise<void> {
+    await this.#delete(`blobs/${digest}`, `blob ${digest} in ${this.name}`, call);
+  }
+
+  /** The blob's size, or undefined when the registry has none of this digest. */
+  async headBlob(
+    digest: Digest,
+    call: Call & { readonly forPush?: boolean } = {},
+  ): Promise<number | undefined> {
+    const { forPush, ...rest } = call;
+    const response = await this.#send("HEAD", `blobs/${digest}`, {
+      ...rest,
+      scopes: this.#scopes(forPush ? "pull,push" : "pull"),
+    });
+    response.discard();
+    if (response.status === 404) return undefined;
+    if (response.status !== 200) throw await answerError(response, `blob ${digest} in ${this.name}`);
+    return Number(response.headers["content-length"] ?? 0);
+  }
+
+  /** The bytes of a blob, compared with digest and size by the end. Resumes what breaks. Errors: BLOB_MISMATCH. */
+  getBlob(
+    blob: Pick<Descriptor, "digest" | "size">,
+    options: DownloadOptions = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    return verified(this.openBlob(blob, options), blob, this.name);
+  }
+
+  /** As `getBlob`, for who compares the digest himself (or reads from `start`): only the size is checked here. */
+  openBlob(
+    blob: Pick<Descriptor, "digest" | "size">,
+    options: DownloadOptions = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const request = this.#request(
+      "GET",
+      `blobs/${blob.digest}`,
+      options.signal ? { signal: options.signal } : {},
+    );
+    return download(this.#line.send, request, blob, { ...this.#line.retry, ...options });
+  }
+
+  /** A small blob whole. Errors: BLOB_MISMATCH, BLOB_TOO_LARGE. */
+  async readBlob(
+    blob: Pick<Descriptor, "digest" | "size">,
+    limit: number,
+    call: Call = {},
+  ): Promise<Uint8Array> {
+    if (blob.size > limit)
+      throw new StrakeError(
+        "BLOB_TOO_LARGE",
+        `${blob.digest} has ${blob.size} bytes; at most ${limit} are read at once`,
+      );
+    const bytes = new Uint8Array(blob.size);
+    let at = 0;
+    for await (const chunk of this.getBlob(blob, call)) {
+      bytes.set(chunk, at);
+      at += chunk.byteLength;
+    }
+    return bytes;
+  }
+
+  /** Makes a blob of another repository of the registry this one's too. False when the registry would rather have the bytes. */
+  async mountBlob(digest: Digest, from: string, call: Call = {}): Promise<boolean> {
+    const response = await this.#send(
+      "POST",
+      `blobs/uploads/?mount=${digest}&from=${encodeURIComponent(from)}`,
+      {
+        ...call,
+        scopes: [...this.#scopes("pull,push"), `repository:${from}:pull`],
+      },
+    );
+    response.discard();
+    if (response.status === 201) return true;
+    // The session that was opened instead is given back.
+    if (response.status === 202 && response.headers.location !== undefined)
+      await this.#cancel(response, call);
+    return false;
+  }
+
+  /** Uploads a blob; parts that were taken are not sent again after a failure. */
+  async uploadBlob(
+    blob: Pick<Descriptor, "digest" | "size">,
+    source: BlobSource,
+    options: UploadOptions = {},
+  ): Promise<void> {
+    const request = {
+      scopes: this.#scopes("pull,push"),
+      ...(options.signal ? { signal: options.signal } : {}),
+    };
+    const begin = async () => {
+      const other =
+        digestAlgorithm(blob.digest) === "sha256" ? "" : `?digest-algorithm=${digestAlgorithm(blob.digest)}`;
+      const response = await this.#send("POST", `blobs/uploads/${other}`, request);
+      if (response.status !== 202) throw await answerError(response, `an upload to ${this.name}`);
+      response.discard();
+      return sessionOf(response);
+    };
+    await upload(
+      this.#line.send,
+      { begin, request },
+      { blob, source, options: { ...this.#line.retry, ...options } },
+    );
+  }
+
+  async *tags(call: Call = {}): AsyncGenerator<string, void, undefined> {
+    const request = this.#request("GET", "tags/list?n=1000", call);
+    for await (const page of pages(this.#line.send, request, `tags of ${this.name}`)) {
+      const tags = (page as { tags?: unknown } | null)?.tags ?? [];
+      if (!Array.isArray(tags))
+        throw new StrakeError("REGISTRY_RESPONSE", `${this.name} sent a malformed list of tags`);
+      yield* tags.filter((tag): tag is string => typeof tag === "string" && isTag(tag));
+    }
+  }
+
+  /** Descriptors of what refers to a manifest: signatures, attestations, SBOMs. Uses the tag schema where there is no referrers API. */
+  async referrers(
+    digest: Digest,
+    options: Call & { readonly artifactType?: string } = {},
+  ): Promise<Descriptor[]> {
+    const { artifactType, ...call } = options;
+    const query = artifactType === undefined ? "" : `?artifactType=${encodeURIComponent(artifactType)}`;
+    const request = this.#request("GET", `referrers/${digest}${query}`, {
+      ...call,
+      headers: { accept: mediaTypes.ociIndex },
+    });
+    return await fetchReferrers(this, { send: this.#line.send, request, digest, artifactType, ...call });
+  }
+
+  #title(reference: string): string {
+    return isDigest(reference) ? `manifest ${reference} in ${this.name}` : `tag ${reference} in ${this.name}`;
+  }
+
+  #lies(wanted: string, got: string): StrakeError {
+    return new StrakeError(
+      "BLOB_MISMATCH",
+      `${this.#line.name} sent a manifest with digest ${got} for ${wanted}`,
+      {
+        hint: "the content was changed or damaged at the registry or on its way",
+      },
+    );
+  }
+
+  #scopes(actions: string): string[] {
+    return [`repository:${this.path}:${actions}`];
+  }
+
+  #request(method: HttpRequest["method"], rest: string, more: Partial<HttpRequest> = {}): HttpRequest {
+    return {
+      method,
+      url: new URL(`/v2/${this.path}/${rest}`, this.#line.base),
+      headers: {},
+      scopes: this.#scopes("pull"),
+      ...more,
+    };
+  }
+
+  #send(method: HttpRequest["method"], rest: string, more: Partial<HttpRequest> = {}): Promise<HttpResponse> {
+    return this.#line.send(this.#request(method, rest, more));
+  }
+
+  async #delete(rest: string, title: string, call: Call): Promise<void> {
+    const response = await this.#send("DELETE", rest, { ...call, scopes: this.#scopes("pull,push,delete") });
+    if (response.status === 405)
+      throw new StrakeError("REGISTRY_REFUSED", `${this.#line.name} does not allow to delete`, {
+        hint: "its administrator must enable deletion",
+      });
+    if (response.status !== 202 && response.status !== 200 && response.status !== 204)
+      throw await answerError(response, title);
+    response.discard();
+  }
+
+  async #cancel(response: HttpResponse, call: Call): Promise<void> {
+    try {
+      const { location } = sessionOf(response);
+      const scopes = this.#scopes("pull,push");
+      const answer = await this.#line.send({
+        method: "DELETE",
+        url: location,
+        headers: {},
+        scopes,
+        retry: false,
+        ...call,
+      });
+      answer.discard();
+    } catch {
+      // Registries drop sessions that nobody ends.
+    }
+  }
+}
+
+/** A tag or digest as part of an address. Errors: REFERENCE_INVALID. */
+function checkReference(reference: string): string {
+  if (isTag(reference) || isDigest(reference)) return reference;
+  throw new StrakeError(
+    "REFERENCE_INVALID",
+    `${JSON.stringify(reference.slice(0, 160))} is neither a tag nor a digest`,
+  );
+}
