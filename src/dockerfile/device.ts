@@ -1,8 +1,7 @@
-import { StrakeError } from "../errors/index.ts";
+import { didYouMean, StrakeError } from "../errors/index.ts";
 import type { DeviceRequest, Flag } from "./ast.ts";
 import { csvFields } from "./csv.ts";
 import { parseBool } from "./go-values.ts";
-import { didYouMean } from "./suggestion.ts";
 
 /**
  * Reads `--device=name[,required[=bool]]` or `--device=name=vendor/class,...`. CDI names may hold `=`

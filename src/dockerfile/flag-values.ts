@@ -1,9 +1,8 @@
-import { StrakeError } from "../errors/index.ts";
+import { didYouMean, StrakeError } from "../errors/index.ts";
 import type { Flag } from "./ast.ts";
 import { rangeOf } from "./logical-lines.ts";
 import type { RawInstruction } from "./raw-instruction.ts";
 import type { RawFlag } from "./split-command.ts";
-import { didYouMean } from "./suggestion.ts";
 
 /** `text` and `boolean` may be given once, `list` any number of times. */
 export type FlagKind = "text" | "boolean" | "list";

@@ -1,8 +1,7 @@
-import { StrakeError } from "../errors/index.ts";
+import { didYouMean, StrakeError } from "../errors/index.ts";
 import type { CacheSharing, Flag, Mount } from "./ast.ts";
 import { csvFields } from "./csv.ts";
 import { parseBool, parseSize, parseUint32 } from "./go-values.ts";
-import { didYouMean } from "./suggestion.ts";
 
 /** Keys of `--mount` by what they mean; `false` in `rw` is `true` in `readonly`. */
 const keyNames: Readonly<Record<string, string>> = {

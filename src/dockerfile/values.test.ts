@@ -2,7 +2,6 @@ import { describe, expect, test } from "bun:test";
 import { parseBool, parseDuration, parseSize, parseUint32 } from "./go-values.ts";
 import { exposedPorts } from "./ports.ts";
 import { parseSignal } from "./signal.ts";
-import { closest } from "./suggestion.ts";
 
 describe("durations", () => {
   const rows: Record<string, number> = {
@@ -78,11 +77,4 @@ test("signals", () => {
   ]);
   for (const text of ["", "NOPE", "0", "65", "RTMIN-1", "RTMIN+31", "SIG", "SIGSIGTERM"])
     expect(() => parseSignal(text)).toThrow("invalid signal");
-});
-
-test("suggestions are near", () => {
-  expect(closest("RUNN", ["RUN", "ENV"])).toBe("RUN");
-  expect(closest("form", ["from", "chown"])).toBe("from");
-  expect(closest("a", ["b"])).toBeUndefined();
-  expect(closest("xyz", ["abc"])).toBeUndefined();
 });

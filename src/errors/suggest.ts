@@ -1,30 +1,45 @@
-/** Levenshtein distance of two words. */
-export function distance(a: string, b: string): number {
+/**
+ * The candidate that a person most likely meant by `word` (letters' case ignored), or undefined when none is near enough
+ * for a "did you mean": two slips, or a third of a long word, and always fewer than half of the letters, because short
+ * words are near everything.
+ */
+export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  const wanted = word.toLowerCase();
+  let best = Math.max(2, Math.floor(wanted.length / 3)) + 1;
+  let found: string | undefined;
+  for (const candidate of candidates) {
+    if (Math.abs(candidate.length - wanted.length) >= best) continue;
+    const edits = editDistance(wanted, candidate.toLowerCase());
+    const longer = Math.max(wanted.length, candidate.length);
+    if (edits < best && edits * 2 < longer && candidate !== word) {
+      best = edits;
+      found = candidate;
+    }
+  }
+  return found;
+}
+
+/** ` (did you mean X?)`, or nothing. */
+export function didYouMean(word: string, candidates: Iterable<string>): string {
+  const found = nearest(word, candidates);
+  return found === undefined ? "" : ` (did you mean ${found}?)`;
+}
+
+/** Edits between two words: insert, delete, replace, or swap two neighbours. */
+export function editDistance(a: string, b: string): number {
+  let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
       const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(previous[j]! + 1, row[j - 1]! + 1, substitution));
+      let edits = Math.min(previous[j]! + 1, row[j - 1]! + 1, substitution);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        edits = Math.min(edits, beforePrevious[j - 2]! + 1);
+      row.push(edits);
     }
+    beforePrevious = previous;
     previous = row;
   }
   return previous[b.length]!;
-}
-
-/** The candidate that a person most likely meant by `word`, or undefined when none is near. Case is not told apart. */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
-  const lower = word.toLowerCase();
-  // Two slips (a swapped pair is two) in all but the shortest words, a third of a long one.
-  let best = (lower.length < 4 ? 1 : Math.max(2, Math.floor(lower.length / 3))) + 1;
-  let found: string | undefined;
-  for (const candidate of candidates) {
-    if (Math.abs(candidate.length - lower.length) >= best) continue;
-    const steps = distance(lower, candidate.toLowerCase());
-    if (steps < best && candidate !== word) {
-      best = steps;
-      found = candidate;
-    }
-  }
-  return found;
 }

@@ -222,7 +222,8 @@ function marker(path: string): EntryHeader {
   return { type: "file", path, mode: 0o600, ...nothing, devmajor: 0, devminor: 0 };
 }
 
-async function* readDescriptor(open: () => number): AsyncGenerator<Uint8Array, void, undefined> {
+/** The bytes behind a descriptor that `open` gives when they are asked for; it is closed at the end. */
+export async function* readDescriptor(open: () => number): AsyncGenerator<Uint8Array, void, undefined> {
   const fd = open();
   try {
     for (let position = 0; ; ) {

@@ -1,5 +1,4 @@
-import { StrakeError } from "../../errors/index.ts";
-import { nearest } from "../plan/suggest.ts";
+import { nearest, StrakeError } from "../../errors/index.ts";
 import { baseName, parentOf } from "./destination.ts";
 import type { CopySource } from "./source.ts";
 

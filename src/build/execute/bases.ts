@@ -1,4 +1,4 @@
-import { StrakeError } from "../../errors/index.ts";
+import { nearest, StrakeError } from "../../errors/index.ts";
 import {
   decodeConfig,
   familiarReference,
@@ -10,7 +10,6 @@ import {
 } from "../../oci/index.ts";
 import type { Image, Lease, Store } from "../../store/index.ts";
 import type { BuildOptions } from "../options.ts";
-import { nearest } from "../plan/suggest.ts";
 
 export interface BaseImage {
   readonly image: Image;

@@ -1,6 +1,5 @@
 import type { Stage } from "../../dockerfile/index.ts";
-import { StrakeError } from "../../errors/index.ts";
-import { nearest } from "./suggest.ts";
+import { nearest, StrakeError } from "../../errors/index.ts";
 
 /** Index of the stage to build: by name, else by number, else the last one. Throws BUILD_TARGET_UNKNOWN. */
 export function targetStage(stages: readonly Stage[], target: string | undefined): number {

@@ -1,4 +1,4 @@
-import { StrakeError } from "../../errors/index.ts";
+import { didYouMean, StrakeError } from "../../errors/index.ts";
 import type {
   CmdInstruction,
   CommandLine,
@@ -9,7 +9,6 @@ import type {
 import { parseDevice } from "../device.ts";
 import { heredocMarkOf, heredocText } from "../heredoc.ts";
 import { parseMount } from "../mount.ts";
-import { didYouMean } from "../suggestion.ts";
 import { begin, type Request, syntaxError } from "./request.ts";
 
 const networkModes = ["default", "none", "host"] as const;

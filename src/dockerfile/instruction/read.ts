@@ -1,7 +1,6 @@
-import { StrakeError } from "../../errors/index.ts";
+import { didYouMean, StrakeError } from "../../errors/index.ts";
 import type { Instruction } from "../ast.ts";
 import { instructionNames, type RawInstruction } from "../raw-instruction.ts";
-import { didYouMean } from "../suggestion.ts";
 import { readCmd, readEntrypoint, readRun, readShell } from "./command.ts";
 import { readAdd, readCopy } from "./copy.ts";
 import { readFrom } from "./from.ts";

@@ -1,7 +1,7 @@
+import { didYouMean } from "../../errors/index.ts";
 import { parsePlatform, parseReference } from "../../oci/index.ts";
 import type { Dockerfile, FromInstruction, Stage } from "../ast.ts";
 import { expand } from "../expand.ts";
-import { didYouMean } from "../suggestion.ts";
 import type { Report } from "./finding.ts";
 
 const reservedNames: ReadonlySet<string> = new Set(["context", "scratch"]);

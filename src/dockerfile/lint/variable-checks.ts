@@ -1,8 +1,8 @@
+import { didYouMean } from "../../errors/index.ts";
 import type { Instruction, Stage, StageInstruction } from "../ast.ts";
 import { expandInstruction } from "../expand-instruction.ts";
 import { hasWildcard } from "../glob.ts";
 import { cleanPath, type IgnoreMatcher } from "../ignore.ts";
-import { didYouMean } from "../suggestion.ts";
 import type { Report } from "./finding.ts";
 
 /** What a stage hands on to the stages built on it. */

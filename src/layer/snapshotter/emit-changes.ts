@@ -1,8 +1,7 @@
-import { readSync } from "node:fs";
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
 import { closeFd, openAt, openFlags, resolveFlags } from "../../sys/index.ts";
 import { type EntryHeader, encodePath, quote } from "../../tar/index.ts";
-import type { UpperEntry } from "../diff.ts";
+import { readDescriptor, type UpperEntry } from "../diff.ts";
 import { type DiskNode, readNode, settled } from "./disk-node.ts";
 
 export type Change =
@@ -105,19 +104,4 @@ const inside = resolveFlags.beneath | resolveFlags.noSymlinks | resolveFlags.noM
 
 function openBelow(root: number, path: string, flags: number): number {
   return openAt(root, `.${path}`, { flags, resolve: inside });
-}
-
-async function* readDescriptor(open: () => number): AsyncGenerator<Uint8Array, void, undefined> {
-  const fd = open();
-  try {
-    for (let position = 0; ; ) {
-      const buffer = Buffer.allocUnsafe(256 * 1024);
-      const count = readSync(fd, buffer, 0, buffer.length, position);
-      if (count === 0) return;
-      position += count;
-      yield buffer.subarray(0, count);
-    }
-  } finally {
-    closeFd(fd);
-  }
 }
