@@ -1,8 +1,9 @@
-import { constants, createGzip, createZstdCompress } from "node:zlib";
+import { constants, createZstdCompress } from "node:zlib";
+import { parallelGzip } from "./parallel-gzip.ts";
 import { through } from "./through.ts";
 
 export interface CompressOptions {
-  /** gzip 0 to 9 (default 6), zstd 1 to 22 (default 3). */
+  /** gzip 0 to 9 (default 2, docs/decisions/0052-registry-client.md), zstd 1 to 22 (default 3). */
   readonly level?: number;
 }
 
@@ -18,8 +19,7 @@ export function compress(
   kind: "gzip" | "zstd",
   options: CompressOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  if (kind === "gzip")
-    return through(evenly(source), createGzip({ level: options.level ?? 6, memLevel: 9, chunkSize }));
+  if (kind === "gzip") return parallelGzip(source, options.level ?? 2);
   const params = {
     [constants.ZSTD_c_compressionLevel]: options.level ?? 3,
     [constants.ZSTD_c_checksumFlag]: 1,

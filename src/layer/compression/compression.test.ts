@@ -1,6 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { compress, type DecompressOptions, decompress, detectCompression } from "../index.ts";
 
@@ -120,6 +123,27 @@ test("CVE-2021-20291: an invalid xz stream fails and does not hang its writer", 
   if (!hasXz) return;
   const invalid = Buffer.concat([Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]), randomBytes(5_000_000)]);
   expect(await failure(unpack(invalid))).toBe("COMPRESSION_INVALID");
+});
+
+test("CVE-2014-9357: xz of the host alone unpacks: not one of PATH, not with the environment's options", async () => {
+  if (!hasXz) return;
+  const folder = mkdtempSync(join(tmpdir(), "strake-xz-"));
+  const before = { PATH: process.env.PATH, XZ_OPT: process.env.XZ_OPT };
+  try {
+    writeFileSync(join(folder, "xz"), `#!/bin/sh\ntouch ${folder}/ran\nexec /usr/bin/xz "$@"\n`, {
+      mode: 0o755,
+    });
+    process.env.PATH = `${folder}:${before.PATH}`;
+    process.env.XZ_OPT = "--keep --list";
+    const packed = spawnSync("/usr/bin/xz", ["-c"], { input: text, env: {} }).stdout;
+    expect((await unpack(packed)).equals(text)).toBe(true);
+    expect(readdirSync(folder)).toEqual(["xz"]);
+  } finally {
+    process.env.PATH = before.PATH;
+    if (before.XZ_OPT === undefined) delete process.env.XZ_OPT;
+    else process.env.XZ_OPT = before.XZ_OPT;
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("bytes of no known kind pass as they are", async () => {

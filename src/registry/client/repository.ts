@@ -167,17 +167,24 @@ export class Repository {
     return verified(this.openBlob(blob, options), blob, this.name);
   }
 
-  /** As `getBlob`, for who compares the digest himself (or reads from `start`): only the size is checked here. */
-  openBlob(
+  /**
+   * As `getBlob`, for who compares the digest himself (or reads from `start`): only the size is checked here. A foreign layer that
+   * the registry does not have is fetched from its `urls`, without credentials (CVE-2020-15157).
+   */
+  async *openBlob(
     blob: Pick<Descriptor, "digest" | "size">,
-    options: DownloadOptions = {},
+    options: DownloadOptions & { readonly urls?: readonly string[] } = {},
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const request = this.#request(
-      "GET",
-      `blobs/${blob.digest}`,
-      options.signal ? { signal: options.signal } : {},
-    );
-    return download(this.#line.send, request, blob, { ...this.#line.retry, ...options });
+    const { urls = [], ...rest } = options;
+    const request = this.#request("GET", `blobs/${blob.digest}`, rest.signal ? { signal: rest.signal } : {});
+    const settings = { ...this.#line.retry, ...rest };
+    try {
+      yield* download(this.#line.send, request, blob, settings);
+    } catch (error) {
+      const url = urls.map((each) => parseURL(each)).find((each) => each?.protocol === "https:");
+      if (!(error instanceof StrakeError) || error.code !== "REGISTRY_NOT_FOUND" || !url) throw error;
+      yield* download(this.#line.send, { ...request, url, scopes: [] }, blob, settings);
+    }
   }
 
   /** A small blob whole. Errors: BLOB_MISMATCH, BLOB_TOO_LARGE. */
@@ -336,4 +343,12 @@ function checkReference(reference: string): string {
     "REFERENCE_INVALID",
     `${JSON.stringify(reference.slice(0, 160))} is neither a tag nor a digest`,
   );
+}
+
+function parseURL(text: string): URL | undefined {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
 }

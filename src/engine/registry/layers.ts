@@ -1,0 +1,84 @@
+import { StrakeError } from "../../errors/index.ts";
+import type { Emit } from "../../events/index.ts";
+import { decompress, ingestTar } from "../../layer/index.ts";
+import { type Descriptor, type Digest, layerMediaType, parseLayerType } from "../../oci/index.ts";
+import type { Repository } from "../../registry/client/index.ts";
+import type { Lease, Store } from "../../store/index.ts";
+import { asStep } from "./progress.ts";
+import { Relay } from "./relay.ts";
+
+export interface LayerPull {
+  readonly store: Store;
+  readonly lease: Lease;
+  readonly repository: Repository;
+  readonly emit?: Emit;
+}
+
+export interface WantedLayer {
+  readonly descriptor: Descriptor;
+  readonly diffID: Digest;
+}
+
+/**
+ * Gets one layer into the store: what is here already is not fetched; else the compressed bytes are written and hashed, unpacked,
+ * hashed, written and indexed in one pass while they come. The compressed form is kept, so that the image can be pushed with the same
+ * digests (gzip made anew by another program gives other bytes).
+ */
+export async function pullLayer(
+  { descriptor, diffID }: WantedLayer,
+  pull: LayerPull,
+  signal: AbortSignal,
+): Promise<void> {
+  const { store, lease, emit } = pull;
+  await asStep(descriptor, { emit, kind: "layer", verb: "pull" }, async (step) => {
+    // The lease comes first: between a look and a lease the layer could be collected.
+    if (lease.add("layer", diffID) && store.layers.isIntact(diffID)) {
+      lease.add("blob", descriptor.digest);
+      return step.skipped();
+    }
+    const { digest, size } = descriptor;
+    const type = parseLayerType(descriptor.mediaType)!;
+    const download = () =>
+      pull.repository.openBlob(descriptor, {
+        signal,
+        ...(type.foreign ? { urls: descriptor.urls ?? [] } : {}),
+      });
+    if (digest === diffID) {
+      await ingestTar(store, download(), {
+        ...{ lease, signal, expectedDiffID: diffID, expectedSize: size },
+        onProgress: step.progress,
+      });
+      return;
+    }
+    const expected = { lease, signal, expectedDiffID: diffID };
+    if (lease.add("blob", digest)) {
+      await ingestTar(store, unpack(store.blobs.stream(digest), signal), expected);
+    } else {
+      const relay = new Relay();
+      const stored = store.blobs.put(relay.through(download()), {
+        ...{ lease, digest, size, signal },
+        onProgress: step.progress,
+      });
+      const ingested = ingestTar(store, unpack(relay, signal), expected);
+      const [blob, layer] = await Promise.allSettled([stored, ingested]);
+      // Damaged bytes fail twice; that they are not what was promised says more than what gzip makes of them.
+      if (blob.status === "rejected") throw blob.reason;
+      if (layer.status === "rejected") throw layer.reason;
+    }
+    store.layers.addForm(diffID, { mediaType: layerMediaType(type.compression), digest, size });
+  });
+}
+
+/** Unpacked by us alone: a registry does not choose a program that root runs on its bytes (CVE-2014-9357). */
+function unpack(source: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  return decompress(source, {
+    signal,
+    onDetected(format) {
+      if (format === "xz" || format === "bzip2")
+        throw new StrakeError(
+          "MEDIA_TYPE_UNSUPPORTED",
+          `a layer is packed with ${format}, which no layer type allows`,
+        );
+    },
+  });
+}

@@ -1,0 +1,226 @@
+import { StrakeError } from "../../errors/index.ts";
+import { type Emit, emitNothing } from "../../events/index.ts";
+import {
+  type Descriptor,
+  type Digest,
+  decodeConfig,
+  documentLimits,
+  formatPlatform,
+  formatReference,
+  hostPlatform,
+  type ImageConfig,
+  type Manifest,
+  matchPlatform,
+  type Platform,
+  parseLayerType,
+  parsePlatform,
+  parseReference,
+  pickPlatform,
+  type Reference,
+  withDefaultTag,
+} from "../../oci/index.ts";
+import {
+  inParallel,
+  Remote,
+  type RemoteManifest,
+  type RemoteOptions,
+  type Repository,
+} from "../../registry/client/index.ts";
+import type { Image, Lease, Store } from "../../store/index.ts";
+import { pullLayer } from "./layers.ts";
+
+export interface PullRequest extends RemoteOptions {
+  readonly reference: string;
+  /** Default: this machine's. */
+  readonly platform?: string;
+  readonly emit?: Emit;
+}
+
+export interface PullResult {
+  readonly image: Image;
+  /** Canonical reference. */
+  readonly reference: string;
+  /** Of what the reference means: the index where there is one. */
+  readonly digest: Digest;
+  /** Whether the reference meant this image before. */
+  readonly isCurrent: boolean;
+}
+
+/** Layers that are fetched at the same time: one would wait for the network, many would share it and fill memory. */
+const layersAtOnce = 3;
+const depthLimit = 8;
+
+/** Gets an image from a registry, or from a mirror of it. Errors: REGISTRY_*, BLOB_MISMATCH, LAYER_MISMATCH, STORE_FULL, CANCELED. */
+export async function pullImage(store: Store, request: PullRequest): Promise<PullResult> {
+  const reference = withDefaultTag(parseReference(request.reference));
+  const platform = request.platform === undefined ? undefined : parsePlatform(request.platform);
+  const emit = request.emit ?? emitNothing;
+  using remote = new Remote(request);
+  return await remote.read(
+    reference,
+    (repository) => pullFrom(repository, { store, reference, platform, emit, signal: request.signal }),
+    (host, error) =>
+      emit({
+        type: "warning",
+        code: error.code,
+        message: `mirror ${host}: ${error.message}`,
+        at: Date.now(),
+      }),
+  );
+}
+
+interface Pulling {
+  readonly store: Store;
+  readonly reference: Reference;
+  readonly platform: Platform | undefined;
+  readonly emit: Emit;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function pullFrom(repository: Repository, pulling: Pulling): Promise<PullResult> {
+  const { store, reference, platform, emit, signal } = pulling;
+  using lease = store.lease("pull");
+  const call = signal ? { signal } : {};
+  const root = await repository.getManifest(reference.digest ?? reference.tag!, call);
+  const { manifest, parents } = await descend(repository, root, pulling);
+  const layers = checkLayers(manifest.value, repository.name);
+  const config = await readConfig(repository, manifest.value, { store, call });
+  demandFit(config.value, manifest.value, { platform, name: repository.name });
+
+  for (const document of [...parents, manifest])
+    await store.blobs.put(document.raw, { lease, digest: document.digest });
+  await store.blobs.put(config.raw, { lease, digest: manifest.value.config.digest });
+  const diffIDs = config.value.rootfs.diff_ids;
+  const wanted = new Map(
+    layers.map((descriptor, i) => [descriptor.digest, { descriptor, diffID: diffIDs[i]! }]),
+  );
+  await inParallel([...wanted.values()], { limit: layersAtOnce, ...call }, (layer, stop) =>
+    pullLayer(layer, { store, lease, repository, emit }, stop),
+  );
+
+  return store.transaction(() => {
+    const image = record(store, { manifest, parents, layers, lease });
+    const digest = root.digest;
+    const before = store.images.byReference(reference)?.id;
+    for (const known of new Set([digest, manifest.digest]))
+      store.images.addRepoDigest(reference, known, image.id);
+    if (reference.digest === undefined) store.images.tag(reference, image.id);
+    const name = formatReference(reference);
+    emit({ type: "image", id: image.id, tags: reference.digest === undefined ? [name] : [], at: Date.now() });
+    return { image: store.images.find(image.id), reference: name, digest, isCurrent: before === image.id };
+  });
+}
+
+type ManifestDocument = Extract<RemoteManifest, { kind: "manifest" }>;
+
+/** Through indexes to the one manifest for the platform. Errors: REGISTRY_PLATFORM, BLOB_MISMATCH. */
+async function descend(
+  repository: Repository,
+  root: RemoteManifest,
+  { platform, signal }: Pulling,
+): Promise<{ manifest: ManifestDocument; parents: RemoteManifest[] }> {
+  const wanted = platform ?? hostPlatform();
+  const parents: RemoteManifest[] = [];
+  let document = root;
+  while (document.kind === "index") {
+    if (parents.length >= depthLimit)
+      throw new StrakeError(
+        "INDEX_INVALID",
+        `indexes in ${repository.name} are nested more than ${depthLimit} deep`,
+      );
+    parents.push(document);
+    const { manifests } = document.value;
+    const picked = pickPlatform(manifests, wanted);
+    if (picked === undefined) throw noPlatform(manifests, { wanted, name: repository.name });
+    document = await repository.getManifest(picked.digest, signal ? { signal } : {});
+    if (document.raw.byteLength !== picked.size)
+      throw new StrakeError(
+        "BLOB_MISMATCH",
+        `manifest ${picked.digest} has ${document.raw.byteLength} bytes, not ${picked.size}`,
+      );
+  }
+  return { manifest: document, parents };
+}
+
+function checkLayers(manifest: Manifest, name: string): readonly Descriptor[] {
+  for (const layer of manifest.layers) {
+    const type = parseLayerType(layer.mediaType);
+    if (manifest.artifactType !== undefined || type === undefined)
+      throw new StrakeError(
+        "MEDIA_TYPE_UNSUPPORTED",
+        `what ${name} has there is no image: it holds ${layer.mediaType}`,
+        {
+          hint: "artifacts are fetched by the tools that made them",
+        },
+      );
+    if (type.encrypted)
+      throw new StrakeError("MEDIA_TYPE_UNSUPPORTED", `layer ${layer.digest} is encrypted`, {
+        hint: "decrypt the image first, for example with skopeo copy --decryption-key",
+      });
+  }
+  return manifest.layers;
+}
+
+async function readConfig(
+  repository: Repository,
+  { config }: Manifest,
+  { store, call }: { store: Store; call: { signal?: AbortSignal } },
+) {
+  const limit = documentLimits.config;
+  const raw = store.blobs.has(config.digest)
+    ? await store.blobs.read(config.digest, { limit })
+    : await repository.readBlob(config, limit, call);
+  if (raw.byteLength !== config.size)
+    throw new StrakeError(
+      "BLOB_MISMATCH",
+      `the configuration ${config.digest} has ${raw.byteLength} bytes, not ${config.size}`,
+    );
+  return decodeConfig(raw, config.mediaType);
+}
+
+function demandFit(
+  config: ImageConfig,
+  manifest: Manifest,
+  { platform, name }: { platform: Platform | undefined; name: string },
+): void {
+  if (platform !== undefined && !matchPlatform(platform, config))
+    throw noPlatform([{ platform: config }], { wanted: platform, name });
+  const { length } = config.rootfs.diff_ids;
+  if (length !== manifest.layers.length)
+    throw new StrakeError(
+      "MANIFEST_INVALID",
+      `the image has ${manifest.layers.length} layers, its configuration ${length}`,
+    );
+}
+
+interface Parts {
+  readonly manifest: ManifestDocument;
+  readonly parents: readonly RemoteManifest[];
+  readonly layers: readonly Descriptor[];
+  readonly lease: Lease;
+}
+
+function record(store: Store, { manifest, parents, layers, lease }: Parts): Image {
+  const { digest, mediaType, raw } = manifest;
+  return store.images.put({
+    configDigest: manifest.value.config.digest,
+    manifest: { mediaType, digest, size: raw.byteLength },
+    blobs: [
+      ...parents.map((parent) => parent.digest),
+      ...layers.map((layer) => layer.digest).filter((each) => store.blobs.has(each)),
+    ],
+    lease,
+  });
+}
+
+function noPlatform(
+  offers: readonly { readonly platform?: Platform | null }[],
+  { wanted, name }: { wanted: Platform; name: string },
+): StrakeError {
+  const known = offers.flatMap(({ platform }) =>
+    platform && platform.os !== "unknown" ? [formatPlatform(platform)] : [],
+  );
+  return new StrakeError("REGISTRY_PLATFORM", `${name} has no image for ${formatPlatform(wanted)}`, {
+    ...(known.length > 0 ? { hint: `it has ${[...new Set(known)].join(", ")}` } : {}),
+  });
+}

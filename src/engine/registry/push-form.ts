@@ -1,0 +1,65 @@
+import { createReadStream } from "node:fs";
+import type { Emit } from "../../events/index.ts";
+import { compress } from "../../layer/index.ts";
+import {
+  type Compression,
+  type Descriptor,
+  decodeManifest,
+  layerMediaType,
+  type Manifest,
+  parseLayerType,
+} from "../../oci/index.ts";
+import type { Image, Layer, Lease, Store } from "../../store/index.ts";
+import { asStep } from "./progress.ts";
+
+export interface FormOptions {
+  readonly store: Store;
+  readonly lease: Lease;
+  readonly compression: Compression;
+  readonly emit?: Emit;
+  readonly signal?: AbortSignal;
+}
+
+/** A layer as it is sent: packed once, on all cores, and remembered. */
+export async function formOf(layer: Layer, options: FormOptions): Promise<Descriptor> {
+  const { store, lease, compression, signal } = options;
+  const mediaType = layerMediaType(compression);
+  if (compression === "none") return { mediaType, digest: layer.diffID, size: layer.size };
+  const known = store.layers.forms(layer.diffID).find((form) => form.mediaType === mediaType);
+  if (known && lease.add("blob", known.digest)) return known;
+  const whole = { digest: layer.diffID, size: layer.size };
+  return await asStep(whole, { emit: options.emit, kind: "layer", verb: compression }, async (step) => {
+    const tar = counted(createReadStream(layer.tarPath, { highWaterMark: 512 << 10 }), step.progress);
+    const blob = await store.blobs.put(compress(tar, compression), { lease, ...(signal ? { signal } : {}) });
+    const form = { mediaType, digest: blob.digest, size: blob.size };
+    store.layers.addForm(layer.diffID, form);
+    return form;
+  });
+}
+
+async function* counted(source: AsyncIterable<Uint8Array>, progress: (bytes: number) => void) {
+  let bytes = 0;
+  for await (const chunk of source) {
+    bytes += chunk.byteLength;
+    progress(bytes);
+    yield chunk;
+  }
+}
+
+/** The manifest the image came or went with before, byte for byte; undefined when there is none that could be sent. */
+export function ownManifest(
+  store: Store,
+  image: Image,
+):
+  | (Pick<Descriptor, "mediaType" | "digest"> & { readonly raw: Uint8Array; readonly value: Manifest })
+  | undefined {
+  const { manifest } = image;
+  // One that only an archive had, with layers as they are on disk, is not what people want to pull.
+  if (manifest === undefined || !store.blobs.has(manifest.digest)) return undefined;
+  const raw = store.blobs.readSync(manifest.digest);
+  const { value } = decodeManifest(raw, manifest.mediaType);
+  const types = value.layers.map((layer) => parseLayerType(layer.mediaType));
+  if (types.length !== image.diffIDs.length) return undefined;
+  if (image.repoDigests.length === 0 && types.some((type) => type?.compression === "none")) return undefined;
+  return { mediaType: manifest.mediaType, digest: manifest.digest, raw, value };
+}

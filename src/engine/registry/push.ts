@@ -1,0 +1,217 @@
+import { createReadStream } from "node:fs";
+import { StrakeError } from "../../errors/index.ts";
+import { type Emit, emitNothing } from "../../events/index.ts";
+import {
+  type Compression,
+  type Descriptor,
+  type Digest,
+  encodeManifest,
+  formatReference,
+  mediaTypes,
+  parseLayerType,
+  parseReference,
+  type Reference,
+  sha256,
+  withDefaultTag,
+} from "../../oci/index.ts";
+import {
+  type BlobSource,
+  inParallel,
+  Remote,
+  type RemoteOptions,
+  type Repository,
+} from "../../registry/client/index.ts";
+import type { Image, Layer, Lease, Store } from "../../store/index.ts";
+import { asStep } from "./progress.ts";
+import { formOf, ownManifest } from "./push-form.ts";
+
+export interface PushRequest extends RemoteOptions {
+  /** The image's name, which says where it goes too; or any name or ID, with `target`. */
+  readonly name: string;
+  readonly target?: string;
+  /** How layers that were never packed are packed; those of a pulled image stay as they are. Default: gzip. */
+  readonly compression?: Compression;
+  readonly emit?: Emit;
+}
+
+export interface PushResult {
+  /** Canonical reference. */
+  readonly reference: string;
+  /** Of the manifest. */
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+/** Blobs that are sent at the same time. */
+const blobsAtOnce = 4;
+
+/** Sends an image to a registry; what is there already is not sent. Errors: IMAGE_NOT_FOUND, REGISTRY_*, STORE_FULL, CANCELED. */
+export async function pushImage(store: Store, request: PushRequest): Promise<PushResult> {
+  const image = store.images.find(request.name);
+  const reference = withDefaultTag(parseReference(request.target ?? request.name));
+  if (reference.digest !== undefined)
+    throw new StrakeError(
+      "REFERENCE_INVALID",
+      "an image is pushed under a tag; its digest follows from what it is",
+    );
+  using lease = store.lease("push");
+  lease.add("image", image.id);
+  using remote = new Remote(request);
+  const repository = await remote.repository(reference);
+  const { signal, emit = emitNothing } = request;
+  const pushing: Pushing = {
+    store,
+    lease,
+    image,
+    repository,
+    reference,
+    emit,
+    compression: request.compression,
+  };
+  const layers = store.layers.intact(image.diffIDs);
+  const own = request.compression === undefined ? ownManifest(store, image) : undefined;
+  const call = signal ? { signal } : {};
+
+  const jobs = layers.map((layer, i) => ({ layer, promised: own?.value.layers[i] }));
+  let forms = await inParallel(jobs, { limit: blobsAtOnce, ...call }, (job, stop) =>
+    pushLayer(job, pushing, stop),
+  );
+  // A form that nobody has any more cannot be made again: then the image gets a manifest of its own.
+  const isWhole = forms.every((form) => form !== undefined);
+  if (!isWhole)
+    forms = await inParallel(layers, { limit: blobsAtOnce, ...call }, (layer, stop) =>
+      pushLayer({ layer }, pushing, stop),
+    );
+  const config = store.blobs.readSync(image.id);
+  const configBlob = { digest: image.id, size: config.byteLength };
+  await pushBlob(configBlob, bytesSource(config), { pushing, signal });
+
+  const manifest =
+    own && isWhole ? own : newManifest(image, { size: config.byteLength, layers: forms as Descriptor[] });
+  await repository.putManifest(reference.tag!, manifest, call);
+  await store.blobs.put(manifest.raw, { lease, digest: manifest.digest });
+  const { mediaType, digest } = manifest;
+  const size = manifest.raw.byteLength;
+  store.transaction(() => {
+    const blobs = (forms as Descriptor[]).map((form) => form.digest).filter((each) => store.blobs.has(each));
+    store.images.put({ configDigest: image.id, manifest: { mediaType, digest, size }, blobs, lease });
+    store.images.addRepoDigest(reference, digest, image.id);
+  });
+  return { reference: formatReference(reference), digest, size };
+}
+
+interface Pushing {
+  readonly store: Store;
+  readonly lease: Lease;
+  readonly image: Image;
+  readonly repository: Repository;
+  readonly reference: Reference;
+  readonly emit: Emit;
+  readonly compression: Compression | undefined;
+}
+
+interface LayerJob {
+  readonly layer: Layer;
+  /** As the image's own manifest has it. */
+  readonly promised?: Descriptor;
+}
+
+/** Sends a layer. Undefined when its promised form is neither here nor there. */
+async function pushLayer(
+  { layer, promised }: LayerJob,
+  pushing: Pushing,
+  signal: AbortSignal,
+): Promise<Descriptor | undefined> {
+  const { store, lease, emit } = pushing;
+  // Layers of Windows that may not be passed on: who pulls fetches them from where the manifest says.
+  if (promised && parseLayerType(promised.mediaType)?.foreign) return promised;
+  const form =
+    promised ??
+    (await formOf(layer, { store, lease, emit, signal, compression: pushing.compression ?? "gzip" }));
+  const path =
+    form.digest === layer.diffID
+      ? layer.tarPath
+      : lease.add("blob", form.digest)
+        ? store.blobs.path(form.digest)
+        : undefined;
+  return (await pushBlob(form, path === undefined ? undefined : fileSource(path), { pushing, signal }))
+    ? form
+    : undefined;
+}
+
+interface BlobContext {
+  readonly pushing: Pushing;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function pushBlob(
+  blob: Pick<Descriptor, "digest" | "size">,
+  source: BlobSource | undefined,
+  { pushing, signal }: BlobContext,
+): Promise<boolean> {
+  const { repository, emit } = pushing;
+  const call = signal ? { signal } : {};
+  return await asStep(blob, { emit, kind: "export", verb: "push" }, async (step) => {
+    if ((await repository.headBlob(blob.digest, { forPush: true, ...call })) !== undefined) {
+      step.skipped();
+      return true;
+    }
+    for (const from of neighbours(pushing))
+      if (await mounts(repository, { digest: blob.digest, from, ...call })) {
+        step.skipped();
+        return true;
+      }
+    if (source === undefined) return false;
+    await repository.uploadBlob(blob, source, { ...call, onProgress: step.progress });
+    return true;
+  });
+}
+
+/** A repository we may not read is no reason to fail: the bytes are sent then. */
+async function mounts(
+  repository: Repository,
+  { digest, from, signal }: { digest: Digest; from: string; signal?: AbortSignal },
+): Promise<boolean> {
+  try {
+    return await repository.mountBlob(digest, from, signal ? { signal } : {});
+  } catch (error) {
+    if (
+      error instanceof StrakeError &&
+      (error.class === "denied" || error.class === "unauthorized" || error.class === "invalid")
+    )
+      return false;
+    throw error;
+  }
+}
+
+/** Other repositories of the registry that this image was pulled from or pushed to. */
+function neighbours({ image, reference }: Pushing): string[] {
+  const names = [...image.repoDigests, ...image.tags].map((name) => parseReference(name));
+  const paths = names.filter(({ domain }) => domain === reference.domain).map(({ path }) => path);
+  return [...new Set(image.repoDigests.length > 0 ? paths : [])]
+    .filter((path) => path !== reference.path)
+    .slice(0, 2);
+}
+
+function newManifest(image: Image, { size, layers }: { size: number; layers: readonly Descriptor[] }) {
+  const mediaType = mediaTypes.ociManifest;
+  const raw = encodeManifest({
+    schemaVersion: 2,
+    mediaType,
+    config: { mediaType: mediaTypes.ociConfig, digest: image.id, size },
+    layers: layers.map(({ mediaType: type, digest, size: bytes }) => ({
+      mediaType: type,
+      digest,
+      size: bytes,
+    })),
+  });
+  return { raw, mediaType, digest: sha256(raw) };
+}
+
+function bytesSource(bytes: Uint8Array): BlobSource {
+  return { open: (start, end) => [bytes.subarray(start, end)] };
+}
+
+function fileSource(path: string): BlobSource {
+  return { open: (start, end) => createReadStream(path, { start, end: end - 1, highWaterMark: 512 << 10 }) };
+}

@@ -1,0 +1,61 @@
+/** Chunks that may wait for the reader. */
+const capacity = 8;
+
+/**
+ * Hands the chunks of one stream to a second reader while a first one takes them: whoever is slower sets the pace. A reader
+ * that gives up does not stop the first one.
+ */
+export class Relay implements AsyncIterable<Uint8Array> {
+  readonly #chunks: Uint8Array[] = [];
+  #ended = false;
+  #failure: { readonly error: unknown } | undefined;
+  #abandoned = false;
+  #wakeReader: (() => void) | undefined;
+  #wakeWriter: (() => void) | undefined;
+
+  /** The source as the first reader sees it; what goes by is there for the second. */
+  async *through(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      for await (const chunk of source) {
+        if (!this.#abandoned) {
+          this.#chunks.push(chunk);
+          this.#wakeReader?.();
+        }
+        yield chunk;
+        while (this.#chunks.length >= capacity && !this.#abandoned)
+          await new Promise<void>((resolve) => {
+            this.#wakeWriter = resolve;
+          });
+      }
+      this.#ended = true;
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
+    } finally {
+      // The first reader walked away: for the second the stream has been cut.
+      if (!this.#ended) this.#failure ??= { error: new Error("the stream was given up") };
+      this.#wakeReader?.();
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      for (;;) {
+        const chunk = this.#chunks.shift();
+        if (chunk !== undefined) {
+          this.#wakeWriter?.();
+          yield chunk;
+        } else if (this.#failure) throw this.#failure.error;
+        else if (this.#ended) return;
+        else
+          await new Promise<void>((resolve) => {
+            this.#wakeReader = resolve;
+          });
+      }
+    } finally {
+      this.#abandoned = true;
+      this.#chunks.length = 0;
+      this.#wakeWriter?.();
+    }
+  }
+}
