@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type FaultShop, makeFaultShop } from "../support/fault-shop.ts";
 import { containerObstacle } from "../support/strake.ts";
@@ -163,6 +163,23 @@ describe.skipIf(obstacle !== undefined)("a command that is killed", () => {
     expect(await lastingTraces(shop.home)).toEqual([]);
     Bun.spawnSync(["rm", join(shop.context, "large")]);
   });
+
+  test.each([["load"], ["import -"], ["build -"], ["build -f - ."]])(
+    "Ctrl-C ends `%s` whose input has stalled",
+    async (words) => {
+      const child = Bun.spawn([...shop.program, ...words.split(" ")], {
+        cwd: shop.context,
+        env: shop.env,
+        stdio: ["pipe", "pipe", "pipe"],
+      });
+      child.stdin.write(readFileSync(archive).subarray(0, 700_000));
+      await child.stdin.flush();
+      child.kill("SIGINT");
+      expect([await child.exited, await new Response(child.stderr).text()]).toEqual([130, "interrupted\n"]);
+      await child.stdin.end();
+      expect(await shop.verify()).toEqual(clean);
+    },
+  );
 
   test("a kill of the whole process group, as a terminal that goes away sends it", async () => {
     const seconds = "87654.32";

@@ -6,6 +6,7 @@ import type { FlagValues, Handler } from "../command.ts";
 import { openDisplay } from "../render/show.ts";
 import type { buildFlags } from "../spec/build.ts";
 import { pairs } from "../text/pairs.ts";
+import { readInput } from "./input.ts";
 
 export const build: Handler<typeof buildFlags> = async (cli, { args, flags }) => {
   const context = args[0]!;
@@ -17,7 +18,7 @@ export const build: Handler<typeof buildFlags> = async (cli, { args, flags }) =>
   try {
     const result = await engine.build({
       ...(context === "-" ? {} : { context: resolve(cli.cwd, context) }),
-      ...(fromStdin ? { dockerfile: await Bun.stdin.bytes() } : {}),
+      ...(fromStdin ? { dockerfile: await readInput(cli) } : {}),
       ...(flags.file !== undefined && flags.file !== "-" ? { file: resolve(cli.cwd, flags.file) } : {}),
       tags: flags.tag,
       ...(flags.target === undefined ? {} : { target: flags.target }),

@@ -4,6 +4,7 @@ import { StrakeError } from "../../errors/index.ts";
 import type { Cli } from "../cli.ts";
 import type { Handler } from "../command.ts";
 import type { cpFlags } from "../spec/containers.ts";
+import { openInput } from "./input.ts";
 
 export const cp: Handler<typeof cpFlags> = async (cli, { args, flags }) => {
   const [source = "", target = ""] = args;
@@ -19,15 +20,10 @@ export const cp: Handler<typeof cpFlags> = async (cli, { args, flags }) => {
     return 0;
   }
   if (source === "-" && to.container !== undefined) {
-    await containers.writeArchive(
-      to.container,
-      to.path,
-      Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>,
-      {
-        archive: flags.archive,
-        signal: cli.signal,
-      },
-    );
+    await containers.writeArchive(to.container, to.path, openInput(cli, undefined), {
+      archive: flags.archive,
+      signal: cli.signal,
+    });
     return 0;
   }
   await containers.copy(from, to, {

@@ -1,6 +1,6 @@
 import { createReadStream, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { StrakeError } from "../../errors/index.ts";
+import { StrakeError, throwIfAborted } from "../../errors/index.ts";
 import type { Cli } from "../cli.ts";
 
 /** The bytes of a file, or of stdin for `-` and for no name. Errors: USAGE. */
@@ -10,11 +10,48 @@ export function openInput(cli: Cli, name: string | undefined): AsyncIterable<Uin
     const stat = statSync(path, { throwIfNoEntry: false });
     if (!stat) throw new StrakeError("USAGE", `there is no file ${name}`);
     if (stat.isDirectory()) throw new StrakeError("USAGE", `${name} is a folder, not an archive`);
-    return createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>;
+    return interruptible(
+      createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>,
+      cli.signal,
+    );
   }
   if (cli.terminal.stdin)
     throw new StrakeError("USAGE", "an archive is not read from a terminal", {
       hint: "name a file, or redirect the input",
     });
-  return Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>;
+  return interruptible(Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>, cli.signal);
+}
+
+/** All of stdin, for what is small. */
+export async function readInput(cli: Cli): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of interruptible(
+    Bun.stdin.stream() as unknown as AsyncIterable<Uint8Array>,
+    cli.signal,
+  ))
+    chunks.push(chunk.slice());
+  return Buffer.concat(chunks);
+}
+
+/** Ctrl-C also ends a read that waits for somebody who says nothing. */
+async function* interruptible(
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  throwIfAborted(signal);
+  const iterator = source[Symbol.asyncIterator]();
+  const interrupted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  interrupted.catch(() => {});
+  try {
+    while (true) {
+      const { value, done } = await Promise.race([iterator.next(), interrupted]);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // Not waited for: the read that hangs would hold it too.
+    Promise.resolve(iterator.return?.()).catch(() => {});
+  }
 }

@@ -15,7 +15,7 @@ export const run: Handler<typeof runFlags> = async (cli, { args, flags }) => {
     throw new StrakeError("USAGE", `${cidFile} exists already`, { hint: "remove it or name another file" });
   const engine = await cli.engine();
   const containers = await engine.containers();
-  const id = await engine.create(createOptions(cli, args, flags));
+  const id = await engine.create({ ...createOptions(cli, args, flags), startedAtOnce: true });
   if (cidFile !== undefined) writeFileSync(cidFile, id);
   try {
     if (flags.detach) {

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
+import { bootId, processStartTime } from "../../sys/index.ts";
 import { defaultLogSize } from "../monitor/conmon.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import type { MountRequest } from "../mount/parse.ts";
@@ -31,6 +32,8 @@ export interface CreateOptions {
   readonly stopSignal?: string;
   readonly stopTimeout?: number;
   readonly autoRemove?: boolean;
+  /** It is started by this process at once or never: with `autoRemove` it does not outlive one that is killed before. */
+  readonly startedAtOnce?: boolean;
   readonly readonlyRootfs?: boolean;
   readonly privileged?: boolean;
   readonly capAdd?: readonly string[];
@@ -138,6 +141,7 @@ export function planContainer(
     stopSignal,
     stopTimeout: options.stopTimeout ?? config.StopTimeout ?? 10,
     autoRemove: options.autoRemove === true,
+    ...(options.startedAtOnce ? { maker: thisProcess() } : {}),
     readonlyRootfs: options.readonlyRootfs === true,
     privileged: options.privileged === true,
     capAdd: options.capAdd ?? [],
@@ -204,4 +208,8 @@ function cleanAbsolute(path: string): string {
     else if (part !== "" && part !== ".") parts.push(part);
   }
   return `/${parts.join("/")}`;
+}
+
+function thisProcess(): ContainerRecord["maker"] {
+  return { pid: process.pid, startTime: processStartTime(process.pid), bootId: bootId() };
 }

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync } from "node:fs";
-import { lockFile } from "../../sys/index.ts";
+import { bootId, isProcessAlive, lockFile } from "../../sys/index.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import type { ContainerRecord } from "./record.ts";
 import { observe, observed } from "./refresh.ts";
@@ -31,10 +31,19 @@ export async function cleanupContainer(
   }
   // What is removed in a moment is not written first.
   const record = stored.autoRemove ? observed(services, stored) : observe(services, stored);
-  const { status } = record.state;
-  if (status === "running") return record;
-  const isLeaving = status === "removing" || (record.autoRemove && status === "exited");
-  await teardown(services, record.id, record, { isForgotten: isLeaving && options.attended === true });
-  if (isLeaving) removeRecord(services, record, { volumes: true });
+  if (record.state.status === "running") return record;
+  const leaving = isLeaving(record);
+  await teardown(services, record.id, record, { isForgotten: leaving && options.attended === true });
+  if (leaving) removeRecord(services, record, { volumes: true });
   return record;
+}
+
+/** Whether nothing is left for the container but to go. */
+export function isLeaving({ state, autoRemove, maker }: ContainerRecord): boolean {
+  if (state.status === "removing") return true;
+  if (!autoRemove) return false;
+  if (state.status === "exited") return true;
+  // `run --rm` that was killed between making and starting it.
+  if (state.status !== "created" || maker === undefined) return false;
+  return maker.bootId !== bootId() || !isProcessAlive(maker.pid, maker.startTime);
 }

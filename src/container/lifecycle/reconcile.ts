@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { isProcessAlive, tryLockFile } from "../../sys/index.ts";
 import { containerPaths } from "../monitor/paths.ts";
-import { cleanupContainer } from "./finish.ts";
+import { cleanupContainer, isLeaving } from "./finish.ts";
 import { observe } from "./refresh.ts";
 import type { ContainerServices } from "./services.ts";
 
@@ -43,9 +43,8 @@ function isYoung(path: string): boolean {
 /** After a restart the run root is empty, so the records themselves must be asked. */
 export async function reconcileRecords(services: ContainerServices): Promise<void> {
   for (const record of services.records.list()) {
-    const { status } = observe(services, record).state;
-    const isLeaving = status === "removing" || (status === "exited" && record.autoRemove);
-    if (isLeaving && isUnlocked(services, record.id)) await cleanupContainer(services, record.id);
+    if (isLeaving(observe(services, record)) && isUnlocked(services, record.id))
+      await cleanupContainer(services, record.id);
   }
 }
 

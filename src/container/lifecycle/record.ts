@@ -61,6 +61,8 @@ export interface ContainerRecord {
   /** Seconds `stop` waits before it kills. */
   readonly stopTimeout: number;
   readonly autoRemove: boolean;
+  /** The process that made it to start it at once: if that is killed before, nobody ever will. */
+  readonly maker?: { readonly pid: number; readonly startTime?: number; readonly bootId: string };
   readonly readonlyRootfs: boolean;
   readonly privileged: boolean;
   readonly capAdd: readonly string[];
