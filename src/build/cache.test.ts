@@ -159,7 +159,7 @@ describe("what did not change is copied out of the layer made before, and", () =
           Array.from({ length: 40 }, (_, i) => [`${folder}/${i}`, `${folder}${i}`.repeat(i * 9)]),
         ),
       );
-    shop.write({ "x/large": new Uint8Array((1 << 20) + 1).fill(7), [`y/${"n".repeat(120)}`]: "long" });
+    shop.write({ "x/large": new Uint8Array((512 << 10) + 1).fill(7), [`y/${"n".repeat(120)}`]: "long" });
   });
   const coldLayers = async () => (await shop.build(place, { noCache: true })).config.rootfs.diff_ids;
 

@@ -4,7 +4,7 @@ import { LayerFiles, type LayerPaths } from "./tree/layer-files.ts";
 import { Tree } from "./tree/tree.ts";
 
 /** Bytes of the tar read at once. A larger file is not looked for: to open it in its source costs nothing beside its bytes. */
-const windowSize = 1 << 20;
+const windowSize = 512 << 10;
 /** Bytes between one content and the next: a header without extensions, which most files have; two behind a directory's start. */
 const gaps = [512, 1024];
 
