@@ -174,10 +174,11 @@ describe.skipIf(why !== undefined)("failures", () => {
     expect(error).toMatchObject({ code: "BUILD_RUN_FAILED", sources: [{ startLine: 2 }] });
     expect(error.message).toContain("exit code 42");
     expect(error.message).toContain("why");
-    expect(error.exitCode).not.toBe(0);
+    expect(error.exitCode).toBe(1);
   });
   test("of a command that does not exist", async () => {
-    expect(await failure('RUN ["/nothing"]')).toMatchObject({ sources: [{ startLine: 2 }] });
+    const missing = { code: "CONTAINER_COMMAND_NOT_FOUND", exitCode: 1, sources: [{ startLine: 2 }] };
+    expect(await failure('RUN ["/nothing"]')).toMatchObject(missing);
   });
   test("resume at the failed step", async () => {
     const first = `RUN ${once()} echo > /a`;

@@ -15,5 +15,6 @@ export function errorAt(place: Place, code: ErrorCode, message: string, hint?: s
 export function locate(thrown: unknown, place: Place): StrakeError {
   const error = toStrakeError(thrown);
   if (error.sources.length > 0 || error.code === "CANCELED") return error;
-  return error.with({ sources: [{ ...place.range, text: place.text }] });
+  // A program that does not exist is 127 for `run`; a build that failed is 1, as with docker, whatever failed in it.
+  return error.with({ sources: [{ ...place.range, text: place.text }], exitCode: 1 });
 }
