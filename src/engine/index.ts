@@ -8,6 +8,7 @@ export type { ImageSummary, LayerSize } from "./images.ts";
 export type { ImportRequest } from "./import.ts";
 export type { EngineInfo } from "./info.ts";
 export type { LoadRequest } from "./load.ts";
-export { type At, bootstrap, build, importImage, load, save } from "./operations.ts";
+export { type At, bootstrap, build, importImage, load, save, serveRegistry } from "./operations.ts";
 export type { RemovedName } from "./remove-image.ts";
 export type { SaveRequestOptions } from "./save.ts";
+export type { ServeRegistryRequest } from "./serve-registry.ts";

@@ -1,4 +1,5 @@
 import type { BuildResult } from "../build/index.ts";
+import type { Registry } from "../registry/server/index.ts";
 import type { Image } from "../store/index.ts";
 import type { BootstrapOptions } from "./bootstrap.ts";
 import type { BuildRequest } from "./build.ts";
@@ -6,6 +7,7 @@ import { Engine, type EngineOptions } from "./engine.ts";
 import type { ImportRequest } from "./import.ts";
 import type { LoadRequest } from "./load.ts";
 import type { SaveRequestOptions } from "./save.ts";
+import type { ServeRegistryRequest } from "./serve-registry.ts";
 
 /** Which store a single operation is done on; the machine's own by default. */
 export type At = Pick<EngineOptions, "root" | "runRoot">;
@@ -33,6 +35,12 @@ export function importImage(request: ImportRequest & At): Promise<Image> {
 /** Makes a base image from Debian's packages or busybox. Errors: BOOTSTRAP_*. */
 export function bootstrap(options: BootstrapOptions & At): Promise<Image> {
   return once(options, (engine, rest) => engine.bootstrap(rest));
+}
+
+/** Starts a registry for other machines and programs; stop it with `stop()`. Errors: USAGE, PORT_BUSY, REGISTRY_*. */
+export async function serveRegistry(request: ServeRegistryRequest = {}): Promise<Registry> {
+  const { startRegistry } = await import("./serve-registry.ts");
+  return startRegistry(request);
 }
 
 async function once<O extends At, T>(

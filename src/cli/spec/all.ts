@@ -3,6 +3,7 @@ import { buildSpecs } from "./build.ts";
 import { containerSpecs } from "./containers.ts";
 import { imageSpecs } from "./images.ts";
 import { machineSpecs } from "./machine.ts";
+import { registrySpecs } from "./registry.ts";
 import { runSpecs } from "./run.ts";
 
 /** Every command, in the order help shows them. */
@@ -11,5 +12,6 @@ export const specs: readonly CommandSpec[] = [
   ...runSpecs,
   ...containerSpecs,
   ...imageSpecs,
+  ...registrySpecs,
   ...machineSpecs,
 ];

@@ -71,6 +71,8 @@ export class Registry implements AsyncDisposable {
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       idleTimeout: idleSeconds,
       development: false,
+      // Without saying so Bun lets a second process listen on the same port.
+      reusePort: false,
       fetch: (request, server) => this.#answer(request, server),
       error: () => new Response(null, { status: 500 }),
     });

@@ -1,0 +1,39 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { serveRegistry } from "./index.ts";
+
+test("a registry in memory on a free port", async () => {
+  await using registry = await serveRegistry({ storage: "memory", listen: "127.0.0.1:0" });
+  expect((await fetch(`${registry.url}v2/`)).status).toBe(200);
+});
+
+test("a folder is served once, and given back", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "strake-serve-"));
+  try {
+    const request = { storage: folder, listen: "127.0.0.1:0" };
+    {
+      await using registry = await serveRegistry(request);
+      await expect(serveRegistry(request)).rejects.toMatchObject({ code: "REGISTRY_STORAGE_BUSY" });
+      const taken = { storage: "memory", listen: registry.host };
+      await expect(serveRegistry(taken)).rejects.toMatchObject({ code: "PORT_BUSY" });
+    }
+    await using _again = await serveRegistry(request);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test.each([
+  [{ listen: "0.0.0.0:0" }, /other machines/],
+  [{ listen: ":0" }, /other machines/],
+  [{ listen: "127.0.0.1" }, /ADDRESS:PORT/],
+  [{ listen: "127.0.0.1:65536" }, /ADDRESS:PORT/],
+  [{ storage: "s3:bucket" }, /s3:\/\/BUCKET/],
+  [{ storage: "s3://bucket/../other" }, /s3:\/\/BUCKET/],
+  [{ storage: "s3://bucket", env: {} }, /credentials/],
+] as const)("refuses %j", async (request, message) => {
+  const outcome = serveRegistry({ storage: "memory", listen: "127.0.0.1:0", ...request });
+  await expect(outcome).rejects.toMatchObject({ code: "USAGE", message: expect.stringMatching(message) });
+});
