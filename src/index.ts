@@ -1,6 +1,14 @@
 export { type Dockerfile, parseDockerfile } from "./dockerfile/index.ts";
-export type { BuildRequest, CreateRequest, EngineOptions, HistoryRow, ImageSummary } from "./engine/index.ts";
-export { bootstrap, build, Engine, importImage, load, save } from "./engine/index.ts";
+export type {
+  BuildRequest,
+  CreateRequest,
+  EngineOptions,
+  HistoryRow,
+  ImageSummary,
+  PullRequest,
+  PushRequest,
+} from "./engine/index.ts";
+export { bootstrap, build, Engine, importImage, load, pull, push, save } from "./engine/index.ts";
 export { StrakeError } from "./errors/index.ts";
 export type { Emit, StrakeEvent } from "./events/index.ts";
 export { Tree } from "./layer/index.ts";

@@ -53,6 +53,7 @@ export const commandGroups = [
   "Build and run",
   "Containers",
   "Images",
+  "Registries",
   "Store and machine",
   "Strake",
 ] as const;

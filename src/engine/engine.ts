@@ -11,6 +11,8 @@ import { type ImageSummary, imageConfig, summarize } from "./images.ts";
 import type { ImportRequest } from "./import.ts";
 import type { EngineInfo } from "./info.ts";
 import type { LoadRequest } from "./load.ts";
+import type { PullRequest, PullResult } from "./registry/pull.ts";
+import type { PushRequest, PushResult } from "./registry/push.ts";
 import { type RemovedName, removeImage } from "./remove-image.ts";
 import type { SaveRequestOptions } from "./save.ts";
 import { tagImage } from "./tag.ts";
@@ -115,6 +117,18 @@ export class Engine {
   async save(names: readonly string[], options: SaveRequestOptions): Promise<void> {
     const { saveImages } = await import("./save.ts");
     await saveImages(this.store, names, options);
+  }
+
+  /** Gets an image from a registry, or from a mirror of it. Errors: REGISTRY_*, BLOB_MISMATCH, LAYER_MISMATCH. */
+  async pull(request: PullRequest): Promise<PullResult> {
+    const { pullImage } = await import("./registry/pull.ts");
+    return await pullImage(this.store, request);
+  }
+
+  /** Sends an image to a registry; what is there already is not sent. Errors: IMAGE_NOT_FOUND, REGISTRY_*. */
+  async push(request: PushRequest): Promise<PushResult> {
+    const { pushImage } = await import("./registry/push.ts");
+    return await pushImage(this.store, request);
   }
 
   /** Makes an image of one layer from a tar of a root file system. Errors: TAR_*, DOCKERFILE_* (changes). */

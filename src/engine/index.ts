@@ -8,7 +8,31 @@ export type { ImageSummary, LayerSize } from "./images.ts";
 export type { ImportRequest } from "./import.ts";
 export type { EngineInfo } from "./info.ts";
 export type { LoadRequest } from "./load.ts";
-export { type At, bootstrap, build, importImage, load, save, serveRegistry } from "./operations.ts";
+export {
+  type At,
+  bootstrap,
+  build,
+  importImage,
+  load,
+  pull,
+  push,
+  save,
+  serveRegistry,
+} from "./operations.ts";
+export {
+  attachArtifact,
+  copyRemote,
+  deleteRemote,
+  inspectManifest,
+  listReferrers,
+  listRepositories,
+  listTags,
+  login,
+  logout,
+  remoteDigest,
+} from "./registry/browse.ts";
+export type { PullRequest, PullResult } from "./registry/pull.ts";
+export type { PushRequest, PushResult } from "./registry/push.ts";
 export type { RemovedName } from "./remove-image.ts";
 export type { SaveRequestOptions } from "./save.ts";
 export type { ServeRegistryRequest } from "./serve-registry.ts";

@@ -6,6 +6,8 @@ import type { BuildRequest } from "./build.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
 import type { ImportRequest } from "./import.ts";
 import type { LoadRequest } from "./load.ts";
+import type { PullRequest, PullResult } from "./registry/pull.ts";
+import type { PushRequest, PushResult } from "./registry/push.ts";
 import type { SaveRequestOptions } from "./save.ts";
 import type { ServeRegistryRequest } from "./serve-registry.ts";
 
@@ -25,6 +27,16 @@ export function load(request: LoadRequest & At): ReturnType<Engine["load"]> {
 /** Writes images as one tar. Errors: IMAGE_NOT_FOUND. */
 export function save(names: readonly string[], options: SaveRequestOptions & At): Promise<void> {
   return once(options, (engine, rest) => engine.save(names, rest));
+}
+
+/** Gets an image from a registry. Errors: REGISTRY_*. */
+export function pull(request: PullRequest & At): Promise<PullResult> {
+  return once(request, (engine, options) => engine.pull(options));
+}
+
+/** Sends an image to a registry. Errors: IMAGE_NOT_FOUND, REGISTRY_*. */
+export function push(request: PushRequest & At): Promise<PushResult> {
+  return once(request, (engine, options) => engine.push(options));
 }
 
 /** Makes an image of one layer from a tar of a root file system. */

@@ -4,6 +4,7 @@ import { containerSpecs } from "./containers.ts";
 import { imageSpecs } from "./images.ts";
 import { machineSpecs } from "./machine.ts";
 import { registrySpecs } from "./registry.ts";
+import { remoteSpecs } from "./remote.ts";
 import { runSpecs } from "./run.ts";
 
 /** Every command, in the order help shows them. */
@@ -12,6 +13,7 @@ export const specs: readonly CommandSpec[] = [
   ...runSpecs,
   ...containerSpecs,
   ...imageSpecs,
+  ...remoteSpecs,
   ...registrySpecs,
   ...machineSpecs,
 ];

@@ -4,6 +4,7 @@ import { decompress, ingestTar } from "../../layer/index.ts";
 import { type Descriptor, type Digest, layerMediaType, parseLayerType } from "../../oci/index.ts";
 import type { Repository } from "../../registry/client/index.ts";
 import type { Lease, Store } from "../../store/index.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { asStep } from "./progress.ts";
 import { Relay } from "./relay.ts";
 
@@ -50,7 +51,7 @@ export async function pullLayer(
       });
       return;
     }
-    const expected = { lease, signal, expectedDiffID: diffID };
+    const expected = { lease, signal, expectedDiffID: diffID, onProgress: collectGarbage() };
     if (lease.add("blob", digest)) {
       await ingestTar(store, unpack(store.blobs.stream(digest), signal), expected);
     } else {

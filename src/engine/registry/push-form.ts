@@ -10,6 +10,7 @@ import {
   parseLayerType,
 } from "../../oci/index.ts";
 import type { Image, Layer, Lease, Store } from "../../store/index.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { asStep } from "./progress.ts";
 
 export interface FormOptions {
@@ -29,7 +30,7 @@ export async function formOf(layer: Layer, options: FormOptions): Promise<Descri
   if (known && lease.add("blob", known.digest)) return known;
   const whole = { digest: layer.diffID, size: layer.size };
   return await asStep(whole, { emit: options.emit, kind: "layer", verb: compression }, async (step) => {
-    const tar = counted(createReadStream(layer.tarPath, { highWaterMark: 512 << 10 }), step.progress);
+    const tar = counted(createReadStream(layer.tarPath, { highWaterMark: 256 << 10 }), step.progress);
     const blob = await store.blobs.put(compress(tar, compression), { lease, ...(signal ? { signal } : {}) });
     const form = { mediaType, digest: blob.digest, size: blob.size };
     store.layers.addForm(layer.diffID, form);
@@ -39,9 +40,11 @@ export async function formOf(layer: Layer, options: FormOptions): Promise<Descri
 
 async function* counted(source: AsyncIterable<Uint8Array>, progress: (bytes: number) => void) {
   let bytes = 0;
+  const collect = collectGarbage();
   for await (const chunk of source) {
     bytes += chunk.byteLength;
     progress(bytes);
+    collect(bytes);
     yield chunk;
   }
 }

@@ -213,5 +213,5 @@ function bytesSource(bytes: Uint8Array): BlobSource {
 }
 
 function fileSource(path: string): BlobSource {
-  return { open: (start, end) => createReadStream(path, { start, end: end - 1, highWaterMark: 512 << 10 }) };
+  return { open: (start, end) => createReadStream(path, { start, end: end - 1, highWaterMark: 256 << 10 }) };
 }

@@ -1,5 +1,5 @@
-/** Chunks that may wait for the reader. */
-const capacity = 8;
+/** Chunks that may wait for the reader; of node's sockets they have up to half a MiB. */
+const capacity = 3;
 
 /**
  * Hands the chunks of one stream to a second reader while a first one takes them: whoever is slower sets the pace. A reader

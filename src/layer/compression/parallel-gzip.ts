@@ -1,7 +1,7 @@
 import { constants, crc32, deflateRaw, type ZlibOptions } from "node:zlib";
 
 /** What one thread packs at a time. Part of the result: another size gives other bytes. */
-const blockSize = 512 << 10;
+const blockSize = 256 << 10;
 /** How far deflate looks back (RFC 1951): the end of a block is the dictionary of the next, so cutting costs next to nothing. */
 const windowSize = 32 << 10;
 /** Blocks under way. Node's pool has four threads; more would only fill memory. */

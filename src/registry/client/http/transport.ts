@@ -152,10 +152,16 @@ async function feed(
   if (!isOver()) request.end();
 }
 
+const goesOn = ["drain", "close", "error", "response"] as const;
+
 function room(request: ClientRequest): Promise<void> {
   if (request.destroyed || request.writableNeedDrain === false) return Promise.resolve();
   return new Promise((resolve) => {
-    for (const event of ["drain", "close", "error", "response"]) request.once(event, () => resolve());
+    const go = () => {
+      for (const event of goesOn) request.off(event, go);
+      resolve();
+    };
+    for (const event of goesOn) request.on(event, go);
   });
 }
 

@@ -1,0 +1,12 @@
+import type { Cli } from "../cli.ts";
+import { version } from "../version.ts";
+
+/** What all commands that speak to registries hand on. */
+export function remoteOptions(cli: Cli, flags: { readonly insecure: boolean }) {
+  return {
+    env: cli.env,
+    signal: cli.signal,
+    userAgent: `strake/${version}`,
+    ...(flags.insecure ? { insecure: true } : {}),
+  };
+}

@@ -1,0 +1,192 @@
+import { command, type Flags } from "../command.ts";
+import { platformFlag, progressFlags } from "./shared-flags.ts";
+
+const remoteFlags = {
+  insecure: { type: "boolean", help: "plain HTTP, or TLS whose certificate is not checked" },
+} as const satisfies Flags;
+const quietFlag = {
+  quiet: { type: "boolean", short: "q", help: "print only the result" },
+} as const satisfies Flags;
+
+export const pullFlags = {
+  ...platformFlag,
+  ...quietFlag,
+  ...remoteFlags,
+  ...progressFlags,
+} as const satisfies Flags;
+
+export const pushFlags = {
+  compression: {
+    type: "string",
+    value: "KIND",
+    choices: ["gzip", "zstd", "none"],
+    default: "gzip; a pulled image stays as it is",
+    help: "compression of the layers",
+  },
+  ...quietFlag,
+  ...remoteFlags,
+  ...progressFlags,
+} as const satisfies Flags;
+
+export const copyFlags = {
+  ...platformFlag,
+  referrers: { type: "boolean", help: "with what refers to the image: signatures, attestations" },
+  ...remoteFlags,
+  ...progressFlags,
+} as const satisfies Flags;
+
+export const listRemoteFlags = { ...remoteFlags } as const satisfies Flags;
+
+export const manifestInspectFlags = {
+  raw: { type: "boolean", help: "the exact bytes" },
+  ...platformFlag,
+  ...remoteFlags,
+} as const satisfies Flags;
+
+export const referrersFlags = {
+  "artifact-type": { type: "string", value: "TYPE", help: "only those of this type" },
+  ...remoteFlags,
+} as const satisfies Flags;
+
+export const attachFlags = {
+  "artifact-type": { type: "string", value: "TYPE", help: "what it is, for example application/spdx+json" },
+  "media-type": {
+    type: "string",
+    value: "TYPE",
+    default: "application/octet-stream",
+    help: "media type of the files",
+  },
+  annotation: { type: "strings", value: "KEY=VALUE", help: "an annotation of the artifact" },
+  ...remoteFlags,
+} as const satisfies Flags;
+
+export const loginFlags = {
+  username: { type: "string", short: "u", value: "NAME", help: "the user name" },
+  password: {
+    type: "string",
+    short: "p",
+    value: "PASSWORD",
+    help: "better: --password-stdin, as others see command lines",
+  },
+  "password-stdin": { type: "boolean", help: "read the password from stdin" },
+  ...remoteFlags,
+} as const satisfies Flags;
+
+const group = "Registries";
+const reference = [{ name: "REFERENCE" }] as const;
+
+export const remoteSpecs = [
+  command({
+    name: "pull",
+    aliases: ["image pull"],
+    group,
+    summary: "Get images from a registry",
+    args: [{ name: "REFERENCE", repeat: true }],
+    flags: pullFlags,
+    examples: ["strake pull registry.example/team/app:1", "strake pull --platform linux/arm64 debian"],
+    load: async () => (await import("../commands/pull.ts")).pull,
+  }),
+  command({
+    name: "push",
+    aliases: ["image push"],
+    group,
+    summary: "Send an image to a registry",
+    description: "Without TARGET the image's name says where it goes.",
+    args: [
+      { name: "IMAGE", completes: "image" },
+      { name: "TARGET", optional: true },
+    ],
+    flags: pushFlags,
+    examples: ["strake push registry.example/team/app:1", "strake push app registry.example/team/app:1"],
+    load: async () => (await import("../commands/push.ts")).push,
+  }),
+  command({
+    name: "copy",
+    group,
+    summary: "Copy an image between registries without storing it here",
+    args: [{ name: "SOURCE" }, { name: "TARGET" }],
+    flags: copyFlags,
+    load: async () => (await import("../commands/copy.ts")).copy,
+  }),
+  command({
+    name: "tags",
+    group,
+    summary: "List the tags of a repository",
+    args: [{ name: "REPOSITORY" }],
+    flags: listRemoteFlags,
+    load: async () => (await import("../commands/browse.ts")).tags,
+  }),
+  command({
+    name: "catalog",
+    group,
+    summary: "List the repositories of a registry",
+    args: [{ name: "REGISTRY" }],
+    flags: listRemoteFlags,
+    load: async () => (await import("../commands/browse.ts")).catalog,
+  }),
+  command({
+    name: "search",
+    group,
+    summary: "List the repositories of a registry whose names contain a text",
+    args: [{ name: "REGISTRY/TEXT" }],
+    flags: listRemoteFlags,
+    load: async () => (await import("../commands/browse.ts")).search,
+  }),
+  command({
+    name: "digest",
+    group,
+    summary: "Print the digest a tag means at its registry",
+    args: reference,
+    flags: listRemoteFlags,
+    load: async () => (await import("../commands/browse.ts")).digest,
+  }),
+  command({
+    name: "delete",
+    group,
+    summary: "Delete a tag, or with a digest a manifest, from its registry",
+    args: [{ name: "REFERENCE", repeat: true }],
+    flags: listRemoteFlags,
+    load: async () => (await import("../commands/browse.ts")).deleteReferences,
+  }),
+  command({
+    name: "manifest inspect",
+    group,
+    summary: "Show a manifest or index as its registry has it",
+    args: reference,
+    flags: manifestInspectFlags,
+    load: async () => (await import("../commands/browse.ts")).manifestInspect,
+  }),
+  command({
+    name: "referrers",
+    group,
+    summary: "List what refers to an image: signatures, attestations, SBOMs",
+    args: reference,
+    flags: referrersFlags,
+    load: async () => (await import("../commands/browse.ts")).referrers,
+  }),
+  command({
+    name: "attach",
+    group,
+    summary: "Attach files to an image at its registry",
+    args: [{ name: "REFERENCE" }, { name: "FILE", completes: "file", repeat: true }],
+    flags: attachFlags,
+    examples: ["strake attach --artifact-type application/spdx+json registry.example/app:1 sbom.json"],
+    load: async () => (await import("../commands/attach.ts")).attach,
+  }),
+  command({
+    name: "login",
+    group,
+    summary: "Log in to a registry",
+    args: [{ name: "REGISTRY", optional: true }],
+    flags: loginFlags,
+    load: async () => (await import("../commands/login.ts")).login,
+  }),
+  command({
+    name: "logout",
+    group,
+    summary: "Forget a login",
+    args: [{ name: "REGISTRY", optional: true }],
+    flags: {},
+    load: async () => (await import("../commands/login.ts")).logout,
+  }),
+];

@@ -1,0 +1,182 @@
+import { StrakeError } from "../../errors/index.ts";
+import type { Emit } from "../../events/index.ts";
+import {
+  type Descriptor,
+  type Digest,
+  parsePlatform,
+  parseReference,
+  pickPlatform,
+  type Reference,
+  withDefaultTag,
+} from "../../oci/index.ts";
+import {
+  type Artifact,
+  attach,
+  type CopyResult,
+  copyImage,
+  Keychain,
+  Remote,
+  type RemoteManifest,
+  type RemoteOptions,
+  type StoredLogin,
+} from "../../registry/client/index.ts";
+
+/** What a tag or digest is now, as its registry has it. Errors: REGISTRY_*. */
+export async function inspectManifest(
+  name: string,
+  options: RemoteOptions & { readonly platform?: string } = {},
+): Promise<RemoteManifest> {
+  const reference = withDefaultTag(parseReference(name));
+  using remote = new Remote(options);
+  return await remote.read(reference, async (repository) => {
+    const root = await repository.getManifest(reference.digest ?? reference.tag!, call(options));
+    if (options.platform === undefined || root.kind === "manifest") return root;
+    const picked = pickPlatform(root.value.manifests, parsePlatform(options.platform));
+    if (picked === undefined)
+      throw new StrakeError("REGISTRY_PLATFORM", `${repository.name} has no image for ${options.platform}`);
+    return await repository.getManifest(picked.digest, call(options));
+  });
+}
+
+/** The digest a tag means now. Errors: REGISTRY_*. */
+export async function remoteDigest(name: string, options: RemoteOptions = {}): Promise<Digest> {
+  const reference = withDefaultTag(parseReference(name));
+  using remote = new Remote(options);
+  return await remote.read(
+    reference,
+    async (repository) =>
+      (await repository.resolve(reference.digest ?? reference.tag!, call(options))).digest,
+  );
+}
+
+/** Tags of a repository, as they come. Errors: REGISTRY_*. */
+export async function* listTags(
+  name: string,
+  options: RemoteOptions = {},
+): AsyncGenerator<string, void, undefined> {
+  using remote = new Remote(options);
+  yield* (await remote.repository(parseReference(name))).tags(call(options));
+}
+
+/** Repositories of a registry, as far as it tells. Errors: REGISTRY_*. */
+export async function* listRepositories(
+  host: string,
+  options: RemoteOptions = {},
+): AsyncGenerator<string, void, undefined> {
+  using remote = new Remote(options);
+  yield* (await remote.registry(host)).catalog(call(options));
+}
+
+/** Deletes a tag, or with a digest a manifest and all its tags. Errors: REGISTRY_*. */
+export async function deleteRemote(name: string, options: RemoteOptions = {}): Promise<void> {
+  const reference = parseReference(name);
+  const target = reference.digest ?? reference.tag;
+  if (target === undefined)
+    throw new StrakeError(
+      "REFERENCE_INVALID",
+      "what is deleted from a registry is named with its tag or digest",
+    );
+  using remote = new Remote(options);
+  const repository = await remote.repository(reference);
+  try {
+    await repository.deleteManifest(target, call(options));
+  } catch (error) {
+    // distribution 2 deletes manifests only; doing that unasked would take all other tags of the image along.
+    if (
+      reference.digest !== undefined ||
+      !(error instanceof StrakeError) ||
+      error.code !== "REGISTRY_REFUSED"
+    )
+      throw error;
+    throw error.with({ hint: `it may delete by digest alone, with all tags: strake digest ${name}` });
+  }
+}
+
+/** Copies an image from one registry to another, digests and all, without the store. Errors: REGISTRY_*. */
+export async function copyRemote(
+  from: string,
+  to: string,
+  options: RemoteOptions & {
+    readonly platform?: string;
+    readonly referrers?: boolean;
+    readonly emit?: Emit;
+  } = {},
+): Promise<CopyResult> {
+  const source = withDefaultTag(parseReference(from));
+  const written = parseReference(to);
+  const target =
+    written.tag === undefined ? { ...written, ...(source.tag ? { tag: source.tag } : {}) } : written;
+  const { platform, referrers, emit } = options;
+  using remote = new Remote(options);
+  const repository = await remote.repository(target);
+  return await remote.read(source, (origin) =>
+    copyImage(
+      { repository: origin, reference: source.digest ?? source.tag! },
+      { repository, reference: target.tag ?? target.digest ?? source.digest! },
+      {
+        ...(platform === undefined ? {} : { platform: parsePlatform(platform) }),
+        ...(referrers ? { referrers } : {}),
+        ...(emit ? { emit } : {}),
+        ...call(options),
+      },
+    ),
+  );
+}
+
+/** What refers to an image: signatures, attestations, SBOMs. Errors: REGISTRY_*. */
+export async function listReferrers(
+  name: string,
+  options: RemoteOptions & { readonly artifactType?: string } = {},
+): Promise<Descriptor[]> {
+  const { artifactType } = options;
+  return await atManifest(name, options, async (repository, { digest }) =>
+    repository.referrers(digest, {
+      ...call(options),
+      ...(artifactType === undefined ? {} : { artifactType }),
+    }),
+  );
+}
+
+/** Attaches files to an image as an artifact that refers to it. Gives the artifact's descriptor. Errors: REGISTRY_*. */
+export async function attachArtifact(
+  name: string,
+  artifact: Omit<Artifact, "subject">,
+  options: RemoteOptions = {},
+): Promise<Descriptor> {
+  return await atManifest(name, options, (repository, subject) =>
+    attach(repository, { ...artifact, subject }, call(options)),
+  );
+}
+
+/** Checks credentials with the registry and keeps them where this user's other tools find them. Errors: REGISTRY_*, CREDENTIAL_HELPER. */
+export async function login(
+  host: string,
+  credentials: { readonly username: string; readonly password: string },
+  options: RemoteOptions = {},
+): Promise<StoredLogin> {
+  using remote = new Remote({ ...options, credentials: { kind: "basic", ...credentials } });
+  await (await remote.registry(host.split("/", 1)[0]!)).ping(call(options));
+  return await new Keychain(options.env).store(host, credentials);
+}
+
+/** Forgets a login. False when there was none. */
+export async function logout(host: string, options: Pick<RemoteOptions, "env"> = {}): Promise<boolean> {
+  return await new Keychain(options.env).erase(host);
+}
+
+type Repository = Awaited<ReturnType<Remote["repository"]>>;
+
+async function atManifest<T>(
+  name: string,
+  options: RemoteOptions,
+  work: (repository: Repository, subject: Pick<Descriptor, "mediaType" | "digest" | "size">) => Promise<T>,
+): Promise<T> {
+  const reference: Reference = withDefaultTag(parseReference(name));
+  using remote = new Remote(options);
+  const repository = await remote.repository(reference);
+  return await work(repository, await repository.resolve(reference.digest ?? reference.tag!, call(options)));
+}
+
+function call({ signal }: RemoteOptions): { readonly signal?: AbortSignal } {
+  return signal ? { signal } : {};
+}
