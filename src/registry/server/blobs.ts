@@ -1,5 +1,6 @@
 import { type Digest, isDigest } from "../../oci/index.ts";
 import type { Call, Core } from "./core.ts";
+import { holdBlob } from "./gc/hold.ts";
 import { blobKey, blobLinkKey } from "./layout.ts";
 import { parseRange } from "./protocol/range.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
@@ -32,7 +33,8 @@ export async function linkBlob(core: Core, repository: string, digest: Digest): 
 /** GET and HEAD of a blob, whole or one range of it. */
 export async function serveBlob(call: Call, repository: string, text: string): Promise<Response> {
   const digest = checkDigest(text);
-  const info = await findBlob(call.core, repository, digest);
+  const find = call.method === "HEAD" ? holdBlob : findBlob;
+  const info = await find(call.core, repository, digest);
   if (!info) throw blobUnknown(digest);
   const etag = `"${digest}"`;
   const headers: Record<string, string> = {

@@ -13,6 +13,10 @@ export interface Core {
   readonly emit: (event: RegistryEvent) => void;
   /** Accept image manifests whose blobs are not all here. */
   readonly sparse: boolean;
+  /** Milliseconds for which what nothing needs is kept all the same; see `gc/hold.ts`. */
+  readonly grace: number;
+  /** Milliseconds for which what was deleted can be had back. */
+  readonly undo: number;
 }
 
 /** One request, after its own access was granted. */

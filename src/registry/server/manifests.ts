@@ -1,8 +1,10 @@
 import { type Digest, isDigest, isTag, matchesDigest, sha256 } from "../../oci/index.ts";
-import { findBlob } from "./blobs.ts";
 import type { CachedManifest } from "./cache.ts";
 import { deleteName, rememberName } from "./catalog.ts";
 import type { Call, Core } from "./core.ts";
+import { spare } from "./gc/condemned.ts";
+import { holdBlob, holdManifest } from "./gc/hold.ts";
+import { throwAway } from "./gc/trash.ts";
 import { blobKey, manifestKey, referrerKey } from "./layout.ts";
 import { decodePushed, type PushedManifest, readManifestBody, referrerDescriptor } from "./manifest-body.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
@@ -21,8 +23,10 @@ export async function serveManifest(call: Call, repository: string, reference: s
   const digest = byTag
     ? (core.cache.tag(repository, reference) ?? (await resolveTag(core, repository, reference)))
     : (reference as Digest);
+  // Who only asks whether it is there is about to rely on it.
+  const isHeld = digest && (call.method !== "HEAD" || (await holdManifest(core, repository, digest)));
   const found =
-    digest && (core.cache.manifest(repository, digest) ?? (await loadManifest(core, repository, digest)));
+    isHeld && (core.cache.manifest(repository, digest) ?? (await loadManifest(core, repository, digest)));
   if (!found)
     throw new Refusal("MANIFEST_UNKNOWN", "the repository holds no such manifest", {
       detail: { reference: reference.slice(0, 160) },
@@ -80,6 +84,8 @@ export async function putManifest(call: Call, repository: string, reference: str
   await core.admit({ kind: "manifest", repository, digest, size });
 
   // Bytes first, names last: whoever finds a name finds what it stands for, even if this process dies here.
+  const warnings = await missingManifests(core, repository, manifest);
+  await spare(core.objects, digest);
   await core.objects.put(blobKey(digest), bytes);
   const { mediaType, subject } = manifest;
   const pushedAt = Date.now();
@@ -106,8 +112,7 @@ export async function putManifest(call: Call, repository: string, reference: str
     },
   });
   if (named) for (const tag of tags) response.headers.append("OCI-Tag", tag);
-  for (const warning of await missingManifests(core, repository, manifest))
-    response.headers.append("Warning", `299 - "${warning}"`);
+  for (const warning of warnings) response.headers.append("Warning", `299 - "${warning}"`);
   return response;
 }
 
@@ -116,6 +121,8 @@ export async function deleteManifest(call: Call, repository: string, reference: 
   const { core, actor } = call;
   const digest = checkReference(reference);
   if (!digest) {
+    const target = await resolveTag(core, repository, reference);
+    if (target) await keepForUndo(core, repository, { digest: target, tags: [reference] });
     const removed = await deleteTag(core, repository, reference);
     if (!removed) throw new Refusal("MANIFEST_UNKNOWN", "the repository has no such tag");
     core.emit({ type: "tag.deleted", repository, actor, at: Date.now(), tag: reference, digest: removed });
@@ -125,6 +132,7 @@ export async function deleteManifest(call: Call, repository: string, reference: 
   const record = await readRecord<ManifestRecord>(core.objects, key);
   if (!record) throw new Refusal("MANIFEST_UNKNOWN", "the repository holds no such manifest");
   const tags = await tagsOf(core, repository, digest);
+  await keepForUndo(core, repository, { digest, tags });
   for (const tag of tags) await deleteTag(core, repository, tag, digest);
   core.cache.forget(repository, digest);
   await core.objects.delete(key);
@@ -134,6 +142,16 @@ export async function deleteManifest(call: Call, repository: string, reference: 
   await deleteName(core, repository);
   core.emit({ type: "manifest.deleted", repository, actor, at: Date.now(), digest, tags });
   return new Response(null, { status: 202, headers: versionHeader });
+}
+
+/** Before a deletion: what it takes can be had back from the trash. */
+export async function keepForUndo(
+  core: Core,
+  repository: string,
+  { digest, tags }: { digest: Digest; tags: readonly string[] },
+): Promise<void> {
+  const found = await readRecord<ManifestRecord>(core.objects, manifestKey(repository, digest));
+  if (found) await throwAway(core, { repository, digest, record: found.value, tags, deletedAt: Date.now() });
 }
 
 /** The digest, or undefined for a tag. Throws DIGEST_INVALID, TAG_INVALID. */
@@ -157,7 +175,7 @@ function tagsToSet(call: Call, reference: string, named: Digest | undefined): st
 async function checkBlobs(core: Core, repository: string, manifest: PushedManifest): Promise<void> {
   const blobs = new Map(manifest.blobs.map((blob) => [blob.digest, blob]));
   const found = await Promise.all(
-    [...blobs.values()].map(async (blob) => ({ blob, info: await findBlob(core, repository, blob.digest) })),
+    [...blobs.values()].map(async (blob) => ({ blob, info: await holdBlob(core, repository, blob.digest) })),
   );
   const missing = found.filter(({ info }) => !info).map(({ blob }) => blob.digest);
   if (missing.length > 0)
@@ -174,8 +192,8 @@ async function checkBlobs(core: Core, repository: string, manifest: PushedManife
 /** An index may name platforms that are not here; whoever pushes it should know. */
 async function missingManifests(core: Core, repository: string, manifest: PushedManifest): Promise<string[]> {
   const warnings: string[] = [];
-  for (const { digest } of manifest.manifests.slice(0, 16)) {
-    if (!(await core.objects.head(manifestKey(repository, digest))))
+  for (const { digest } of manifest.manifests) {
+    if (!(await holdManifest(core, repository, digest)) && warnings.length < 16)
       warnings.push(`the index names ${digest}, which is not in this repository`);
   }
   return warnings;

@@ -1,8 +1,11 @@
+import type { Digest } from "../../oci/index.ts";
 import { type Access, openAccess } from "./access.ts";
 import { type AccessLog, loggedQuery, loggedText } from "./access-log.ts";
 import { ManifestCache } from "./cache.ts";
 import type { Core } from "./core.ts";
 import type { Admit, RegistryListener } from "./events.ts";
+import { type CollectOptions, type CollectReport, collect } from "./gc/collect.ts";
+import { listTrash, restore, type TrashEntry } from "./gc/trash.ts";
 import { denial, handle, type Outcome, splitURL } from "./handler.ts";
 import { Metrics } from "./metrics.ts";
 import { Sessions } from "./sessions.ts";
@@ -28,6 +31,18 @@ export interface RegistryOptions {
   readonly sparse?: boolean;
   /** Bytes of manifests kept in memory; 32 MiB when absent. */
   readonly manifestCache?: number;
+  /** When what nothing needs is taken. The same for all registries that share a bucket. */
+  readonly collection?: CollectionTimes;
+}
+
+export interface CollectionTimes {
+  /**
+   * Milliseconds for which what nothing needs is kept all the same: longer than a push takes from its first blob to its
+   * manifest, and than clocks differ. An hour when absent.
+   */
+  readonly grace?: number;
+  /** Milliseconds for which deleted manifests and tags can be had back, with all they need; a week when absent. */
+  readonly undo?: number;
 }
 
 /** Seconds without a byte after which a connection is closed. Bun's longest. */
@@ -63,6 +78,8 @@ export class Registry implements AsyncDisposable {
         options.onEvent?.(event);
       },
       sparse: options.sparse ?? false,
+      grace: options.collection?.grace ?? 3600_000,
+      undo: options.collection?.undo ?? 7 * 24 * 3600_000,
     };
     this.#server = Bun.serve({
       hostname: options.hostname ?? "127.0.0.1",
@@ -95,6 +112,24 @@ export class Registry implements AsyncDisposable {
 
   get port(): number {
     return this.#server.port ?? 0;
+  }
+
+  /** Takes what nothing needs, while serving. Undefined when another collection is at work. Errors: REGISTRY_STORAGE. */
+  collect(options: CollectOptions = {}): Promise<CollectReport | undefined> {
+    return collect(this.#core, options);
+  }
+
+  /** What was deleted and can be had back. Errors: REGISTRY_STORAGE. */
+  trash(repository?: string): Promise<TrashEntry[]> {
+    return listTrash(this.#core.objects, repository);
+  }
+
+  /**
+   * Puts a deleted manifest back with those of its tags that point nowhere else by now; resolves to them, or to undefined
+   * when it cannot be had back. Errors: REGISTRY_STORAGE.
+   */
+  restore(repository: string, digest: Digest): Promise<readonly string[] | undefined> {
+    return restore(this.#core, repository, digest);
   }
 
   /**

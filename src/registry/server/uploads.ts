@@ -1,7 +1,9 @@
 import { StrakeError } from "../../errors/index.ts";
 import { createDigester, type Digest, type DigestAlgorithm, digestAlgorithm } from "../../oci/index.ts";
-import { checkDigest, findBlob, linkBlob } from "./blobs.ts";
+import { checkDigest, linkBlob } from "./blobs.ts";
 import type { Call, Core } from "./core.ts";
+import { spare } from "./gc/condemned.ts";
+import { holdBlob } from "./gc/hold.ts";
 import { blobKey } from "./layout.ts";
 import { parseContentRange } from "./protocol/range.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
@@ -80,9 +82,13 @@ async function mountBlob(call: Call, repository: string, digest: Digest): Promis
   let size: number | undefined;
   if (from === null || from === "") {
     // Bytes of a blob that others pushed must not be had for knowing its digest.
-    if (await call.may("mount-any")) size = (await core.objects.head(blobKey(digest)))?.size;
+    if (await call.may("mount-any")) {
+      await spare(core.objects, digest);
+      size = (await core.objects.head(blobKey(digest)))?.size;
+    }
   } else if (await call.may("pull", checkRepository(from))) {
-    size = (await findBlob(core, from, digest))?.size;
+    await spare(core.objects, digest);
+    size = (await holdBlob(core, from, digest))?.size;
   }
   if (size === undefined) return undefined;
   await core.admit({ kind: "blob", repository, digest, size });
@@ -153,6 +159,7 @@ async function finish(
   }
   const size = upload.length;
   await core.admit({ kind: "blob", repository, digest, size });
+  await spare(core.objects, digest);
   await upload.commit(blobKey(digest));
   await linkBlob(core, repository, digest);
   core.emit({ type: "blob.pushed", repository, actor: call.actor, at: Date.now(), digest, size });

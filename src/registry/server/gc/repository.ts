@@ -1,0 +1,169 @@
+import { type Digest, decodeManifestOrIndex } from "../../../oci/index.ts";
+import { deleteName } from "../catalog.ts";
+import type { Core } from "../core.ts";
+import { blobKey, blobLinkKey, manifestKey, referrerKey } from "../layout.ts";
+import { decodePushed, referrerDescriptor } from "../manifest-body.ts";
+import { encodeRecord, type ManifestRecord, readRecord } from "../records.ts";
+import { resolveTag } from "../tags.ts";
+import { whileUnchanged } from "./hold.ts";
+import { throwAway, trashedDigests } from "./trash.ts";
+import { eachOf, type RepositoryContent } from "./walk.ts";
+
+export interface RepositoryRules {
+  /** When the collection began, milliseconds since the epoch. */
+  readonly start: number;
+  readonly dryRun: boolean;
+  /** What becomes of manifests that no tag leads to. */
+  readonly untagged: "keep" | "collect";
+}
+
+export interface RepositorySweep {
+  readonly removed: readonly Digest[];
+  /** Blobs this repository does not hold any more. */
+  readonly unlinked: readonly Digest[];
+  /** Manifests that could not be read: nothing of such a repository is taken. */
+  readonly unreadable: readonly Digest[];
+}
+
+interface Known {
+  readonly record: ManifestRecord;
+  readonly etag: string;
+  readonly modified: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Everything it names by digest. */
+  readonly names: readonly Digest[];
+}
+
+/** Takes from a repository what nothing in it needs and nobody touched for the grace period. */
+export async function sweepRepository(
+  core: Core,
+  content: RepositoryContent,
+  rules: RepositoryRules,
+): Promise<RepositorySweep> {
+  const repository = content.name;
+  const manifests = new Map<Digest, Known>();
+  const unreadable: Digest[] = [];
+  await eachOf(content.manifests, async (digest) => {
+    const known = await readKnown(core, repository, digest);
+    if (known === "unreadable") unreadable.push(digest);
+    else if (known) manifests.set(digest, known);
+  });
+  const used = new Set<Digest>();
+  for (const { names } of manifests.values()) for (const name of names) used.add(name);
+  // After the manifests: what is deleted goes to the trash first, so it is found in one of the two.
+  await eachOf(await trashedDigests(core.objects, repository), async (digest) => {
+    const names = await namesOf(core, digest);
+    if (!names) unreadable.push(digest);
+    for (const name of names ?? []) used.add(name);
+  });
+  if (unreadable.length > 0) return { removed: [], unlinked: [], unreadable };
+
+  const removed: Digest[] = [];
+  if (rules.untagged === "collect") {
+    const alive = await reachable(core, content, { manifests, since: rules.start - core.grace });
+    for (const [digest, known] of manifests) {
+      if (alive.has(digest)) continue;
+      if (rules.dryRun || (await removeManifest(core, repository, digest, known))) removed.push(digest);
+    }
+  }
+  const unlinked: Digest[] = [];
+  await eachOf(
+    content.blobs.filter((digest) => !used.has(digest)),
+    async (digest) => {
+      const key = blobLinkKey(repository, digest);
+      const info = await core.objects.head(key);
+      if (!info || info.modified >= rules.start - core.grace) return;
+      if (rules.dryRun || (await whileUnchanged(() => core.objects.delete(key, info.etag))))
+        unlinked.push(digest);
+    },
+  );
+  return { removed, unlinked, unreadable };
+}
+
+async function readKnown(
+  core: Core,
+  repository: string,
+  digest: Digest,
+): Promise<Known | "unreadable" | undefined> {
+  const key = manifestKey(repository, digest);
+  const info = await core.objects.head(key);
+  const found = info && (await readRecord<ManifestRecord>(core.objects, key));
+  // Deleted meanwhile.
+  if (!found) return undefined;
+  const content = await core.objects.read(blobKey(digest), found.value.size).catch(() => undefined);
+  const names = content && namesIn(content.bytes, found.value.mediaType);
+  if (!names) return "unreadable";
+  // A record that was written between the two reads has another version; then its age is not known to be great.
+  const modified = info.etag === found.etag ? info.modified : Number.POSITIVE_INFINITY;
+  return { record: found.value, etag: found.etag, modified, bytes: new Uint8Array(content.bytes), names };
+}
+
+async function namesOf(core: Core, digest: Digest): Promise<readonly Digest[] | undefined> {
+  const content = await core.objects.read(blobKey(digest), 4 << 20).catch(() => undefined);
+  return content && namesIn(content.bytes);
+}
+
+/** An index may name blobs as well as manifests: caches of builds do. */
+function namesIn(bytes: Uint8Array, mediaType?: string): readonly Digest[] | undefined {
+  try {
+    const document = decodeManifestOrIndex(bytes, mediaType);
+    const { subject } = document.value;
+    const named =
+      document.kind === "index"
+        ? document.value.manifests
+        : [document.value.config, ...document.value.layers];
+    return [...named, ...(subject ? [subject] : [])].map(({ digest }) => digest);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Manifests with a tag, young ones, those an index of these names, and referrers of these. */
+async function reachable(
+  core: Core,
+  content: RepositoryContent,
+  { manifests, since }: { manifests: ReadonlyMap<Digest, Known>; since: number },
+): Promise<Set<Digest>> {
+  const queue: Digest[] = [];
+  await eachOf(content.tags, async (tag) => {
+    const digest = await resolveTag(core, content.name, tag);
+    if (digest) queue.push(digest);
+  });
+  const referrers = Map.groupBy(manifests, ([, { record }]) => record.subject);
+  for (const [digest, { modified }] of manifests) if (modified >= since) queue.push(digest);
+  const alive = new Set<Digest>();
+  for (let digest = queue.pop(); digest; digest = queue.pop()) {
+    if (alive.has(digest)) continue;
+    alive.add(digest);
+    queue.push(...(manifests.get(digest)?.names ?? []).filter((name) => manifests.has(name)));
+    queue.push(...(referrers.get(digest) ?? []).map(([referrer]) => referrer));
+  }
+  return alive;
+}
+
+/** False when it was pushed or asked for since it was read. */
+async function removeManifest(
+  core: Core,
+  repository: string,
+  digest: Digest,
+  { record, etag, bytes }: Known,
+): Promise<boolean> {
+  const key = manifestKey(repository, digest);
+  await throwAway(core, { repository, digest, record, tags: [], deletedAt: Date.now() });
+  core.cache.forget(repository, digest);
+  const removed = await whileUnchanged(() => core.objects.delete(key, etag));
+  core.cache.forget(repository, digest);
+  if (!removed) return false;
+  if (record.subject) {
+    const referrer = referrerKey(repository, record.subject, digest);
+    await core.objects.delete(referrer);
+    // A push in between stored the manifest anew, and its place in the list after it.
+    if (await core.objects.head(key)) {
+      const pushed = decodePushed(bytes, record.mediaType);
+      await core.objects.put(referrer, encodeRecord(referrerDescriptor(digest, pushed)));
+    }
+  }
+  await deleteName(core, repository);
+  core.emit({ type: "manifest.deleted", repository, at: Date.now(), digest, tags: [] });
+  return true;
+}

@@ -1,0 +1,116 @@
+import { type Digest, decodeManifestOrIndex } from "../../../oci/index.ts";
+import { rememberName } from "../catalog.ts";
+import type { Core } from "../core.ts";
+import { blobKey, manifestKey, referrerKey, tagKey } from "../layout.ts";
+import { decodePushed, referrerDescriptor } from "../manifest-body.ts";
+import { encodeRecord, type ManifestRecord, readRecord, type TagRecord } from "../records.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+import { spare } from "./condemned.ts";
+import { holdBlob, holdManifest, whileUnchanged } from "./hold.ts";
+import { digestOfWord, repositoryTrashPrefix, trashKey, trashPrefix } from "./keys.ts";
+import { keysUnder } from "./walk.ts";
+
+/** A manifest that was deleted, or tags that were taken from one. Nothing it needs is collected while it is here. */
+export interface TrashEntry {
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly record: ManifestRecord;
+  readonly tags: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly deletedAt: number;
+}
+
+/** Remembers a manifest before it, or tags of it, are deleted. */
+export async function throwAway(core: Core, entry: TrashEntry): Promise<void> {
+  if (core.undo <= 0) return;
+  const key = trashKey(entry.repository, entry.digest);
+  for (;;) {
+    const found = await readRecord<TrashEntry>(core.objects, key);
+    const tags = [...new Set([...(found?.value.tags ?? []), ...entry.tags])];
+    const condition = found ? { ifMatch: found.etag } : ({ ifNoneMatch: "*" } as const);
+    const bytes = encodeRecord({ ...entry, tags });
+    if (await whileUnchanged(() => core.objects.put(key, bytes, condition))) return;
+  }
+}
+
+/** What can be had back, of one repository or of all. */
+export async function listTrash(objects: ObjectStore, repository?: string): Promise<TrashEntry[]> {
+  const prefix = repository === undefined ? trashPrefix : repositoryTrashPrefix(repository);
+  const entries: TrashEntry[] = [];
+  for await (const key of keysUnder(objects, prefix)) {
+    const found = await readRecord<TrashEntry>(objects, key);
+    if (found) entries.push(found.value);
+  }
+  return entries;
+}
+
+/** Digests in a repository's trash: they and what they name count as used. */
+export async function trashedDigests(objects: ObjectStore, repository: string): Promise<Digest[]> {
+  const digests: Digest[] = [];
+  for await (const key of keysUnder(objects, repositoryTrashPrefix(repository)))
+    digests.push(digestOfWord(key));
+  return digests;
+}
+
+/** Empties the trash of what is older than `core.undo`; resolves to how many entries that were. */
+export async function expireTrash(core: Core, start: number, dryRun: boolean): Promise<number> {
+  let expired = 0;
+  for await (const key of keysUnder(core.objects, trashPrefix)) {
+    const found = await readRecord<TrashEntry>(core.objects, key);
+    if (!found || found.value.deletedAt > start - core.undo) continue;
+    if (dryRun || (await whileUnchanged(() => core.objects.delete(key, found.etag)))) expired++;
+  }
+  return expired;
+}
+
+/**
+ * Puts a deleted manifest back with those of its tags that point nowhere else by now; resolves to them, or to undefined
+ * when the trash does not hold it or what it needs is gone.
+ */
+export async function restore(
+  core: Core,
+  repository: string,
+  digest: Digest,
+): Promise<readonly string[] | undefined> {
+  const { objects } = core;
+  const found = await readRecord<TrashEntry>(objects, trashKey(repository, digest));
+  if (!found) return undefined;
+  const { record, tags } = found.value;
+  await spare(objects, digest);
+  const content = await objects.read(blobKey(digest), record.size);
+  if (!content) return undefined;
+  const manifest = decodePushed(new Uint8Array(content.bytes), record.mediaType);
+  const document = decodeManifestOrIndex(content.bytes, record.mediaType);
+  const blobs = document.kind === "manifest" ? [document.value.config, ...document.value.layers] : [];
+  // Like a push: what the manifest needs is held before its name appears.
+  for (const blob of blobs) {
+    const held = await holdBlob(core, repository, blob.digest);
+    if (!held && manifest.blobs.some(({ digest }) => digest === blob.digest) && !core.sparse)
+      return undefined;
+  }
+  for (const child of manifest.manifests) {
+    if (await holdManifest(core, repository, child.digest)) continue;
+    await restore(core, repository, child.digest);
+  }
+  core.cache.forget(repository, digest);
+  if (!(await holdManifest(core, repository, digest)))
+    await objects.put(manifestKey(repository, digest), encodeRecord(record));
+  core.cache.forget(repository, digest);
+  if (record.subject) {
+    const descriptor = encodeRecord(referrerDescriptor(digest, manifest));
+    await objects.put(referrerKey(repository, record.subject, digest), descriptor);
+  }
+  await rememberName(core, repository);
+  const back: string[] = [];
+  for (const tag of tags) {
+    const { mediaType, size, pushedAt } = record;
+    const target: TagRecord = { digest, mediaType, size, pushedAt };
+    core.cache.forget(repository, tag);
+    const bytes = encodeRecord(target);
+    if (await whileUnchanged(() => objects.put(tagKey(repository, tag), bytes, { ifNoneMatch: "*" })))
+      back.push(tag);
+    core.cache.forget(repository, tag);
+  }
+  await whileUnchanged(() => objects.delete(trashKey(repository, digest), found.etag));
+  return back;
+}

@@ -1,0 +1,49 @@
+import { type Digest, digestFromHex } from "../../../oci/index.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+
+const pageSize = 1000;
+
+/** Every key under a prefix, in order. Keys may come and go meanwhile. */
+export async function* keysUnder(objects: ObjectStore, prefix: string): AsyncGenerator<string> {
+  for (let after: string | undefined; ; ) {
+    const keys: string[] = await objects.list(prefix, { after, limit: pageSize });
+    yield* keys;
+    after = keys.at(-1);
+    if (keys.length < pageSize) return;
+  }
+}
+
+/** What a repository held while it was listed. */
+export interface RepositoryContent {
+  readonly name: string;
+  readonly blobs: Digest[];
+  readonly manifests: Digest[];
+  readonly tags: string[];
+}
+
+/**
+ * Every repository, those too that hold nothing but blobs and so are in no catalog. Keys of one repository are a run in
+ * the list: no component of a name starts with an underscore.
+ */
+export async function* repositories(objects: ObjectStore): AsyncGenerator<RepositoryContent> {
+  let current: RepositoryContent | undefined;
+  for await (const key of keysUnder(objects, "repos/")) {
+    const match = /^repos\/(.+?)\/_(blobs|manifests|tags|referrers)\/(?:([^/]+)\/)?([^/]+)/.exec(key);
+    if (!match) continue;
+    const [, name, kind, algorithm, last] = match as unknown as [string, string, string, string, string];
+    if (current?.name !== name) {
+      if (current) yield current;
+      current = { name, blobs: [], manifests: [], tags: [] };
+    }
+    if (kind === "tags") current.tags.push(last);
+    else if (kind !== "referrers")
+      current[kind as "blobs" | "manifests"].push(digestFromHex(last, algorithm as "sha256" | "sha512"));
+  }
+  if (current) yield current;
+}
+
+/** Runs `work` on all items, some at a time. */
+export async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const width = 8;
+  for (let i = 0; i < items.length; i += width) await Promise.all(items.slice(i, i + width).map(work));
+}
