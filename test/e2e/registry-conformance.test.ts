@@ -18,7 +18,7 @@ const present = existsSync(suite);
 if (!present)
   console.log("the distribution-spec's suite is not run: scripts/fetch-conformance has not fetched it");
 
-async function runSuite(storage: ObjectStore, version: Record<string, string>): Promise<string> {
+async function runSuite(storage: ObjectStore, version: Record<string, string | undefined>): Promise<string> {
   const results = mkdtempSync(join(tmpdir(), "strake-conformance-"));
   // The suite counts an image with a missing layer among what a registry may take.
   await using registry = await Registry.start({ storage, sparse: true });
