@@ -2,8 +2,11 @@ export { type Access, type AccessDecision, type AccessRequest, openAccess } from
 export { type AccessLog, type AccessRecord, printAccess } from "./access-log.ts";
 export type { Admit, Change, RegistryEvent, RegistryListener } from "./events.ts";
 export type { CollectOptions, CollectReport } from "./gc/collect.ts";
+export type { DamagedBlob, ScrubOptions, ScrubReport } from "./gc/scrub.ts";
 export type { TrashEntry } from "./gc/trash.ts";
 export { Refusal, type RefusalCode } from "./protocol/refusal.ts";
+export type { ExpiredTag, RetentionOptions, RetentionReport } from "./retention/retain.ts";
+export type { RetentionRule } from "./retention/rules.ts";
 export { type CollectionTimes, Registry, type RegistryOptions } from "./server.ts";
 export { FileStore } from "./storage/files.ts";
 export { MemoryStore } from "./storage/memory.ts";

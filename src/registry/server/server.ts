@@ -5,9 +5,12 @@ import { ManifestCache } from "./cache.ts";
 import type { Core } from "./core.ts";
 import type { Admit, RegistryListener } from "./events.ts";
 import { type CollectOptions, type CollectReport, collect } from "./gc/collect.ts";
+import { type ScrubOptions, type ScrubReport, scrub } from "./gc/scrub.ts";
 import { listTrash, restore, type TrashEntry } from "./gc/trash.ts";
 import { denial, handle, type Outcome, splitURL } from "./handler.ts";
 import { Metrics } from "./metrics.ts";
+import { type RetentionOptions, type RetentionReport, retain } from "./retention/retain.ts";
+import type { RetentionRule } from "./retention/rules.ts";
 import { Sessions } from "./sessions.ts";
 import { MemoryStore } from "./storage/memory.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
@@ -117,6 +120,16 @@ export class Registry implements AsyncDisposable {
   /** Takes what nothing needs, while serving. Undefined when another collection is at work. Errors: REGISTRY_STORAGE. */
   collect(options: CollectOptions = {}): Promise<CollectReport | undefined> {
     return collect(this.#core, options);
+  }
+
+  /** Deletes the tags that no rule keeps. Errors: USAGE, REGISTRY_STORAGE. */
+  retain(rules: readonly RetentionRule[], options: RetentionOptions = {}): Promise<RetentionReport> {
+    return retain(this.#core, rules, options);
+  }
+
+  /** Reads everything that is stored and finds what has changed on the medium. Errors: CANCELED, REGISTRY_STORAGE. */
+  scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
+    return scrub(this.#core.objects, options);
   }
 
   /** What was deleted and can be had back. Errors: REGISTRY_STORAGE. */
