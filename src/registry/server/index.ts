@@ -14,3 +14,5 @@ export type { ObjectStore, Upload } from "./storage/object-store.ts";
 export { S3Store } from "./storage/s3.ts";
 export type { S3Options } from "./storage/s3-client.ts";
 export type { S3Credentials } from "./storage/s3-sign.ts";
+export type { WebhookTarget } from "./webhooks/target.ts";
+export type { WebhookOptions } from "./webhooks/webhooks.ts";

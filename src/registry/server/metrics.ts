@@ -25,6 +25,7 @@ export class Metrics {
   readonly #requests = new Map<string, number>();
   readonly #durations = new Map<string, Series>();
   readonly #events = new Map<string, number>();
+  readonly #webhooks = new Map<string, number>();
   readonly #started = Date.now();
   #bytesIn = 0;
   #bytesOut = 0;
@@ -43,6 +44,10 @@ export class Metrics {
     series.count++;
     series.seconds += seconds;
     for (let i = buckets.length - 1; i >= 0 && seconds <= buckets[i]!; i--) series.buckets[i]!++;
+  }
+
+  webhook(outcome: string): void {
+    add(this.#webhooks, `outcome="${outcome}"`);
   }
 
   event(type: string): void {
@@ -69,6 +74,12 @@ export class Metrics {
       ["", this.#bytesOut],
     ]);
     family("strake_registry_events_total", "counter", "Pushes, pulls, mounts and deletes.", this.#events);
+    family(
+      "strake_registry_webhooks_total",
+      "counter",
+      "Events told or not told to webhooks.",
+      this.#webhooks,
+    );
     const name = "strake_registry_request_duration_seconds";
     lines.push(`# HELP ${name} Time until the answer began.`, `# TYPE ${name} histogram`);
     for (const [route, { count, seconds, buckets: counts }] of this.#durations) {

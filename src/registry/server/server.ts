@@ -14,6 +14,8 @@ import type { RetentionRule } from "./retention/rules.ts";
 import { Sessions } from "./sessions.ts";
 import { MemoryStore } from "./storage/memory.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
+import type { WebhookTarget } from "./webhooks/target.ts";
+import { type WebhookOptions, Webhooks } from "./webhooks/webhooks.ts";
 
 export interface RegistryOptions {
   /** Where everything is kept; memory when absent. The registry closes it when it stops. */
@@ -29,6 +31,9 @@ export interface RegistryOptions {
   /** Rules about what is stored: immutable tags, quotas. */
   readonly admit?: Admit;
   readonly onEvent?: RegistryListener;
+  /** Who is told of pushes and deletions. */
+  readonly webhooks?: readonly WebhookTarget[];
+  readonly webhookOptions?: WebhookOptions;
   readonly log?: AccessLog;
   /** Accept images whose blobs are not all here (distribution-spec lets a registry choose). Refused when absent. */
   readonly sparse?: boolean;
@@ -62,12 +67,16 @@ export class Registry implements AsyncDisposable {
   readonly #options: RegistryOptions;
   readonly #metrics = new Metrics();
   readonly #access: Access;
+  readonly #webhooks: Webhooks;
   readonly #server: Bun.Server<undefined>;
   #stopping: Promise<void> | undefined;
 
   private constructor(options: RegistryOptions) {
     this.#options = options;
     this.#access = options.access ?? openAccess;
+    this.#webhooks = new Webhooks(options.webhooks ?? [], options.webhookOptions ?? {}, (outcome) =>
+      this.#metrics.webhook(outcome),
+    );
     const objects = options.storage ?? new MemoryStore();
     // What another replica may change at any time is not remembered here.
     const cache = new ManifestCache(objects.exclusive ? (options.manifestCache ?? 32 << 20) : 0);
@@ -79,6 +88,7 @@ export class Registry implements AsyncDisposable {
       emit: (event) => {
         this.#metrics.event(event.type);
         options.onEvent?.(event);
+        this.#webhooks.emit(event);
       },
       sparse: options.sparse ?? false,
       grace: options.collection?.grace ?? 3600_000,
@@ -98,7 +108,7 @@ export class Registry implements AsyncDisposable {
     });
   }
 
-  /** Starts serving. Throws what the system says when the address cannot be had. */
+  /** Starts serving. Throws what the system says when the address cannot be had, USAGE for a malformed webhook. */
   static async start(options: RegistryOptions = {}): Promise<Registry> {
     return new Registry(options);
   }
@@ -159,6 +169,7 @@ export class Registry implements AsyncDisposable {
   }
 
   async #stop(grace: number): Promise<void> {
+    const end = Date.now() + grace;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, grace);
@@ -166,6 +177,7 @@ export class Registry implements AsyncDisposable {
     await Promise.race([this.#server.stop(false), late]);
     clearTimeout(timer);
     await this.#server.stop(true);
+    await this.#webhooks.close(Math.max(0, end - Date.now()));
     await this.#core.objects[Symbol.asyncDispose]();
   }
 

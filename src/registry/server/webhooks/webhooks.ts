@@ -1,0 +1,132 @@
+import type { RegistryEvent } from "../events.ts";
+import { checkTarget, type Delivery, deliveryOf, requestOf, type WebhookTarget, wants } from "./target.ts";
+
+export interface WebhookOptions {
+  /** Events that wait for one target; more are dropped. 1000 when absent. */
+  readonly queue?: number;
+  /** Attempts for one event; 6 when absent. */
+  readonly attempts?: number;
+  /** Milliseconds before the second attempt, doubled before each further one; a second when absent. */
+  readonly backOff?: number;
+  /** Milliseconds for one attempt; ten seconds when absent. */
+  readonly timeout?: number;
+}
+
+export type WebhookOutcome = "delivered" | "failed" | "dropped";
+
+const longestWait = 60_000;
+
+/** Tells targets of events, each target in the order in which they happened. */
+export class Webhooks {
+  readonly #queues: Queue[];
+
+  /** `onOutcome` hears what became of each event. Throws USAGE. */
+  constructor(
+    targets: readonly WebhookTarget[],
+    options: WebhookOptions,
+    onOutcome: (outcome: WebhookOutcome) => void,
+  ) {
+    for (const target of targets) checkTarget(target);
+    this.#queues = targets.map((target) => new Queue(target, options, onOutcome));
+  }
+
+  emit(event: RegistryEvent): void {
+    const interested = this.#queues.filter(({ target }) => wants(target, event));
+    if (interested.length === 0) return;
+    const delivery = deliveryOf(event);
+    for (const queue of interested) queue.add(delivery);
+  }
+
+  /** Delivers what waits for at most so many milliseconds and gives up the rest. */
+  async close(grace: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, grace);
+    });
+    await Promise.race([Promise.all(this.#queues.map((queue) => queue.idle)), late]);
+    clearTimeout(timer);
+    for (const queue of this.#queues) queue.stop();
+    await Promise.all(this.#queues.map((queue) => queue.idle));
+  }
+}
+
+/** What waits for one target: a target that hangs holds up no other. */
+class Queue {
+  readonly target: WebhookTarget;
+  /** Resolves when nothing waits. */
+  idle: Promise<void> = Promise.resolve();
+  readonly #options: WebhookOptions;
+  readonly #onOutcome: (outcome: WebhookOutcome) => void;
+  readonly #waiting: Delivery[] = [];
+  readonly #stopped = new AbortController();
+  #busy = false;
+
+  constructor(target: WebhookTarget, options: WebhookOptions, onOutcome: (outcome: WebhookOutcome) => void) {
+    this.target = target;
+    this.#options = options;
+    this.#onOutcome = onOutcome;
+  }
+
+  add(delivery: Delivery): void {
+    if (this.#stopped.signal.aborted || this.#waiting.length >= (this.#options.queue ?? 1000)) {
+      this.#onOutcome("dropped");
+      return;
+    }
+    this.#waiting.push(delivery);
+    if (!this.#busy) this.idle = this.#work();
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    for (const _ of this.#waiting.splice(0)) this.#onOutcome("dropped");
+  }
+
+  async #work(): Promise<void> {
+    this.#busy = true;
+    for (let delivery = this.#waiting.shift(); delivery; delivery = this.#waiting.shift())
+      this.#onOutcome((await this.#deliver(delivery)) ? "delivered" : "failed");
+    this.#busy = false;
+  }
+
+  async #deliver(delivery: Delivery): Promise<boolean> {
+    const { attempts = 6, backOff = 1000 } = this.#options;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const result = await this.#attempt(delivery);
+      if (result === "delivered") return true;
+      if (result === "refused" || this.#stopped.signal.aborted) return false;
+      if (attempt + 1 < attempts)
+        await this.#sleep(Math.min(Math.max(backOff * 2 ** attempt, result.wait), longestWait));
+    }
+    return false;
+  }
+
+  async #attempt(delivery: Delivery): Promise<"delivered" | "refused" | { wait: number }> {
+    const timeout = AbortSignal.timeout(this.#options.timeout ?? 10_000);
+    const signal = AbortSignal.any([timeout, this.#stopped.signal]);
+    try {
+      const response = await fetch(this.target.url, { ...requestOf(this.target, delivery), signal });
+      await response.body?.cancel();
+      if (response.ok) return "delivered";
+      const { status } = response;
+      // Anything else below 500 would be answered the same way again.
+      if (status < 500 && status !== 408 && status !== 429) return "refused";
+      return { wait: (Number(response.headers.get("retry-after")) || 0) * 1000 };
+    } catch {
+      return { wait: 0 };
+    }
+  }
+
+  #sleep(milliseconds: number): Promise<void> {
+    const { signal } = this.#stopped;
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, milliseconds);
+      signal.addEventListener("abort", wake);
+      if (signal.aborted) wake();
+    });
+  }
+}
