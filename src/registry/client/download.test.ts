@@ -1,0 +1,175 @@
+import { describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import type { ServerResponse } from "node:http";
+import { sha256 } from "../../oci/index.ts";
+import { collect, failure, impatient, serve } from "./fake-registry.test-support.ts";
+
+const content = randomBytes(3 << 20);
+const blob = { digest: sha256(content), size: content.length };
+
+/** Sends from the asked offset as a registry would. */
+function send(
+  range: string | undefined,
+  response: ServerResponse,
+  until = content.length,
+  bytes = content,
+): void {
+  const start = Number(/bytes=([0-9]+)-/.exec(range ?? "")?.[1] ?? 0);
+  response.writeHead(range ? 206 : 200, {
+    "content-length": bytes.length - start,
+    ...(range ? { "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}` } : {}),
+  });
+  response.write(bytes.subarray(start, until), () => {
+    if (until < bytes.length) response.destroy();
+    else response.end();
+  });
+}
+
+async function get(handle: Parameters<typeof serve>[0]) {
+  using server = await serve(handle);
+  using registry = await impatient(server.host);
+  const resumed: number[] = [];
+  const repository = registry.repository("a/b");
+  const bytes = await collect(repository.getBlob(blob, { onResume: (offset) => void resumed.push(offset) }));
+  return { bytes, resumed, seen: server.seen };
+}
+
+describe("a download", () => {
+  test("that is cut goes on where it was", async () => {
+    const { bytes, seen } = await get((request, response, count) =>
+      send(request.headers.range, response, count < 2 ? (count + 1) << 20 : undefined),
+    );
+    expect(bytes.equals(content)).toBe(true);
+    expect(seen.length).toBeGreaterThan(1);
+    expect(seen.slice(1).every(({ headers }) => /^bytes=[0-9]+-$/.test(headers.range ?? ""))).toBe(true);
+  });
+
+  test("goes on with a server that knows no ranges", async () => {
+    const { bytes } = await get((_, response, count) =>
+      send(undefined, response, count === 0 ? 1 << 20 : undefined),
+    );
+    expect(bytes.equals(content)).toBe(true);
+  });
+
+  test("that stalls is given up and goes on", async () => {
+    const { bytes, resumed } = await get((request, response, count) => {
+      if (count > 0) return send(request.headers.range, response);
+      response.writeHead(200, { "content-length": content.length });
+      response.write(content.subarray(0, 1000));
+    });
+    expect(bytes.equals(content)).toBe(true);
+    expect(resumed).toEqual([1000]);
+  });
+
+  test("survives 500, 503 and 429 with Retry-After", async () => {
+    const { bytes, seen } = await get((request, response, count) => {
+      if (count === 3) return send(request.headers.range, response);
+      response.writeHead([500, 503, 429][count]!, count === 2 ? { "retry-after": "0" } : {}).end();
+    });
+    expect(bytes.equals(content)).toBe(true);
+    expect(seen).toHaveLength(4);
+  });
+
+  test("waits as long as the registry says", async () => {
+    const started = performance.now();
+    await get((request, response, count) => {
+      if (count > 0) return send(request.headers.range, response);
+      response.writeHead(429, { "retry-after": "1" }).end();
+    });
+    expect(performance.now() - started).toBeGreaterThanOrEqual(990);
+  });
+});
+
+describe("a registry is named when it", () => {
+  const named = (handle: Parameters<typeof serve>[0]) => failure(get(handle));
+
+  test("sends other bytes", async () => {
+    const wrong = Buffer.from(content);
+    wrong[12345]! ^= 1;
+    const { code, text } = await named((request, response) =>
+      send(request.headers.range, response, undefined, wrong),
+    );
+    expect(code).toBe("BLOB_MISMATCH");
+    expect(text).toContain("127.0.0.1");
+  });
+
+  test("sends more than the descriptor says", async () => {
+    const more = Buffer.concat([content, Buffer.from("x")]);
+    expect((await named((_, response) => send(undefined, response, more.length, more))).code).toBe(
+      "BLOB_MISMATCH",
+    );
+  });
+
+  test("has less than the descriptor says", async () => {
+    const less = content.subarray(0, 1000);
+    const { code, text } = await named((request, response) => {
+      if (request.headers.range) return void response.writeHead(416).end();
+      send(undefined, response, undefined, less);
+    });
+    expect(code).toBe("REGISTRY_REFUSED");
+    expect(text).toContain("416");
+  });
+
+  test("sends another range than asked for", async () => {
+    const { code } = await named((request, response) => {
+      if (!request.headers.range) return send(undefined, response, 1000);
+      response.writeHead(206, { "content-range": `bytes 0-9/${content.length}` }).end("0123456789");
+    });
+    expect(code).toBe("REGISTRY_RESPONSE");
+  });
+
+  test("fails for good, cuts for good, has nothing, wants patience, is not there", async () => {
+    const status = (code: number, headers = {}) =>
+      named((_, response) => void response.writeHead(code, headers).end());
+    expect((await status(500)).code).toBe("REGISTRY_FAILED");
+    expect((await status(404)).code).toBe("REGISTRY_NOT_FOUND");
+    const busy = await status(429, { "retry-after": "3600" });
+    expect([busy.code, busy.text]).toEqual([
+      "REGISTRY_RATE_LIMITED",
+      expect.stringContaining("3600 seconds"),
+    ]);
+    expect((await named((_, response) => void response.destroy())).code).toBe("REGISTRY_UNREACHABLE");
+    using gone = await serve(() => {});
+    gone[Symbol.dispose]();
+    using registry = await impatient(gone.host);
+    expect((await failure(registry.ping())).code).toBe("REGISTRY_UNREACHABLE");
+  });
+
+  test("says what would steer a terminal or show a token", async () => {
+    const { text } = await named(
+      (_, response) =>
+        void response
+          .writeHead(403)
+          .end('{"errors":[{"code":"DENIED","message":"\\u001b[2Jno Bearer abcdef123456"}]}'),
+    );
+    expect(text).toContain("DENIED");
+    expect(text).not.toContain("\u001b");
+    expect(text).not.toContain("abcdef123456");
+  });
+});
+
+test("a manifest without an end is cut off", async () => {
+  using server = await serve((_, response) => {
+    response.writeHead(200, { "content-type": "application/vnd.oci.image.manifest.v1+json" });
+    const more = () => {
+      while (!response.destroyed && response.write(Buffer.alloc(64 << 10, 32)));
+      response.once("drain", more);
+    };
+    more();
+  });
+  using registry = await impatient(server.host);
+  const { code, text } = await failure(registry.repository("a").getManifest("v1"));
+  expect([code, text]).toEqual(["REGISTRY_RESPONSE", expect.stringContaining("longer than")]);
+});
+
+test("a canceled download ends at once", async () => {
+  using server = await serve((_, response) => {
+    response.writeHead(200, { "content-length": content.length });
+    response.write("x");
+  });
+  using registry = await impatient(server.host, { stallMs: 60_000 });
+  const stop = new AbortController();
+  const work = collect(registry.repository("a").getBlob(blob, { signal: stop.signal }));
+  setTimeout(() => stop.abort(), 50);
+  expect((await failure(work)).code).toBe("CANCELED");
+});

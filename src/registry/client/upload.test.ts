@@ -1,0 +1,161 @@
+import { expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { sha256 } from "../../oci/index.ts";
+import { failure, impatient, readAll, serve } from "./fake-registry.test-support.ts";
+
+const content = randomBytes(5 << 20);
+const blob = { digest: sha256(content), size: content.length };
+const source = { open: (start: number, end: number) => parts(content.subarray(start, end)) };
+
+async function* parts(bytes: Uint8Array) {
+  for (let at = 0; at < bytes.length; at += 100_000) yield bytes.subarray(at, at + 100_000);
+}
+
+interface Session {
+  bytes: Buffer;
+  done: boolean;
+}
+
+/** An upload endpoint that keeps what it gets; `fault` may do something else for a request. */
+async function endpoint(
+  fault: (
+    request: IncomingMessage,
+    response: ServerResponse,
+    session: Session,
+    count: number,
+  ) => Promise<boolean> | boolean,
+) {
+  const session: Session = { bytes: Buffer.alloc(0), done: false };
+  let count = 0;
+  const server = await serve(async (request, response) => {
+    if (await fault(request, response, session, count++)) return;
+    if (request.method === "POST") {
+      session.bytes = Buffer.alloc(0);
+      return void response.writeHead(202, { location: "/upload/1" }).end();
+    }
+    const range = { location: "/upload/1", range: `0-${Math.max(0, session.bytes.length - 1)}` };
+    if (request.method === "GET") return void response.writeHead(204, range).end();
+    const start = Number(
+      /^([0-9]+)-/.exec(request.headers["content-range"] ?? "")?.[1] ?? session.bytes.length,
+    );
+    if (start !== session.bytes.length) return void response.writeHead(416).end();
+    session.bytes = Buffer.concat([session.bytes, await readAll(request)]);
+    if (request.method === "PATCH")
+      return void response
+        .writeHead(202, { location: "/upload/1", range: `0-${session.bytes.length - 1}` })
+        .end();
+    session.done = sha256(session.bytes) === blob.digest;
+    response.writeHead(session.done ? 201 : 400).end();
+  });
+  return { server, session };
+}
+
+async function push(fault: Parameters<typeof endpoint>[0], options: { chunk?: number } = {}) {
+  const { server, session } = await endpoint(fault);
+  using _server = server;
+  using registry = await impatient(server.host);
+  const resumed: number[] = [];
+  const work = registry
+    .repository("a/b")
+    .uploadBlob(blob, source, { ...options, onResume: (at) => void resumed.push(at) });
+  const error = await work.then(
+    () => undefined,
+    (thrown) => thrown,
+  );
+  return { session, resumed, error, methods: server.seen.map(({ method }) => method).join(" ") };
+}
+
+test("a blob goes in one request, or in chunks", async () => {
+  expect(await push(() => false)).toMatchObject({ session: { done: true }, methods: "POST PATCH PUT" });
+  const chunked = await push(() => false, { chunk: 2 << 20 });
+  expect(chunked).toMatchObject({ session: { done: true }, methods: "POST PATCH PATCH PATCH PUT" });
+});
+
+test("an upload that is cut asks how far it was and goes on there", async () => {
+  let cut = false;
+  const { session, resumed, methods } = await push(async (request, response, kept) => {
+    if (cut || request.method !== "PATCH") return false;
+    cut = true;
+    for await (const part of request) {
+      kept.bytes = Buffer.concat([kept.bytes, part as Buffer]);
+      if (kept.bytes.length > 1 << 20) break;
+    }
+    response.destroy();
+    return true;
+  });
+  expect(session.done).toBe(true);
+  expect(methods).toBe("POST PATCH GET PATCH PUT");
+  expect(resumed[0]).toBeGreaterThan(1 << 20);
+});
+
+test("a session that is gone is begun anew", async () => {
+  let lost = false;
+  const { session, methods } = await push(async (request, response) => {
+    if (lost || request.method !== "PATCH") return false;
+    lost = true;
+    await readAll(request);
+    response.writeHead(404).end();
+    return true;
+  });
+  expect([session.done, methods]).toEqual([true, "POST PATCH POST PATCH PUT"]);
+});
+
+test("500 in the middle, bytes damaged on the way", async () => {
+  const failed = await push((request, response, _, count) => {
+    if (count !== 1) return false;
+    request.resume();
+    response.writeHead(500).end();
+    return true;
+  });
+  expect(failed.session.done).toBe(true);
+  let damaged = false;
+  const { session } = await push((request, response) => {
+    if (damaged || request.method !== "PUT") return false;
+    damaged = true;
+    response.writeHead(400).end('{"errors":[{"code":"DIGEST_INVALID"}]}');
+    return true;
+  });
+  expect(session.done).toBe(true);
+});
+
+test("413 makes chunks smaller", async () => {
+  const { session, methods } = await push(
+    async (request, response) => {
+      if (request.method !== "PATCH" || Number(request.headers["content-length"]) <= 4 << 20) return false;
+      response.writeHead(413, { connection: "close" }).end();
+      return true;
+    },
+    { chunk: 5 << 20 },
+  );
+  expect(session.done).toBe(true);
+  expect(methods).toEndWith("PATCH PATCH PATCH PATCH PUT");
+});
+
+test("a registry that takes nothing is named", async () => {
+  const { error } = await push((request) => {
+    if (request.method === "PATCH") request.socket.destroy();
+    return request.method === "PATCH";
+  });
+  expect(error).toMatchObject({
+    code: "REGISTRY_UNREACHABLE",
+    message: expect.stringContaining("127.0.0.1"),
+  });
+});
+
+test("a registry that stalls while it takes is given up", async () => {
+  const { error } = await push((request) => {
+    if (request.method !== "PATCH") return false;
+    request.pause();
+    return true;
+  });
+  expect(error?.code).toBe("REGISTRY_STALLED");
+}, 20_000);
+
+test("a Location that is no address is named", async () => {
+  using server = await serve(
+    (_, response) => void response.writeHead(202, { location: "file:///etc/passwd" }).end(),
+  );
+  using registry = await impatient(server.host);
+  expect((await failure(registry.repository("a").uploadBlob(blob, source))).code).toBe("REGISTRY_RESPONSE");
+});

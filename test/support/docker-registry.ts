@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "./strake.ts";
+
+/** Why Debian's docker-registry cannot take part, or undefined. */
+export function dockerRegistryObstacle(): string | undefined {
+  return Bun.which("docker-registry") === null ? "docker-registry is not installed" : undefined;
+}
+
+/** Debian's docker-registry (distribution 2.8) on a free port of loopback, with a folder of its own. */
+export async function startDockerRegistry(): Promise<{ host: string; stop: () => Promise<void> }> {
+  const folder = mkdtempSync(join(tmpdir(), "strake-docker-registry-"));
+  const host = `127.0.0.1:${freePort()}`;
+  const storage = { filesystem: { rootdirectory: join(folder, "data") }, delete: { enabled: true } };
+  const config = {
+    version: 0.1,
+    storage,
+    http: { addr: host },
+    log: { level: "error", accesslog: { disabled: true } },
+  };
+  // JSON is YAML.
+  writeFileSync(join(folder, "config.yml"), JSON.stringify(config));
+  const child = Bun.spawn(["docker-registry", "serve", join(folder, "config.yml")], {
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+  const stop = async () => {
+    child.kill();
+    await child.exited;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  for (let i = 0; ; i++) {
+    const ok = await fetch(`http://${host}/v2/`).then(
+      (answer) => answer.ok,
+      () => false,
+    );
+    if (ok) return { host, stop };
+    if (i > 200) {
+      await stop();
+      throw new Error("docker-registry did not start");
+    }
+    await Bun.sleep(25);
+  }
+}
