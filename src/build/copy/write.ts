@@ -30,8 +30,8 @@ export interface WriteOptions {
 
 /** Files up to this size are read in one piece. */
 const pieceSize = 1 << 20;
-/** So many files are written between looks at the abort signal and the event loop. */
-const batch = 500;
+/** So many files are written between looks at the abort signal and turns of the event loop, which give written buffers back. */
+const batch = 64;
 
 /**
  * Writes the entries and tells the digest of every file as it was written. A file whose digest is not known yet is hashed
