@@ -25,6 +25,8 @@ export class Metrics {
   readonly #requests = new Map<string, number>();
   readonly #durations = new Map<string, Series>();
   readonly #events = new Map<string, number>();
+  readonly #collections = new Map<string, number>();
+  #freed = 0;
   readonly #webhooks = new Map<string, number>();
   readonly #started = Date.now();
   #bytesIn = 0;
@@ -44,6 +46,12 @@ export class Metrics {
     series.count++;
     series.seconds += seconds;
     for (let i = buckets.length - 1; i >= 0 && seconds <= buckets[i]!; i--) series.buckets[i]!++;
+  }
+
+  /** A collection that happened by itself. */
+  collection(outcome: string, report: { readonly freed: number } | undefined): void {
+    add(this.#collections, `outcome="${outcome}"`);
+    this.#freed += report?.freed ?? 0;
   }
 
   webhook(outcome: string): void {
@@ -80,6 +88,8 @@ export class Metrics {
       "Events told or not told to webhooks.",
       this.#webhooks,
     );
+    family("strake_registry_collections_total", "counter", "Scheduled collections.", this.#collections);
+    family("strake_registry_collected_bytes_total", "counter", "Bytes they freed.", [["", this.#freed]]);
     const name = "strake_registry_request_duration_seconds";
     lines.push(`# HELP ${name} Time until the answer began.`, `# TYPE ${name} histogram`);
     for (const [route, { count, seconds, buckets: counts }] of this.#durations) {

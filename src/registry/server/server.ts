@@ -5,12 +5,13 @@ import { ManifestCache } from "./cache.ts";
 import type { Core } from "./core.ts";
 import type { Admit, RegistryListener } from "./events.ts";
 import { type CollectOptions, type CollectReport, collect } from "./gc/collect.ts";
+import { Schedule } from "./gc/schedule.ts";
 import { type ScrubOptions, type ScrubReport, scrub } from "./gc/scrub.ts";
 import { listTrash, restore, type TrashEntry } from "./gc/trash.ts";
 import { denial, handle, type Outcome, splitURL } from "./handler.ts";
 import { Metrics } from "./metrics.ts";
 import { type RetentionOptions, type RetentionReport, retain } from "./retention/retain.ts";
-import type { RetentionRule } from "./retention/rules.ts";
+import { checkRules, type RetentionRule } from "./retention/rules.ts";
 import { Sessions } from "./sessions.ts";
 import { MemoryStore } from "./storage/memory.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
@@ -51,6 +52,12 @@ export interface CollectionTimes {
   readonly grace?: number;
   /** Milliseconds for which deleted manifests and tags can be had back, with all they need; a week when absent. */
   readonly undo?: number;
+  /** Milliseconds between collections that happen by themselves; only when `collect` is called when absent. */
+  readonly every?: number;
+  /** What they do with manifests that no tag leads to; kept when absent. */
+  readonly untagged?: "keep" | "collect";
+  /** Rules about tags that they apply first. */
+  readonly retention?: readonly RetentionRule[];
 }
 
 /** Seconds without a byte after which a connection is closed. Bun's longest. */
@@ -68,6 +75,7 @@ export class Registry implements AsyncDisposable {
   readonly #metrics = new Metrics();
   readonly #access: Access;
   readonly #webhooks: Webhooks;
+  readonly #schedule: Schedule | undefined;
   readonly #server: Bun.Server<undefined>;
   #stopping: Promise<void> | undefined;
 
@@ -94,6 +102,8 @@ export class Registry implements AsyncDisposable {
       grace: options.collection?.grace ?? 3600_000,
       undo: options.collection?.undo ?? 7 * 24 * 3600_000,
     };
+    const { every, untagged, retention = [] } = options.collection ?? {};
+    checkRules(retention);
     this.#server = Bun.serve({
       hostname: options.hostname ?? "127.0.0.1",
       port: options.port ?? 0,
@@ -106,6 +116,18 @@ export class Registry implements AsyncDisposable {
       fetch: (request, server) => this.#answer(request, server),
       error: () => new Response(null, { status: 500 }),
     });
+    this.#schedule =
+      every === undefined
+        ? undefined
+        : new Schedule(every, async (signal) => {
+            try {
+              if (retention.length > 0) await this.retain(retention);
+              const report = await this.collect({ untagged, signal });
+              this.#metrics.collection(report ? "finished" : "left to another", report);
+            } catch {
+              this.#metrics.collection("failed", undefined);
+            }
+          });
   }
 
   /** Starts serving. Throws what the system says when the address cannot be had, USAGE for a malformed webhook. */
@@ -177,6 +199,7 @@ export class Registry implements AsyncDisposable {
     await Promise.race([this.#server.stop(false), late]);
     clearTimeout(timer);
     await this.#server.stop(true);
+    await this.#schedule?.stop();
     await this.#webhooks.close(Math.max(0, end - Date.now()));
     await this.#core.objects[Symbol.asyncDispose]();
   }

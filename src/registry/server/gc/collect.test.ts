@@ -198,11 +198,47 @@ test("a repository with a damaged manifest loses nothing", async () => {
   for (const blob of [layer.digest, digest]) expect(await has(`blobs/${blob}`)).toBe(true);
 });
 
+test("a registry keeps itself tidy when it is told to, and stops in the middle of it", async () => {
+  const retention = [{ tags: "pr-*", keepLast: 1 }];
+  const collection = { ...atOnce, every: 10, untagged: "collect", retention } as const;
+  const registry = await Registry.start({ collection });
+  const { image, has } = client(registry, "a");
+  const old = await image("pr-1");
+  await Bun.sleep(5);
+  const current = await image("pr-2");
+  while (await has(`blobs/${old.layer.digest}`)) await Bun.sleep(10);
+  expect(await has(`blobs/${current.layer.digest}`)).toBe(true);
+  expect(await (await fetch(`${registry.url}metrics`)).text()).toContain(
+    'strake_registry_collections_total{outcome="finished"}',
+  );
+  await registry.stop({ grace: 1000 });
+  const wrong = Registry.start({ collection: { retention: [{}] } });
+  await expect(wrong).rejects.toMatchObject({ code: "USAGE" });
+});
+
 const found = findS3Server();
 if ("reason" in found) console.log(`collection in a bucket is not tested: ${found.reason}`);
 else {
   const server = await startS3Server(found.path);
   afterAll(() => server[Symbol.asyncDispose]());
+  test("replicas over one bucket: one of them collects, and the others' images are alive", async () => {
+    const options = { endpoint: server.endpoint, bucket: server.bucket(), credentials: s3Credentials };
+    const start = async () => Registry.start({ storage: await S3Store.open(options), collection: atOnce });
+    await using one = await start();
+    await using two = await start();
+    const kept = await client(one, "a").image("v1");
+    const { digest } = await client(two, "a").push("stray");
+    for (let i = 0; i < 4; i++) {
+      await Bun.sleep(1100);
+      const reports = await Promise.all([one, two, one].map((registry) => registry.collect()));
+      expect(reports.filter((report) => report !== undefined).length).toBeGreaterThan(0);
+      expect(reports).toContain(undefined);
+    }
+    expect(await client(one, "a").has(`blobs/${digest}`)).toBe(false);
+    expect(await client(two, "a").has(`blobs/${kept.layer.digest}`)).toBe(true);
+    expect(await client(two, "a").has("manifests/v1")).toBe(true);
+  }, 30_000);
+
   testCollection(
     "s3",
     () => S3Store.open({ endpoint: server.endpoint, bucket: server.bucket(), credentials: s3Credentials }),

@@ -15,6 +15,8 @@ export interface CollectOptions {
   readonly untagged?: RepositoryRules["untagged"];
   /** Milliseconds after which an upload that nothing was added to is given up; a day when absent. */
   readonly uploads?: number;
+  /** Ends the collection early; the report says `interrupted`. */
+  readonly signal?: AbortSignal;
 }
 
 export interface CollectReport {
@@ -45,7 +47,7 @@ const day = 24 * 3600 * 1000;
  * `condemned.ts` for why nothing is lost in a race with a push.
  */
 export async function collect(core: Core, options: CollectOptions = {}): Promise<CollectReport | undefined> {
-  const { dryRun = false, untagged = "keep", uploads = day } = options;
+  const { dryRun = false, untagged = "keep", uploads = day, signal } = options;
   await using lease = await Lease.take(core.objects);
   if (!lease) return undefined;
   const report: Mutable<CollectReport> = {
@@ -57,7 +59,7 @@ export async function collect(core: Core, options: CollectOptions = {}): Promise
   report.expired = await expireTrash(core, start, dryRun);
   const held = new Set<Digest>();
   for await (const content of repositories(core.objects)) {
-    if (!(await lease.keep())) return interrupted();
+    if (signal?.aborted || !(await lease.keep())) return interrupted();
     const swept = await sweepRepository(core, content, { start, dryRun, untagged });
     const here = (digest: Digest) => ({ repository: content.name, digest });
     report.manifests.push(...swept.removed.map(here));
@@ -68,7 +70,7 @@ export async function collect(core: Core, options: CollectOptions = {}): Promise
   }
   for await (const key of keysUnder(core.objects, trashPrefix)) held.add(digestOfWord(key));
   for await (const key of keysUnder(core.objects, "blobs/")) {
-    if (!(await lease.keep())) return interrupted();
+    if (signal?.aborted || !(await lease.keep())) return interrupted();
     const digest = digestOfKey(key);
     if (!held.has(digest)) await sweepBlob(core, digest, { start, report });
   }

@@ -1,0 +1,32 @@
+/** Does a piece of work again and again, with a pause after each time, until it is stopped. */
+export class Schedule {
+  readonly #stopped = new AbortController();
+  readonly #done: Promise<void>;
+
+  /** `every`: milliseconds between an end and the next beginning. `work` must not reject. */
+  constructor(every: number, work: (signal: AbortSignal) => Promise<void>) {
+    this.#done = this.#run(every, work);
+  }
+
+  /** Resolves when the work that was going on has ended. */
+  stop(): Promise<void> {
+    this.#stopped.abort();
+    return this.#done;
+  }
+
+  async #run(every: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        const timer = setTimeout(wake, every);
+        timer.unref();
+        signal.addEventListener("abort", wake, { once: true });
+      });
+      if (!signal.aborted) await work(signal);
+    }
+  }
+}
