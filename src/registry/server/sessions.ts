@@ -6,10 +6,13 @@ export class Session {
   readonly algorithm: DigestAlgorithm;
   /** Bytes hashed. */
   position = 0;
+  /** The upload's version after the last byte that was hashed. */
+  version: string;
   readonly #digester: Digester;
 
-  constructor(algorithm: DigestAlgorithm) {
+  constructor(algorithm: DigestAlgorithm, version: string) {
     this.algorithm = algorithm;
+    this.version = version;
     this.#digester = createDigester(algorithm);
   }
 
@@ -34,21 +37,25 @@ export class Sessions {
   readonly #known = new Map<string, Session>();
   readonly #busy = new Set<string>();
 
-  begin(id: string, algorithm: DigestAlgorithm): Session {
+  begin(id: string, algorithm: DigestAlgorithm, version: string): Session {
     for (const oldest of this.#known.keys()) {
       if (this.#known.size < sessionLimit) break;
       this.#known.delete(oldest);
     }
-    const session = new Session(algorithm);
+    const session = new Session(algorithm, version);
     this.#known.set(id, session);
     return session;
   }
 
   /** The session if it has hashed exactly the stored bytes. */
-  at(id: string, length: number): Session | undefined {
-    const session = this.#known.get(id);
-    if (session?.position === length) return session;
-    this.#known.delete(id);
+  at(upload: {
+    readonly id: string;
+    readonly length: number;
+    readonly version: string;
+  }): Session | undefined {
+    const session = this.#known.get(upload.id);
+    if (session?.position === upload.length && session.version === upload.version) return session;
+    this.#known.delete(upload.id);
     return undefined;
   }
 

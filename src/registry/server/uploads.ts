@@ -29,7 +29,7 @@ export async function beginUpload(call: Call, repository: string): Promise<Respo
   const { core, actor } = call;
   const label: UploadLabel = { repository, ...(actor === undefined ? {} : { actor }) };
   const upload = await core.objects.createUpload(JSON.stringify(label));
-  core.sessions.begin(upload.id, algorithm);
+  core.sessions.begin(upload.id, algorithm, upload.version);
   if (!digest) return progress(202, repository, upload);
   return core.sessions.exclusively(upload.id, async () => {
     try {
@@ -132,12 +132,14 @@ async function receiveChunk(call: Call, repository: string, upload: Upload): Pro
 async function receive(call: Call, upload: Upload, last: boolean): Promise<void> {
   const { body } = call.request;
   if (!body) return;
-  const session = call.core.sessions.at(upload.id, upload.length);
+  const session = call.core.sessions.at(upload);
   try {
     await upload.append(body, { onChunk: session && ((chunk) => session.update(chunk)), last });
   } catch (cause) {
     if (cause instanceof StrakeError || cause instanceof Refusal) throw cause;
     throw new Refusal("BLOB_UPLOAD_INVALID", "the connection ended before the content did");
+  } finally {
+    if (session) session.version = upload.version;
   }
 }
 
@@ -147,7 +149,7 @@ async function finish(
   { upload, digest }: { upload: Upload; digest: Digest },
 ): Promise<Response> {
   const { core } = call;
-  const session = core.sessions.at(upload.id, upload.length);
+  const session = core.sessions.at(upload);
   core.sessions.end(upload.id);
   const algorithm = digestAlgorithm(digest);
   const actual = session?.algorithm === algorithm ? session.digest() : await hash(upload, algorithm);

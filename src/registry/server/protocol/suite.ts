@@ -612,6 +612,24 @@ export function testRegistry(name: string, open: () => Promise<ObjectStore>): vo
       expect(refused).toContain("NAME_INVALID");
     });
 
+    test("a Content-Length that lies: what is beyond it is no content, two lengths are none", async () => {
+      const target = `POST /v2/lies/blobs/uploads/?digest=${digestOf("hello")}`;
+      const answers = async (headers: string, body: string) =>
+        [...(await raw(registry, target, `${headers}\r\n\r\n${body}`)).matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(
+          ([, status]) => status,
+        );
+      const beyond = "hello, and what is beyond the length";
+      expect(await answers("Content-Length: 5\r\nConnection: close", beyond)).toEqual(["201"]);
+      const chunked = "Transfer-Encoding: chunked";
+      for (const headers of [
+        `Content-Length: 5\r\n${chunked}`,
+        "Content-Length: 5\r\nContent-Length: 6",
+        "Content-Length: -5",
+        chunked,
+      ])
+        expect(await answers(headers, "ZZ\r\nhello\r\n0\r\n\r\n")).toEqual(["400"]);
+    });
+
     test("a name may hold the protocol's own words", async () => {
       const repository = "blobs/uploads/manifests/tags/list";
       const { body } = await pushImage(repository, "list");
@@ -657,11 +675,11 @@ function cut(registry: Registry, target: string, promised: number, sent: string)
 }
 
 /** The answer to a request line as it is, with nothing resolved on the way. */
-function raw(registry: Registry, line: string): Promise<string> {
+function raw(registry: Registry, line: string, rest = "Connection: close\r\n\r\n"): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = "";
     const socket = connect(registry.port, "127.0.0.1", () =>
-      socket.write(`${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`),
+      socket.write(`${line} HTTP/1.1\r\nHost: x\r\n${rest}`),
     );
     socket.on("data", (data) => {
       answer += data;

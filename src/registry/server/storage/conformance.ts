@@ -95,7 +95,7 @@ export function testObjectStore(name: string, factory: StoreFactory): void {
       withStore(async (store) => {
         const race = async (condition: { ifNoneMatch?: "*"; ifMatch?: string }) => {
           const rivals = Array.from({ length: 8 }, (_, i) =>
-            store.put("race", text(`rival ${i}`), condition),
+            store.put("race", text(`rival ${i} ${JSON.stringify(condition)}`), condition),
           );
           const outcomes = await Promise.allSettled(rivals);
           for (const outcome of outcomes)

@@ -23,6 +23,8 @@ export class FileUpload implements Upload {
   readonly id: string;
   readonly label: string;
   length: number;
+  /** One process has the folder, and lets one request at a time work on an upload. */
+  readonly version = "";
   readonly #folder: string;
   readonly #commit: (data: string, key: string) => Promise<void>;
 

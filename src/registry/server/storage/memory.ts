@@ -102,6 +102,7 @@ class MemoryUpload implements Upload {
   readonly id = crypto.randomUUID();
   readonly label: string;
   length = 0;
+  readonly version = "";
   touched = Date.now();
   #chunks: Uint8Array[] = [];
   readonly #put: (key: string, bytes: Blob) => void;

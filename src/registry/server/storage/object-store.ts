@@ -2,7 +2,10 @@
 export interface ObjectInfo {
   /** Bytes. */
   readonly size: number;
-  /** Changes with every write of the key; compared, never parsed. */
+  /**
+   * Another one when the bytes are others; compared, never parsed. On S3 it may be a hash of the bytes: who needs to see
+   * that the same was written again puts a time or a random number into it.
+   */
   readonly etag: string;
   /** When it was last written, milliseconds since the epoch. */
   readonly modified: number;
@@ -88,6 +91,8 @@ export interface Upload {
   readonly label: string;
   /** Bytes stored so far; what the next `append` continues. */
   readonly length: number;
+  /** Another one when somebody else appended too: equal lengths need not mean equal bytes. */
+  readonly version: string;
   /**
    * Appends what the source gives. When the source fails, what came before the failure is kept, `length` says how much,
    * and the source's error is thrown. The driver holds at most one part (8 MiB) of it in memory.

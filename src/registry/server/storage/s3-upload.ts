@@ -83,6 +83,10 @@ export class S3Upload implements Upload {
     return this.#partsLength + (this.#pending?.byteLength ?? this.#state.tail?.size ?? 0);
   }
 
+  get version(): string {
+    return this.#etag;
+  }
+
   get #partsLength(): number {
     return this.#state.parts.reduce((sum, part) => sum + part.size, 0);
   }
@@ -249,7 +253,13 @@ export class S3Upload implements Upload {
     const response = await this.#client.request("POST", key, {
       query: { uploadId },
       body: new TextEncoder().encode(body),
+      accept: [404],
     });
+    if (response.status === 404 && response.retried) {
+      // The answer to an earlier attempt was lost: the upload may be gone because it is complete.
+      const size = parts.reduce((sum, part) => sum + part.size, 0);
+      if ((await this.#store.head(key))?.size === size) return;
+    }
     await expectResult(response, "CompleteMultipartUploadResult");
   }
 }
