@@ -1,5 +1,10 @@
-import { afterAll, describe, expect, test } from "bun:test";
-import { findS3Server, s3Credentials, startS3Server } from "../../../../test/support/s3-server.ts";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import {
+  findS3Server,
+  type S3Server,
+  s3Credentials,
+  startS3Server,
+} from "../../../../test/support/s3-server.ts";
 import { testRegistry } from "../protocol/suite.ts";
 import { testObjectStore } from "./conformance.ts";
 import { S3Store } from "./s3.ts";
@@ -9,9 +14,11 @@ const found = findS3Server();
 const reason = "reason" in found ? found.reason : undefined;
 if (reason) console.log(`S3 storage is not tested: ${reason}`);
 
-describe.skipIf(reason !== undefined)("s3", async () => {
-  if ("reason" in found) return;
-  const server = await startS3Server(found.path);
+describe.skipIf(reason !== undefined)("s3", () => {
+  let server: S3Server;
+  beforeAll(async () => {
+    if ("path" in found) server = await startS3Server(found.path);
+  });
   afterAll(() => server[Symbol.asyncDispose]());
   const options = (bucket: string) => ({
     ...{ endpoint: server.endpoint, credentials: s3Credentials, bucket, prefix: "some/prefix/" },
