@@ -40,9 +40,9 @@ export async function startRegistry(request: ServeRegistryRequest = {}): Promise
       },
     );
   const storage = await openStorage(request);
-  const { tls, sparse, log } = request;
+  const { tls, sparse, log, open } = request;
   try {
-    return await Registry.start({ storage, hostname, port, tls, sparse, log });
+    return await Registry.start({ storage, hostname, port, tls, sparse, log, open });
   } catch (cause) {
     await storage[Symbol.asyncDispose]();
     if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw cause;

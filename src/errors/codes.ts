@@ -196,7 +196,10 @@ export const errorCodes = {
   BOOTSTRAP_TOOL_MISSING: ["precondition", "a program that makes base images is not installed"],
   BOOTSTRAP_FAILED: ["unavailable", "the program that makes base images failed"],
   // registry client
-  REGISTRY_UNREACHABLE: ["unavailable", "no connection to a registry could be made, or it was lost again and again"],
+  REGISTRY_UNREACHABLE: [
+    "unavailable",
+    "no connection to a registry could be made, or it was lost again and again",
+  ],
   REGISTRY_TLS: ["unavailable", "a registry's certificate is not trusted, or it does not speak TLS"],
   REGISTRY_STALLED: ["unavailable", "a registry stopped sending or taking bytes in the middle of a transfer"],
   REGISTRY_TRUNCATED: ["data-loss", "a registry's answer ended before all of it had come"],
@@ -219,6 +222,8 @@ export const errorCodes = {
   ],
   REGISTRY_STORAGE: ["unavailable", "the registry's storage cannot be read or written"],
   REGISTRY_STORAGE_BUSY: ["conflict", "another process is serving the registry's folder"],
+  REGISTRY_ACCESS_CONFIG: ["invalid", "the registry's access rules or its password file are malformed"],
+  REGISTRY_OPEN: ["denied", "a registry without access rules was to serve other machines"],
   // snapshotter
   SNAPSHOTTER_UNKNOWN: ["invalid", "STRAKE_SNAPSHOTTER or a record names a snapshotter that does not exist"],
   SNAPSHOTTER_UNUSABLE: ["unsupported", "the snapshotter that was asked for cannot work on this machine"],

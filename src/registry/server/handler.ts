@@ -119,7 +119,7 @@ export function denial(decision: Extract<AccessDecision, { allow: false }>): Ref
 }
 
 /** The answer to a failure. What storage said may hold paths and addresses: it goes to the log, not to the client. */
-function failure(error: unknown): { response: Response; message?: string } {
+export function failure(error: unknown): { response: Response; message?: string } {
   if (error instanceof Refusal) return { response: error.response() };
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof StrakeError && error.httpStatus < 500)

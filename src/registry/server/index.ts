@@ -1,3 +1,5 @@
+export type { AccessConfig, Policy, RepositoryAction, Scope, TokenConfig } from "./access/config.ts";
+export { decodeAccessConfig } from "./access/decode-config.ts";
 export { type Access, type AccessDecision, type AccessRequest, openAccess } from "./access.ts";
 export { type AccessLog, type AccessRecord, printAccess } from "./access-log.ts";
 export type { Admit, Change, RegistryEvent, RegistryListener } from "./events.ts";

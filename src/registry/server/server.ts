@@ -1,4 +1,8 @@
+import { StrakeError } from "../../errors/index.ts";
 import type { Digest } from "../../oci/index.ts";
+import type { AccessConfig } from "./access/config.ts";
+import { AccessControl } from "./access/control.ts";
+import { isLoopback } from "./access/loopback.ts";
 import { type Access, openAccess } from "./access.ts";
 import { type AccessLog, loggedQuery, loggedText } from "./access-log.ts";
 import { ManifestCache } from "./cache.ts";
@@ -8,7 +12,7 @@ import { type CollectOptions, type CollectReport, collect } from "./gc/collect.t
 import { Schedule } from "./gc/schedule.ts";
 import { type ScrubOptions, type ScrubReport, scrub } from "./gc/scrub.ts";
 import { listTrash, restore, type TrashEntry } from "./gc/trash.ts";
-import { denial, handle, type Outcome, splitURL } from "./handler.ts";
+import { denial, failure, handle, type Outcome, splitURL } from "./handler.ts";
 import { Metrics } from "./metrics.ts";
 import { type RetentionOptions, type RetentionReport, retain } from "./retention/retain.ts";
 import { checkRules, type RetentionRule } from "./retention/rules.ts";
@@ -21,13 +25,17 @@ import { type WebhookOptions, Webhooks } from "./webhooks/webhooks.ts";
 export interface RegistryOptions {
   /** Where everything is kept; memory when absent. The registry closes it when it stops. */
   readonly storage?: ObjectStore;
-  /** Address to listen on. Others than loopback should come with `access` and `tls`. */
+  /** Address to listen on; 127.0.0.1 when absent. Others than loopback need `rules`, `access` or `open`. */
   readonly hostname?: string;
+  /** Serve other machines although nobody is asked who they are. */
+  readonly open?: boolean;
   /** 0 takes a free port. */
   readonly port?: number;
   /** Certificate chain and key in PEM. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** Who may do what; everybody everything when absent. */
+  /** Users, policies, tokens, limits: what the JSON of access rules says. */
+  readonly rules?: AccessConfig;
+  /** Who may do what, in code, in place of what `rules` say about it; everybody everything when both are absent. */
   readonly access?: Access;
   /** Rules about what is stored: immutable tags, quotas. */
   readonly admit?: Admit;
@@ -74,25 +82,29 @@ export class Registry implements AsyncDisposable {
   readonly #options: RegistryOptions;
   readonly #metrics = new Metrics();
   readonly #access: Access;
+  readonly #control: AccessControl | undefined;
   readonly #webhooks: Webhooks;
   readonly #schedule: Schedule | undefined;
   readonly #server: Bun.Server<undefined>;
   #stopping: Promise<void> | undefined;
 
-  private constructor(options: RegistryOptions) {
+  private constructor(options: RegistryOptions, objects: ObjectStore, control: AccessControl | undefined) {
     this.#options = options;
-    this.#access = options.access ?? openAccess;
+    this.#control = control;
+    this.#access = options.access ?? control?.access ?? openAccess;
     this.#webhooks = new Webhooks(options.webhooks ?? [], options.webhookOptions ?? {}, (outcome) =>
       this.#metrics.webhook(outcome),
     );
-    const objects = options.storage ?? new MemoryStore();
     // What another replica may change at any time is not remembered here.
     const cache = new ManifestCache(objects.exclusive ? (options.manifestCache ?? 32 << 20) : 0);
     this.#core = {
       objects,
       cache,
       sessions: new Sessions(),
-      admit: options.admit ?? (() => {}),
+      admit: async (change) => {
+        await control?.admit(change);
+        await options.admit?.(change);
+      },
       emit: (event) => {
         this.#metrics.event(event.type);
         options.onEvent?.(event);
@@ -132,7 +144,16 @@ export class Registry implements AsyncDisposable {
 
   /** Starts serving. Throws what the system says when the address cannot be had, USAGE for a malformed webhook. */
   static async start(options: RegistryOptions = {}): Promise<Registry> {
-    return new Registry(options);
+    const { hostname = "127.0.0.1", rules, access, open, tls } = options;
+    if (!rules && !access && !open && !isLoopback(hostname))
+      throw new StrakeError(
+        "REGISTRY_OPEN",
+        `${hostname} can be reached from other machines, and nobody is asked who they are`,
+        { hint: "listen on 127.0.0.1, give access rules, or ask for an open registry" },
+      );
+    const objects = options.storage ?? new MemoryStore();
+    const control = rules && (await AccessControl.open(rules, objects, { tls: tls !== undefined }));
+    return new Registry(options, objects, control);
   }
 
   /** `http://127.0.0.1:5000/`, as it listens. */
@@ -209,7 +230,7 @@ export class Registry implements AsyncDisposable {
     const remote = () => server.requestIP(request)?.address ?? "";
     this.#metrics.inFlight++;
     try {
-      const outcome = request.url.includes("/v2", 8)
+      const outcome = splitURL(request.url).path.startsWith("/v2")
         ? await handle(this.#core, this.#access, request, remote)
         : await this.#page(request, remote);
       this.#record(request, outcome, { started, remote });
@@ -221,7 +242,7 @@ export class Registry implements AsyncDisposable {
 
   /** What is served beside the API: health for load balancers, metrics. */
   async #page(request: Request, remote: () => string): Promise<Outcome> {
-    const { path } = splitURL(request.url);
+    const { path, query } = splitURL(request.url);
     const text = (body: string, status = 200) =>
       new Response(body, { status, headers: { "Content-Type": "text/plain; charset=utf-8" } });
     const answer = async (): Promise<Response> => {
@@ -242,10 +263,15 @@ export class Registry implements AsyncDisposable {
           });
         }
         default:
-          return text("not found\n", 404);
+          return (await this.#control?.page(request, { path, query, remote })) ?? text("not found\n", 404);
       }
     };
-    return { response: await answer(), route: "other" };
+    try {
+      return { response: await answer(), route: "other" };
+    } catch (error) {
+      const { response, message } = failure(error);
+      return { response, route: "other", error: message };
+    }
   }
 
   #record(

@@ -1,0 +1,195 @@
+import type { Access, AccessDecision, AccessRequest } from "../access.ts";
+import type { Admit } from "../events.ts";
+import { Refusal } from "../protocol/refusal.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+import type { AccessConfig } from "./config.ts";
+import { decodeAccessConfig } from "./decode-config.ts";
+import { Directory } from "./directory.ts";
+import { immutableTags } from "./immutable-tags.ts";
+import { type Claims, Tokens } from "./jwt.ts";
+import { Login } from "./login.ts";
+import type { Principal } from "./policies.ts";
+import { clientOf, RateLimit } from "./rate-limit.ts";
+import { Robots } from "./robots.ts";
+import { answerRobots } from "./robots-page.ts";
+import { claimsAllow, scopeOf } from "./scope.ts";
+import { openSigningKey } from "./signing-key.ts";
+import { TokenPage } from "./token-page.ts";
+
+type Denied = Extract<AccessDecision, { allow: false }>;
+/** Whoever sent a request; a token may allow less than its user may do. */
+interface Caller {
+  readonly principal: Principal;
+  readonly claims?: Claims;
+}
+type Asked = Pick<AccessRequest, "headers" | "remote">;
+
+const realmHost = /^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9A-Fa-f:]+\](?::\d{1,5})?$/;
+
+/** Access by configured rules: users, robots, tokens, policies, limits. */
+export class AccessControl {
+  readonly #config: AccessConfig;
+  readonly #robots: Robots;
+  readonly #directory: Directory;
+  readonly #login: Login;
+  readonly #tokens: Tokens | undefined;
+  readonly #tokenPage: TokenPage | undefined;
+  readonly #service: string;
+  readonly #scheme: string;
+  readonly #requests: RateLimit | undefined;
+  /** Rules about what is stored. */
+  readonly admit: Admit;
+
+  /**
+   * Reads the rules (see {@link AccessConfig}) and, for tokens, the registry's key. Throws REGISTRY_ACCESS_CONFIG,
+   * REGISTRY_STORAGE.
+   */
+  static async open(value: unknown, objects: ObjectStore, { tls }: { tls: boolean }): Promise<AccessControl> {
+    const config = decodeAccessConfig(value);
+    const service = config.token?.service ?? "strake";
+    const key = config.token && (await openSigningKey(objects, config.token.algorithm ?? "ES256"));
+    return new AccessControl(config, { objects, service, tls, tokens: key && new Tokens(key, service) });
+  }
+
+  private constructor(
+    config: AccessConfig,
+    parts: { objects: ObjectStore; service: string; tls: boolean; tokens: Tokens | undefined },
+  ) {
+    this.#config = config;
+    this.#service = parts.service;
+    this.#scheme = parts.tls ? "https" : "http";
+    this.#tokens = parts.tokens;
+    this.#robots = new Robots(parts.objects);
+    this.#directory = new Directory(config, this.#robots);
+    this.#login = new Login(this.#directory, config);
+    if (parts.tokens && config.token) {
+      const { service, tokens } = parts;
+      const [directory, login] = [this.#directory, this.#login];
+      this.#tokenPage = new TokenPage({ service, config: config.token, directory, login, tokens });
+    }
+    const { rateLimit } = config;
+    this.#requests = rateLimit && new RateLimit(rateLimit.requests, rateLimit.seconds);
+    this.admit = immutableTags(config.immutableTags ?? []);
+  }
+
+  readonly access: Access = async (request) => {
+    const caller = await this.#identify(request);
+    if ("allow" in caller) return caller;
+    return this.#limited(caller, request.remote()) ?? this.#decide(caller, request);
+  };
+
+  /** The pages of access itself; undefined for any other path. Throws a `Refusal`. */
+  async page(
+    request: Request,
+    { path, query, remote }: { path: string; query: URLSearchParams; remote: () => string },
+  ): Promise<Response | undefined> {
+    if (path === "/token" && this.#tokenPage) {
+      const limited = this.#limited({ principal: this.#directory.anonymous }, remote());
+      if (limited) throw refusalOf(limited);
+      return this.#tokenPage.answer(request, query, remote());
+    }
+    if (path !== "/api/robots" && !path.startsWith("/api/robots/")) return undefined;
+    // Only with the password itself: a token is for the distribution API.
+    const header = request.headers.get("authorization");
+    const result = header === null ? undefined : await this.#login.basic(header, remote());
+    if (result && "wait" in result) throw refusalOf(tooManyPasswords(result.wait));
+    if (!result || !("principal" in result))
+      throw new Refusal("UNAUTHORIZED", "an administrator's password is needed", {
+        headers: { "WWW-Authenticate": basicChallenge },
+      });
+    if (!result.principal.admin) throw new Refusal("DENIED", "only an administrator may do this");
+    return answerRobots(this.#robots, request, { path, actor: result.principal.name });
+  }
+
+  async #identify({ headers, remote }: Asked): Promise<Caller | Denied> {
+    const header = headers.get("authorization");
+    if (header === null) return { principal: this.#directory.anonymous };
+    const bearer = /^bearer +(\S+)$/i.exec(header)?.[1];
+    if (bearer !== undefined) {
+      const claims = await this.#tokens?.verify("JWT", bearer);
+      const principal = claims && (await this.#directory.byName(claims.sub));
+      if (principal) return { principal, claims };
+      return this.#unauthorized(headers, "the token is not good, or not any more", {
+        error: "invalid_token",
+      });
+    }
+    const result = await this.#login.basic(header, remote());
+    if ("principal" in result) return result;
+    if ("wait" in result) return tooManyPasswords(result.wait);
+    return this.#unauthorized(headers, "the user name or the password is wrong");
+  }
+
+  #limited({ principal }: Caller, remote: string): Denied | undefined {
+    if (!this.#requests) return undefined;
+    // No user's name has a slash: an address is never taken for one.
+    const client = principal.name ?? `/${clientOf(remote)}`;
+    const wait = this.#requests.wait(client);
+    if (wait > 0) return { allow: false, status: 429, message: "too many requests", retryAfter: wait };
+    this.#requests.take(client);
+    return undefined;
+  }
+
+  #decide(caller: Caller, { action, repository, headers }: AccessRequest): AccessDecision {
+    const { principal, claims } = caller;
+    const actor = principal.name;
+    const granted: AccessDecision = { allow: true, actor };
+    const nobody = actor === undefined;
+    switch (action) {
+      case "ping":
+        // Clients learn here that, and how, they can log in.
+        return nobody && !claims ? this.#unauthorized(headers, "credentials are needed") : granted;
+      case "catalog": {
+        const scope = "registry:catalog:*";
+        if (claims && !claimsAllow(claims.access, "registry", "catalog", "*"))
+          return this.#unauthorized(headers, "the token is not for this", {
+            scope,
+            error: "insufficient_scope",
+          });
+        if (nobody && !this.#config.policies?.some((policy) => policy.anonymous))
+          return this.#unauthorized(headers, "credentials are needed", { scope });
+        return { ...granted, visible: (name) => principal.can("pull", name) };
+      }
+      case "metrics":
+        if (this.#config.publicMetrics || (principal.admin && !claims)) return granted;
+        if (nobody)
+          return { allow: false, status: 401, message: "credentials are needed", challenge: basicChallenge };
+        return { allow: false, status: 403, message: "only an administrator may do this" };
+      case "mount-any":
+        return principal.admin && !claims ? granted : { allow: false, status: 403, message: "not allowed" };
+    }
+    if (repository === undefined) return { allow: false, status: 403, message: "not allowed" };
+    const scope = scopeOf(action, repository);
+    if (principal.can(action, repository)) {
+      if (!claims || claimsAllow(claims.access, "repository", repository, action)) return granted;
+      return this.#unauthorized(headers, "the token is not for this", { scope, error: "insufficient_scope" });
+    }
+    if (nobody) return this.#unauthorized(headers, "credentials are needed", { scope });
+    return { allow: false, status: 403, message: `you may not ${action} here` };
+  }
+
+  #unauthorized(
+    headers: Headers,
+    message: string,
+    { scope, error }: { scope?: string; error?: string } = {},
+  ): Denied {
+    if (!this.#tokens) return { allow: false, status: 401, message, challenge: basicChallenge };
+    const asked = headers.get("host") ?? "";
+    const host = realmHost.test(asked) ? asked : "localhost";
+    const realm = this.#config.token?.realm ?? `${this.#scheme}://${host}/token`;
+    const parts = [`realm="${realm}"`, `service="${this.#service}"`];
+    if (scope !== undefined) parts.push(`scope="${scope}"`);
+    if (error !== undefined) parts.push(`error="${error}"`);
+    return { allow: false, status: 401, message, challenge: `Bearer ${parts.join(",")}` };
+  }
+}
+
+const basicChallenge = 'Basic realm="strake", charset="UTF-8"';
+
+function tooManyPasswords(wait: number): Denied {
+  const message = "too many wrong passwords came from this address";
+  return { allow: false, status: 429, message, retryAfter: wait };
+}
+
+function refusalOf({ message, retryAfter }: Denied): Refusal {
+  return new Refusal("TOOMANYREQUESTS", message, { headers: { "Retry-After": String(retryAfter ?? 1) } });
+}

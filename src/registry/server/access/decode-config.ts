@@ -1,0 +1,140 @@
+import { type AccessConfig, type Policy, repositoryActions, type Scope, type TokenConfig } from "./config.ts";
+import {
+  type ConfigValue,
+  configError,
+  count,
+  entries,
+  flag,
+  items,
+  members,
+  oneOf,
+  text,
+} from "./config-value.ts";
+
+/** No colon: it ends the name in Basic credentials. No plus: names with one are robots. */
+export const userPattern = /^[A-Za-z0-9_@.-]{1,128}$/;
+const repositoryGlob = /^[a-z0-9._/*?-]{1,255}$/;
+const tagGlob = /^[A-Za-z0-9_.*?-]{1,128}$/;
+
+/**
+ * The access rules in a JSON value. Throws REGISTRY_ACCESS_CONFIG that names the first setting that cannot be meant:
+ * a rule that was mistyped must never become a rule that allows more.
+ */
+export function decodeAccessConfig(value: unknown): AccessConfig {
+  const found = members({ value, path: "" }, [
+    ...(["htpasswd", "token", "groups", "admins", "policies", "publicMetrics"] as const),
+    ...(["immutableTags", "rateLimit", "loginLimit"] as const),
+  ]);
+  const groups = found.groups && Object.fromEntries(entries(found.groups).map(decodeGroup));
+  const known = new Set(Object.keys(groups ?? {}));
+  return {
+    htpasswd: found.htpasswd && text(found.htpasswd, /^[^\0]+$/, "a path"),
+    token: found.token && decodeToken(found.token),
+    groups,
+    admins: found.admins && decodeAdmins(found.admins, known),
+    policies: found.policies && items(found.policies).map((item) => decodePolicy(item, known)),
+    publicMetrics: found.publicMetrics && flag(found.publicMetrics),
+    immutableTags: found.immutableTags && items(found.immutableTags).map(decodeImmutable),
+    rateLimit: found.rateLimit && decodeLimit(found.rateLimit, "requests"),
+    loginLimit: found.loginLimit && decodeLimit(found.loginLimit, "failures"),
+  };
+}
+
+/** Repositories and actions, as policies and robots have them. Throws REGISTRY_ACCESS_CONFIG. */
+export function decodeScope(value: ConfigValue): Scope {
+  const found = members(value, ["repositories", "actions"]);
+  return {
+    repositories: globs(required(value, "repositories", found.repositories), repositoryGlob),
+    actions: actions(required(value, "actions", found.actions)),
+  };
+}
+
+export function required(parent: ConfigValue, name: string, found: ConfigValue | undefined): ConfigValue {
+  if (found) return found;
+  throw configError(parent.path, `${name} is missing`);
+}
+
+function decodePolicy(value: ConfigValue, known: ReadonlySet<string>): Policy {
+  const found = members(value, [
+    "repositories",
+    "actions",
+    "users",
+    "groups",
+    "authenticated",
+    "anonymous",
+  ] as const);
+  const policy: Policy = {
+    repositories: globs(required(value, "repositories", found.repositories), repositoryGlob),
+    actions: actions(required(value, "actions", found.actions)),
+    users: found.users && users(found.users),
+    groups: found.groups && groupNames(found.groups, known),
+    authenticated: found.authenticated && flag(found.authenticated),
+    anonymous: found.anonymous && flag(found.anonymous),
+  };
+  if (!policy.users && !policy.groups && !policy.authenticated && !policy.anonymous)
+    throw configError(value.path, "it is for nobody", "add users, groups, authenticated or anonymous");
+  if (policy.anonymous && policy.actions.some((action) => action !== "pull"))
+    throw configError(value.path, "without a password one may only pull", "split the policy in two");
+  return policy;
+}
+
+function decodeToken(value: ConfigValue): TokenConfig {
+  const found = members(value, ["realm", "service", "algorithm", "lifetime", "refreshLifetime"]);
+  return {
+    // It goes into a quoted header value.
+    realm: found.realm && text(found.realm, /^https?:\/\/[^\s"\\]+$/, "an http or https URL"),
+    service: found.service && text(found.service, /^[A-Za-z0-9._:/-]{1,128}$/, "a name"),
+    algorithm: found.algorithm && oneOf(found.algorithm, ["ES256", "EdDSA"] as const),
+    lifetime: found.lifetime && count(found.lifetime),
+    refreshLifetime: found.refreshLifetime && count(found.refreshLifetime),
+  };
+}
+
+function decodeGroup([name, value]: [string, ConfigValue]): [string, string[]] {
+  if (!userPattern.test(name)) throw configError(value.path, "the group's name is malformed");
+  return [name, users(value)];
+}
+
+function decodeAdmins(value: ConfigValue, known: ReadonlySet<string>): AccessConfig["admins"] {
+  const found = members(value, ["users", "groups"]);
+  return {
+    users: found.users && users(found.users),
+    groups: found.groups && groupNames(found.groups, known),
+  };
+}
+
+function decodeImmutable(value: ConfigValue) {
+  const found = members(value, ["repositories", "tags"]);
+  return {
+    repositories: globs(required(value, "repositories", found.repositories), repositoryGlob),
+    tags: globs(required(value, "tags", found.tags), tagGlob),
+  };
+}
+
+function decodeLimit<K extends string>(value: ConfigValue, what: K) {
+  const found = members<K | "seconds">(value, [what, "seconds"]);
+  return {
+    [what]: count(required(value, what, found[what])),
+    seconds: count(required(value, "seconds", found.seconds)),
+  } as Record<K | "seconds", number>;
+}
+
+function users(value: ConfigValue): string[] {
+  return items(value).map((item) => text(item, userPattern, "the name of a user"));
+}
+
+function groupNames(value: ConfigValue, known: ReadonlySet<string>): string[] {
+  return items(value).map((item) => {
+    const name = text(item, userPattern, "the name of a group");
+    if (!known.has(name)) throw configError(item.path, `there is no group ${name}`);
+    return name;
+  });
+}
+
+function globs(value: ConfigValue, pattern: RegExp): string[] {
+  return items(value).map((item) => text(item, pattern, "a pattern"));
+}
+
+function actions(value: ConfigValue) {
+  return items(value).map((item) => oneOf(item, repositoryActions));
+}
