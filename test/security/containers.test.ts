@@ -255,7 +255,8 @@ describe.skipIf(obstacle !== undefined)("containers and the host", () => {
       for (let round = 0; round < 15; round++) {
         const target = join(strake.home, `got-${round}`);
         await strake.run(["cp", `${id}:/a/secret`, target]);
-        if (existsSync(target)) expect(readFileSync(target, "utf8")).toBe("inside\n");
+        // "new" is what the last lines of an earlier round put there; never what the host has behind the link.
+        if (existsSync(target)) expect(["inside\n", "new\n"]).toContain(readFileSync(target, "utf8"));
         await strake.run(["cp", join(strake.home, "new"), `${id}:/a/new`]);
         await strake.run(["cp", join(strake.home, "new"), `${id}:/a/secret`]);
         expect(readdirSync(outside)).toEqual(["secret"]);
