@@ -6,6 +6,7 @@ import { missing, type Peer } from "./peer.ts";
 /** podman and buildah share a store and its flags; buildah only builds. */
 function containersStorage(name: "podman" | "buildah"): Peer {
   let flags: string[] = [];
+  let home = "";
   // crun refuses hybrid cgroups (a v2 tree beside v1 controllers); runc takes every layout.
   const runtime = existsSync("/usr/sbin/runc") ? ["--runtime", "/usr/sbin/runc"] : [];
   const builds = name === "podman" ? ["podman", "build"] : ["buildah", "bud"];
@@ -13,7 +14,7 @@ function containersStorage(name: "podman" | "buildah"): Peer {
     name,
     unavailable: () => missing(name),
     async setup(workspace, baseArchive, baseTag) {
-      const home = join(workspace, name);
+      home = join(workspace, name);
       mkdirSync(home, { recursive: true });
       flags = ["--root", join(home, "root"), "--runroot", join(home, "run"), "--storage-driver", "overlay"];
       if (name === "podman") {
@@ -31,7 +32,10 @@ function containersStorage(name: "podman" | "buildah"): Peer {
     run: (image, network, args) => ["podman", ...flags, "run", "--rm", "--network", network, image, ...args],
     version: () => [name, "version"],
     env: () => ({}),
-    async teardown() {},
+    async teardown() {
+      // containers/storage leaves its folder mounted on itself.
+      Bun.spawnSync(["umount", join(home, "root", "overlay")], { stderr: "ignore" });
+    },
   };
 }
 

@@ -8,14 +8,18 @@ export function strake(executable: string): Peer {
   return {
     name: "strake",
     unavailable: () => (existsSync(executable) ? undefined : `${executable} not built (npm run build)`),
-    async setup(workspace, baseArchive) {
+    async setup(workspace, baseArchive, baseTag) {
       env = { STRAKE_ROOT: join(workspace, "strake"), STRAKE_RUNROOT: join(workspace, "strake-run") };
       timed([executable, "load", "-i", baseArchive], { env });
+      // The bridge of the default run root stays, as Docker's does; that of another one goes with its last container.
+      timed([executable, "run", "-d", "--name", "keeps-the-bridge", baseTag, "sleep", "3600"], { env });
     },
     build: (context, tag) => [executable, "build", "-q", "-t", tag, context],
     run: (image, network, args) => [executable, "run", "--rm", "--network", network, image, ...args],
     version: () => [executable, "version"],
     env: () => env,
-    async teardown() {},
+    async teardown() {
+      timed([executable, "rm", "-f", "keeps-the-bridge"], { env });
+    },
   };
 }
