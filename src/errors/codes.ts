@@ -222,7 +222,10 @@ export const errorCodes = {
   ],
   REGISTRY_STORAGE: ["unavailable", "the registry's storage cannot be read or written"],
   REGISTRY_STORAGE_BUSY: ["conflict", "another process is serving the registry's folder"],
-  REGISTRY_ACCESS_CONFIG: ["invalid", "the registry's access rules or its password file are malformed"],
+  REGISTRY_SERVER_CONFIG: [
+    "invalid",
+    "the configuration of the registry server or its password file is malformed",
+  ],
   REGISTRY_OPEN: ["denied", "a registry without access rules was to serve other machines"],
   // snapshotter
   SNAPSHOTTER_UNKNOWN: ["invalid", "STRAKE_SNAPSHOTTER or a record names a snapshotter that does not exist"],

@@ -41,7 +41,7 @@ export class AccessControl {
   readonly admit: Admit;
 
   /**
-   * Reads the rules (see {@link AccessConfig}) and, for tokens, the registry's key. Throws REGISTRY_ACCESS_CONFIG,
+   * Reads the rules (see {@link AccessConfig}) and, for tokens, the registry's key. Throws REGISTRY_SERVER_CONFIG,
    * REGISTRY_STORAGE.
    */
   static async open(value: unknown, objects: ObjectStore, { tls }: { tls: boolean }): Promise<AccessControl> {

@@ -1,4 +1,3 @@
-import { type AccessConfig, type Policy, repositoryActions, type Scope, type TokenConfig } from "./config.ts";
 import {
   type ConfigValue,
   configError,
@@ -8,8 +7,10 @@ import {
   items,
   members,
   oneOf,
+  required,
   text,
-} from "./config-value.ts";
+} from "../config/value.ts";
+import { type AccessConfig, type Policy, repositoryActions, type Scope, type TokenConfig } from "./config.ts";
 
 /** No colon: it ends the name in Basic credentials. No plus: names with one are robots. */
 export const userPattern = /^[A-Za-z0-9_@.-]{1,128}$/;
@@ -17,11 +18,11 @@ const repositoryGlob = /^[a-z0-9._/*?-]{1,255}$/;
 const tagGlob = /^[A-Za-z0-9_.*?-]{1,128}$/;
 
 /**
- * The access rules in a JSON value. Throws REGISTRY_ACCESS_CONFIG that names the first setting that cannot be meant:
+ * The access rules in a JSON value; `path` is where it is in a larger one. Throws REGISTRY_SERVER_CONFIG that names the first setting that cannot be meant:
  * a rule that was mistyped must never become a rule that allows more.
  */
-export function decodeAccessConfig(value: unknown): AccessConfig {
-  const found = members({ value, path: "" }, [
+export function decodeAccessConfig(value: unknown, path = ""): AccessConfig {
+  const found = members({ value, path }, [
     ...(["htpasswd", "token", "groups", "admins", "policies", "publicMetrics"] as const),
     ...(["immutableTags", "rateLimit", "loginLimit"] as const),
   ]);
@@ -40,18 +41,13 @@ export function decodeAccessConfig(value: unknown): AccessConfig {
   };
 }
 
-/** Repositories and actions, as policies and robots have them. Throws REGISTRY_ACCESS_CONFIG. */
+/** Repositories and actions, as policies and robots have them. Throws REGISTRY_SERVER_CONFIG. */
 export function decodeScope(value: ConfigValue): Scope {
   const found = members(value, ["repositories", "actions"]);
   return {
     repositories: globs(required(value, "repositories", found.repositories), repositoryGlob),
     actions: actions(required(value, "actions", found.actions)),
   };
-}
-
-export function required(parent: ConfigValue, name: string, found: ConfigValue | undefined): ConfigValue {
-  if (found) return found;
-  throw configError(parent.path, `${name} is missing`);
 }
 
 function decodePolicy(value: ConfigValue, known: ReadonlySet<string>): Policy {

@@ -19,19 +19,19 @@ export class Htpasswd {
   readonly #proven = new Map<string, number>();
   readonly #key = randomBytes(32);
 
-  /** Throws REGISTRY_ACCESS_CONFIG for a file that cannot be read or has a line that no user could log in with. */
+  /** Throws REGISTRY_SERVER_CONFIG for a file that cannot be read or has a line that no user could log in with. */
   constructor(path: string) {
     this.#path = path;
     try {
       this.#version = versionOf(path);
       this.#users = parse(readUsers(path), (line, problem) => {
-        throw new StrakeError("REGISTRY_ACCESS_CONFIG", `${path}:${line}: ${problem}`, {
+        throw new StrakeError("REGISTRY_SERVER_CONFIG", `${path}:${line}: ${problem}`, {
           hint: "make the line with: htpasswd -nB NAME",
         });
       });
     } catch (cause) {
       if (cause instanceof StrakeError) throw cause;
-      throw new StrakeError("REGISTRY_ACCESS_CONFIG", `the password file ${path} cannot be read`, { cause });
+      throw new StrakeError("REGISTRY_SERVER_CONFIG", `the password file ${path} cannot be read`, { cause });
     }
   }
 
@@ -94,7 +94,7 @@ function versionOf(path: string): string {
 
 function readUsers(path: string): string {
   if (statSync(path).size > fileLimit)
-    throw new StrakeError("REGISTRY_ACCESS_CONFIG", `the password file ${path} is larger than 16 MiB`);
+    throw new StrakeError("REGISTRY_SERVER_CONFIG", `the password file ${path} is larger than 16 MiB`);
   return readFileSync(path, "utf8");
 }
 

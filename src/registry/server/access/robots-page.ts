@@ -1,8 +1,8 @@
 import { StrakeError } from "../../../errors/index.ts";
+import { configError, count, items, members, required, text } from "../config/value.ts";
 import { readManifestBody } from "../manifest-body.ts";
 import { Refusal } from "../protocol/refusal.ts";
-import { configError, count, items, members, text } from "./config-value.ts";
-import { decodeScope, required } from "./decode-config.ts";
+import { decodeScope } from "./decode-config.ts";
 import { type Robots, robotName, robotPrefix } from "./robots.ts";
 
 const standardLifetime = 90 * 24 * 3600;
