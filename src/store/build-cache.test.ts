@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { sha256 } from "../oci/index.ts";
 import { makeLayer, temporaryStore } from "./fixture/temporary-store.ts";
+import { LongText } from "./long-text.ts";
 
 test("a result comes back under its key, its inputs apart", async () => {
   using t = temporaryStore();
@@ -52,4 +53,18 @@ test("gc keeps what records need, unless the policy drops them", async () => {
   });
   expect(t.store.gc({ cache: { all: true } }).layers).toHaveLength(2);
   expect(t.store.cache.list()).toEqual([]);
+});
+
+test("inputs that are long come in pieces and are read as one", () => {
+  using t = temporaryStore();
+  const files = new LongText();
+  const pieces = ['a "quoted" name\0', "caf\udce9\0", "x".repeat(200_000)];
+  for (const piece of pieces) files.append(piece);
+  t.store.cache.put("k", {
+    result: 1,
+    inputs: { op: "COPY" },
+    texts: { files, empty: new LongText() },
+    refs: [],
+  });
+  expect(t.store.cache.inputs("k")).toEqual({ files: pieces.join(""), empty: "", op: "COPY" });
 });

@@ -1,4 +1,5 @@
 import type { Database } from "./database.ts";
+import { compressed, type LongText } from "./long-text.ts";
 import { addRef, dropRefs, isStored, type Ref } from "./refs.ts";
 
 /** The result of one build step, remembered under the hash of everything it depends on. */
@@ -15,6 +16,8 @@ export interface PutCacheOptions {
   readonly result: unknown;
   /** Every input of the key, for `strake why`; JSON. Read back by `inputs`, never by `get`. */
   readonly inputs: unknown;
+  /** More inputs, by name; `inputs` is then an object with others. */
+  readonly texts?: Readonly<Record<string, LongText>>;
   /** What the result needs. The record keeps it alive and is only given while the store has it. */
   readonly refs: readonly Ref[];
 }
@@ -47,8 +50,7 @@ export class BuildCache {
    */
   put(key: string, options: PutCacheOptions): boolean {
     const result = JSON.stringify(options.result);
-    // A COPY of many files has an input for each; level 1 halves them in less time than writing them takes.
-    const inputs = Bun.zstdCompressSync(Buffer.from(JSON.stringify(options.inputs)), { level: 1 });
+    const inputs = compressedInputs(options);
     return this.#database.write(() => {
       if (!options.refs.every((ref) => isStored(this.#database, ref))) return false;
       const now = Date.now();
@@ -94,4 +96,17 @@ export class BuildCache {
       return this.#database.run("delete from cache_records where key = ?", key) > 0;
     });
   }
+}
+
+/** The inputs as JSON in Zstandard frames, which one decompression takes as one. */
+function compressedInputs({ inputs, texts = {} }: PutCacheOptions): Uint8Array {
+  const frames: Uint8Array[] = [];
+  let open = "{";
+  for (const [name, text] of Object.entries(texts)) {
+    frames.push(compressed(`${open}${JSON.stringify(name)}:"`), ...text.frames);
+    open = '",';
+  }
+  const rest = JSON.stringify(inputs);
+  frames.push(compressed(frames.length === 0 ? rest : open + rest.slice(1)));
+  return Buffer.concat(frames);
 }

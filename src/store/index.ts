@@ -8,6 +8,7 @@ export { type Image, Images, type PutImageOptions } from "./images.ts";
 export { type Layer, Layers, type LayerTransaction } from "./layers.ts";
 export { defaultRoot, defaultRunRoot, type Layout } from "./layout.ts";
 export type { Lease } from "./lease.ts";
+export { LongText } from "./long-text.ts";
 export { type RecordKind, Records, type StoredRecord } from "./records.ts";
 export type { Ref, RefKind } from "./refs.ts";
 export { removeTree } from "./remove-tree.ts";

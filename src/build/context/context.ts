@@ -9,53 +9,27 @@ import {
   readlinkSync,
   readSync,
   realpathSync,
-  type Stats,
 } from "node:fs";
 import type { IgnoreMatcher } from "../../dockerfile/index.ts";
 import { StrakeError } from "../../errors/index.ts";
-import { createDigester, type Digest } from "../../oci/index.ts";
+import type { Digest } from "../../oci/index.ts";
 import type { ContextStamps } from "../../store/index.ts";
 import { fromNodeError, nodePath } from "../../sys/index.ts";
 import { decodePath } from "../../tar/index.ts";
-import type { CopySource, OpenFile, SourceNode, SourceType } from "../copy/source.ts";
-
-/** A file of a build context as lstat saw it. It belongs to root, whoever owns it on the host. */
-class ContextNode implements SourceNode {
-  readonly uid = 0;
-  readonly gid = 0;
-  readonly stats: Stats;
-  readonly type: SourceType;
-
-  constructor(stats: Stats, type: SourceType) {
-    this.stats = stats;
-    this.type = type;
-  }
-
-  get mode(): number {
-    return this.stats.mode & 0o7777;
-  }
-  get size(): number {
-    return this.type === "file" ? this.stats.size : 0;
-  }
-  get mtime(): number {
-    return Math.floor(this.stats.mtimeMs / 1000);
-  }
-  get devmajor(): number {
-    return isDevice(this.type) ? (this.stats.rdev >> 8) & 0xfff : 0;
-  }
-  get devminor(): number {
-    const { rdev } = this.stats;
-    return isDevice(this.type) ? (rdev & 0xff) | ((rdev >> 12) & 0xfff00) : 0;
-  }
-}
-
-function isDevice(type: SourceType): boolean {
-  return type === "char" || type === "block";
-}
+import type { CopySource, OpenFile } from "../copy/source.ts";
+import { ContextNode, isCopyable } from "./context-node.ts";
+import { Fingerprint } from "./fingerprint.ts";
+import { ScanRows } from "./scan-rows.ts";
 
 interface Child {
   readonly name: string;
   readonly node: ContextNode;
+}
+
+/** What a folder holds, as small as can be: names in one string, and the row of each. */
+interface Listing {
+  readonly names: string;
+  readonly rows: Uint32Array;
 }
 
 export interface ContextOptions {
@@ -81,9 +55,10 @@ export class BuildContext implements CopySource<ContextNode> {
   readonly #stamps: () => Pick<ContextStamps, "get" | "set"> | undefined;
   /** Before any lstat, so that what is read later cannot be older than what lstat said. */
   readonly #startMs = Date.now();
-  /** Paths that were asked for by name; what a folder holds is in `#children`. */
+  readonly #rows = new ScanRows();
+  /** Paths that were asked for by name; what a folder holds is in `#listings`. */
   readonly #nodes = new Map<string, ContextNode | undefined>();
-  readonly #children = new Map<string, Child[]>();
+  readonly #listings = new Map<string, Listing>();
 
   /** `root` as `rootOf` gives it. */
   constructor(root: string, options: ContextOptions = {}) {
@@ -130,18 +105,31 @@ export class BuildContext implements CopySource<ContextNode> {
   }
 
   children(path: string): Child[] {
-    const known = this.#children.get(path);
-    if (known) return known;
-    const host = this.#hostPath(path);
-    const prefix = path === "/" ? "/" : `${path}/`;
+    const { names, rows } = this.#list(path);
     const children: Child[] = [];
-    for (const name of listNames(host)) {
+    if (rows.length === 0) return children;
+    const list = names.split("/");
+    for (let i = 0; i < rows.length; i++)
+      children.push({ name: list[i]!, node: new ContextNode(this.#rows, rows[i]!) });
+    return children;
+  }
+
+  #list(path: string): Listing {
+    const known = this.#listings.get(path);
+    if (known) return known;
+    const prefix = path === "/" ? "/" : `${path}/`;
+    const names: string[] = [];
+    const rows: number[] = [];
+    for (const name of listNames(this.#hostPath(path))) {
       const at = prefix + name;
       const node = this.#nodes.get(at) ?? this.#look(at);
-      if (node && !this.#isIgnored(at, node)) children.push({ name, node });
+      if (!node || this.#isIgnored(at, node)) continue;
+      names.push(name);
+      rows.push(node.row);
     }
-    this.#children.set(path, children);
-    return children;
+    const listing = { names: names.join("/"), rows: Uint32Array.from(rows) };
+    this.#listings.set(path, listing);
+    return listing;
   }
 
   readlink(path: string): string {
@@ -176,7 +164,7 @@ export class BuildContext implements CopySource<ContextNode> {
         throw changed(path);
       }
       ({ size } = now);
-      unchanged = isSame(node.stats, now);
+      unchanged = this.#rows.isSame(node.row, now);
     }
     return {
       size,
@@ -187,7 +175,7 @@ export class BuildContext implements CopySource<ContextNode> {
   }
 
   knownDigest(path: string, node: ContextNode): Digest | undefined {
-    return this.#stamps()?.get(path, node.stats);
+    return this.#stamps()?.get(path, node);
   }
 
   /**
@@ -195,7 +183,7 @@ export class BuildContext implements CopySource<ContextNode> {
    * within one tick of the clock: such young files are not kept (ContextStamps.set).
    */
   learnDigest(path: string, node: ContextNode, digest: Digest): void {
-    this.#stamps()?.set(path, node.stats, digest, this.#startMs);
+    this.#stamps()?.set(path, node, digest, this.#startMs);
   }
 
   /**
@@ -203,18 +191,14 @@ export class BuildContext implements CopySource<ContextNode> {
    * missing, or a file is so young that it may change again without a trace.
    */
   fingerprint(paths: readonly string[]): Digest | undefined {
-    const names: string[] = [];
-    const facts: number[] = [];
-    let newest = 0;
-    const visit = (path: string, name: string, { stats, type }: ContextNode): void => {
-      const { mode, size, mtimeMs, ctimeMs, ino } = stats;
-      names.push(name);
-      facts.push(mode, size, mtimeMs, ctimeMs, ino);
-      if (type === "directory") {
-        for (const child of this.children(path))
-          visit(path === "/" ? `/${child.name}` : `${path}/${child.name}`, child.name, child.node);
-        names.push("/");
-      } else newest = Math.max(newest, mtimeMs, ctimeMs);
+    const print = new Fingerprint();
+    const visit = (path: string, name: string, { row, type }: ContextNode): void => {
+      const isDirectory = type === "directory";
+      print.add(name, this.#rows, row, isDirectory);
+      if (!isDirectory) return;
+      const prefix = path === "/" ? "/" : `${path}/`;
+      for (const child of this.children(path)) visit(prefix + child.name, child.name, child.node);
+      print.leave();
     };
     for (const path of paths) {
       const found = this.resolve(path, true);
@@ -222,13 +206,8 @@ export class BuildContext implements CopySource<ContextNode> {
       visit(found.path, path, found.node);
     }
     // The grain of the coarsest clocks: see ContextStamps.
-    const grain = Number.isInteger(newest / 1000) ? 2000 : 20;
-    if (newest > this.#startMs - grain) return undefined;
-    const digester = createDigester();
-    const text = names.join("\0");
-    digester.update(Buffer.from(text, text.isWellFormed() ? "utf8" : "utf16le"));
-    digester.update(new Uint8Array(new Float64Array(facts).buffer));
-    return digester.digest();
+    const grain = Number.isInteger(print.newest / 1000) ? 2000 : 20;
+    return print.newest > this.#startMs - grain ? undefined : print.digest();
   }
 
   ignoredBecause(path: string): string | undefined {
@@ -246,7 +225,7 @@ export class BuildContext implements CopySource<ContextNode> {
 
   #look(path: string): ContextNode | undefined {
     const stats = lstatSync(nodePath(this.#hostPath(path)), { throwIfNoEntry: false });
-    return stats && nodeOf(stats);
+    return stats && isCopyable(stats.mode) ? new ContextNode(this.#rows, this.#rows.add(stats)) : undefined;
   }
 
   /** An ignored directory still counts when something below it was taken in again. */
@@ -286,31 +265,6 @@ function listNames(host: string): string[] {
   } catch (error) {
     throw fromNodeError(error);
   }
-}
-
-/** Undefined for sockets, which no archive can carry. */
-function nodeOf(stats: Stats): ContextNode | undefined {
-  const type = formats[stats.mode & constants.S_IFMT];
-  return type && new ContextNode(stats, type);
-}
-
-const formats: Readonly<Record<number, SourceType>> = {
-  [constants.S_IFREG]: "file",
-  [constants.S_IFDIR]: "directory",
-  [constants.S_IFLNK]: "symlink",
-  [constants.S_IFCHR]: "char",
-  [constants.S_IFBLK]: "block",
-  [constants.S_IFIFO]: "fifo",
-};
-
-function isSame(a: Stats, b: Stats): boolean {
-  return (
-    a.ino === b.ino &&
-    a.size === b.size &&
-    a.mtimeMs === b.mtimeMs &&
-    a.ctimeMs === b.ctimeMs &&
-    a.dev === b.dev
-  );
 }
 
 function changed(path: string): StrakeError {

@@ -64,6 +64,11 @@ export class Destination {
     return node.type === "directory" || node.type === "symlink" ? node.type : "other";
   }
 
+  /** Whether nothing was at a resolved path, nor below it, before this step. */
+  isNew(path: string): boolean {
+    return path !== "/" && (this.#fresh.has(path) || this.kindAt(path) === undefined);
+  }
+
   /** Notes what the step puts at a resolved path. */
   put(path: string, kind: Kind, target?: string): void {
     // A file where nothing was hides nothing, and there may be very many.

@@ -27,21 +27,21 @@ export interface CopyEntry {
 const noTime = 0;
 
 /**
- * The entries for mapped items, archives left out, made as they are asked for: all of them at once would be most of the memory of
- * a large copy. Files that are one inode in their source become hardlinks, the first name carrying the content.
+ * The entries for mapped items, made as they are asked for: all of them at once would be most of the memory of a large copy. Files that are one inode in their source become hardlinks, the first name carrying the content.
  */
 export function* entriesOf(
-  items: readonly CopyItem[],
+  items: Iterable<CopyItem>,
   attributes: CopyAttributes,
 ): Generator<CopyEntry, void, undefined> {
   const links = new Map<CopySource, Map<string, string>>();
-  for (let index = 0; index < items.length; index++) {
-    const item = items[index]!;
+  let index = 0;
+  for (const item of items) {
     if (item.kind === "parent") yield { header: directoryHeader(item.directory, attributes), index };
-    else if (item.kind === "node") {
+    else {
       const header = nodeHeader(item, attributes, links);
       yield header.type === "file" ? { header, body: item, index } : { header, index };
     }
+    index++;
   }
 }
 

@@ -1,4 +1,5 @@
 import { createDigester, type Digest } from "../../oci/index.ts";
+import { LongText } from "../../store/index.ts";
 import type { EntryHeader } from "../../tar/index.ts";
 
 /**
@@ -8,8 +9,7 @@ import type { EntryHeader } from "../../tar/index.ts";
  */
 export class Manifest {
   readonly #digester = createDigester();
-  /** Text so far as bytes: strings of its own for every file would take three times as much. */
-  readonly #chunks: Buffer[] = [];
+  readonly #text = new LongText();
   #hashed = "";
   #shown = "";
   #result: Digest | undefined;
@@ -26,9 +26,9 @@ export class Manifest {
    * Path and description by turns, each ended by NUL, in the order of writing. Stored so that a changed file can be named; digests
    * are shortened to what tells two apart.
    */
-  get text(): string {
+  get text(): LongText {
     this.#flush();
-    return Buffer.concat(this.#chunks).toString();
+    return this.#text;
   }
 
   /** The digest of everything added. Nothing can be added afterwards. */
@@ -43,7 +43,7 @@ export class Manifest {
     if (text === "") return;
     // Names that are no valid UTF-8 hold lone surrogates, which would all become one replacement character.
     this.#digester.update(Buffer.from(text, text.isWellFormed() ? "utf8" : "utf16le"));
-    this.#chunks.push(Buffer.from(this.#shown));
+    this.#text.append(this.#shown);
     this.#hashed = "";
     this.#shown = "";
   }

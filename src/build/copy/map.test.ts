@@ -105,7 +105,7 @@ function map(
     parents: false,
     ...rest,
   };
-  return mapCopy(request, treeOf(image)).items.map((item) =>
+  return [...mapCopy(request, treeOf(image)).items].map((item) =>
     item.kind === "parent"
       ? `${item.path}/${item.directory.node ? " kept" : ""}`
       : `${item.path} <- ${item.from}`,

@@ -11,7 +11,9 @@ import {
 } from "./destination.ts";
 import { matchBelow, matchSources, splitAtMark } from "./match.ts";
 import { missingSource } from "./missing.ts";
+import { refuseDirectory, refuseFile } from "./refuse.ts";
 import type { CopySource, SourceNode } from "./source.ts";
+import { TreeItems } from "./tree-items.ts";
 
 /** One source argument of COPY or ADD with where it reads from. */
 export interface CopyArgument {
@@ -31,6 +33,14 @@ export interface CopyRequest {
   readonly isArchive?: (source: CopySource, path: string, node: SourceNode) => boolean;
 }
 
+/** An archive to unpack into the directory `path`. */
+export interface CopyArchive {
+  readonly path: string;
+  readonly source: CopySource;
+  readonly from: string;
+  readonly node: SourceNode;
+}
+
 /** One entry to write. `path` is the resolved in-image path; later entries of a path replace earlier ones. */
 export type CopyItem =
   | { readonly kind: "parent"; readonly path: string; readonly directory: EnteredDirectory }
@@ -40,18 +50,12 @@ export type CopyItem =
       readonly source: CopySource;
       readonly from: string;
       readonly node: SourceNode;
-    }
-  | {
-      readonly kind: "archive";
-      /** Directory to unpack into. */
-      readonly path: string;
-      readonly source: CopySource;
-      readonly from: string;
-      readonly node: SourceNode;
     };
 
 export interface CopyPlan {
-  readonly items: readonly CopyItem[];
+  /** All but archives, in the order of writing. May be walked over more than once. */
+  readonly items: Iterable<CopyItem>;
+  readonly archives: readonly CopyArchive[];
   /** The state of the destination after the items; unpacking goes on from here. */
   readonly destination: Destination;
 }
@@ -70,7 +74,7 @@ class Mapper {
   readonly #request: CopyRequest;
   readonly #destination: Destination;
   readonly #items = new Map<string, CopyItem>();
-  readonly #archives: CopyItem[] = [];
+  readonly #archives: CopyArchive[] = [];
   readonly #excluded: IgnoreMatcher | undefined;
   /** The destination, and whether it was written as a directory. */
   readonly #target: string;
@@ -95,8 +99,28 @@ class Mapper {
     if (parents) for (const argument of list) this.#copyWithParents(argument);
     const count = matches.reduce((sum, { paths }) => sum + paths.length, 0);
     if (count > 1 && !this.#isDirectory()) throw this.#notDirectory(matches[0]!.argument, count);
-    for (const { argument, paths } of matches) for (const path of paths) this.#copy(argument, path);
-    return { items: [...this.#items.values(), ...this.#archives], destination: this.#destination };
+    const alone = count === 1 && !parents ? this.#copyAlone(matches) : undefined;
+    if (!alone)
+      for (const { argument, paths } of matches) for (const path of paths) this.#copy(argument, path);
+    return {
+      items: alone ?? [...this.#items.values()],
+      archives: this.#archives,
+      destination: this.#destination,
+    };
+  }
+
+  /** What is copied when it is the contents of one directory and nothing else. */
+  #copyAlone(
+    matches: readonly { argument: CopyArgument; paths: readonly string[] }[],
+  ): TreeItems | undefined {
+    const { argument, paths } = matches.find((match) => match.paths.length > 0)!;
+    const { source } = argument;
+    const { path: from, node } = source.resolve(paths[0]!, true);
+    if (node?.type !== "directory") return undefined;
+    const to = this.#makeDirectory(this.#target, node);
+    const excluded = this.#excluded;
+    const copy = { source, from, node, to, excluded, destination: this.#destination };
+    return new TreeItems([...this.#items.values()], copy);
   }
 
   /** Whether the destination takes files under their own names. */
@@ -129,7 +153,7 @@ class Mapper {
     if (this.#excluded?.ignored(name)) return;
     if (this.#request.isArchive?.(source, from, node)) {
       const to = this.#makeDirectory(this.#target);
-      this.#archives.push({ kind: "archive", path: to, source, from, node });
+      this.#archives.push({ path: to, source, from, node });
       return;
     }
     const to = this.#isDirectory()
@@ -221,10 +245,7 @@ class Mapper {
   }
 
   #putFile(source: CopySource, { from, node }: Located, path: string): void {
-    if (this.#kindAt(path) === "directory")
-      throw new StrakeError("BUILD_COPY_DEST", `${path} in the image is a directory, ${from} is not`, {
-        hint: `copy to ${path}/ to put it inside`,
-      });
+    if (this.#kindAt(path) === "directory") throw refuseFile(path, from);
     const isLink = node.type === "symlink";
     this.#destination.put(
       path,
@@ -236,14 +257,7 @@ class Mapper {
 
   #putDirectory(source: CopySource, { from, node }: Located, path: string): void {
     const kind = this.#kindAt(path);
-    if (kind !== undefined && kind !== "directory")
-      throw new StrakeError(
-        "BUILD_COPY_DEST",
-        `${path} in the image is a ${kind === "symlink" ? "symbolic link" : "file"}, ${from} is a directory`,
-        {
-          hint: kind === "symlink" ? `copy to where ${path} leads instead` : `remove ${path} in a RUN before`,
-        },
-      );
+    if (kind !== undefined && kind !== "directory") throw refuseDirectory(path, from, kind);
     this.#destination.put(path, "directory");
     this.#items.set(path, { kind: "node", path, source, from, node });
   }

@@ -4,11 +4,9 @@ import { cleanEntryPath, type EntryHeader, readTar } from "../../tar/index.ts";
 import { isTarHeader } from "./archive.ts";
 import { baseName, cleanJoin, type Destination, joinPath, parentOf } from "./destination.ts";
 import { type CopyAttributes, directoryHeader } from "./entries.ts";
-import type { CopyItem, CopyPlan } from "./map.ts";
+import type { CopyArchive, CopyPlan } from "./map.ts";
 import type { CopySource, SourceNode } from "./source.ts";
 import type { EntrySink } from "./write.ts";
-
-type Archive = CopyItem & { kind: "archive" };
 
 export interface UnpackOptions extends CopyAttributes {
   readonly signal?: AbortSignal;
@@ -20,12 +18,11 @@ export interface UnpackOptions extends CopyAttributes {
  * archive itself, are followed inside the image only.
  */
 export async function unpackArchives(plan: CopyPlan, sink: EntrySink, options: UnpackOptions): Promise<void> {
-  for (const item of plan.items)
-    if (item?.kind === "archive") await unpackOne(item, plan.destination, sink, options);
+  for (const archive of plan.archives) await unpackOne(archive, plan.destination, sink, options);
 }
 
 async function unpackOne(
-  archive: Archive,
+  archive: CopyArchive,
   destination: Destination,
   sink: EntrySink,
   options: UnpackOptions,
@@ -57,7 +54,7 @@ async function unpackOne(
 
 /** A packed file that is no archive is copied under its own name, as it is. */
 async function copyPlain(
-  { path, source, from, node }: Archive,
+  { path, source, from, node }: CopyArchive,
   destination: Destination,
   sink: EntrySink,
   options: UnpackOptions,
@@ -114,7 +111,7 @@ function makeParents(
   }
 }
 
-function bytesOf({ source, from, node }: Archive): AsyncGenerator<Uint8Array> {
+function bytesOf({ source, from, node }: CopyArchive): AsyncGenerator<Uint8Array> {
   return chunksOf(source, from, node);
 }
 

@@ -1,6 +1,7 @@
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
 import { createDigester, type Digest } from "../../oci/index.ts";
 import type { EntryHeader } from "../../tar/index.ts";
+import type { DigestList } from "./digest-list.ts";
 import type { CopyEntry } from "./entries.ts";
 import type { OpenFile } from "./source.ts";
 
@@ -18,7 +19,7 @@ export interface EntrySink {
 
 export interface WriteOptions {
   /** Digests found before, by position of the item; a file that changed since is hashed again. */
-  readonly known?: readonly (Digest | undefined)[];
+  readonly known?: DigestList;
   /** Where contents whose digest is known may be taken from. */
   readonly earlier?: Contents;
   /** Told every entry as it was written, with the digest of a file's bytes or "". */
@@ -57,7 +58,7 @@ export async function writeEntries(
       options.onEntry(header, "", entry);
       continue;
     }
-    const before = options.known?.[entry.index];
+    const before = options.known?.get(entry.index);
     const kept = before && options.earlier?.find(`/${header.path}`, { size: header.size, digest: before });
     if (kept) {
       sink.addEntry(header, kept);

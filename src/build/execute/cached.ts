@@ -1,4 +1,5 @@
 import { type Digest, isDigest } from "../../oci/index.ts";
+import type { LongText } from "../../store/index.ts";
 import { keyOf, type StepInputs } from "../key/inputs.ts";
 import { createdText, type Session, type StepLayer } from "./session.ts";
 
@@ -23,7 +24,7 @@ function lookUpKey(session: Session, key: string): StepLayer | undefined {
 
 export interface RecordOptions {
   /** Text of the manifest behind `inputs.content`, stored with the inputs so that the one that changed can be named. */
-  readonly files?: string;
+  readonly files?: LongText;
   /** The step without its inputs' values: finds the latest record of the same step. */
   readonly place: string;
 }
@@ -43,7 +44,7 @@ export function record(
   const before = cache.get(key)?.result as Partial<StoredResult> | undefined;
   const kept = before?.layer === layer && typeof before.created === "string" ? before.created : created;
   const result: StoredResult = { layer, created: session.epoch === undefined ? kept : created };
-  cache.put(key, { result, inputs: files ? { ...inputs, files } : inputs, refs });
+  cache.put(key, { result, inputs, refs, ...(files && { texts: { files } }) });
   cache.put(placeKey(place), { result: { latest: key }, inputs: { place }, refs: [] });
   return { diffID: layer, created: result.created };
 }

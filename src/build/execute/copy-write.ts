@@ -1,13 +1,15 @@
 import { heredocText } from "../../dockerfile/index.ts";
 import { EarlierContents, LayerWriter, resolveOwner, Tree } from "../../layer/index.ts";
-import { canonicalJSON, type Digest, sha256 } from "../../oci/index.ts";
+import { canonicalJSON, sha256 } from "../../oci/index.ts";
+import type { LongText } from "../../store/index.ts";
 import type { StageState } from "../config/stage-state.ts";
 import { isArchive } from "../copy/archive.ts";
 import { parseChmod } from "../copy/chmod.ts";
+import { DigestList } from "../copy/digest-list.ts";
 import { type CopyAttributes, type CopyEntry, entriesOf } from "../copy/entries.ts";
 import { InlineSource } from "../copy/inline-source.ts";
 import { Manifest } from "../copy/manifest.ts";
-import { type CopyArgument, type CopyItem, type CopyPlan, mapCopy } from "../copy/map.ts";
+import { type CopyArgument, type CopyPlan, mapCopy } from "../copy/map.ts";
 import type { CopySource } from "../copy/source.ts";
 import { unpackArchives } from "../copy/unpack.ts";
 import { digestOf, writeEntries } from "../copy/write.ts";
@@ -64,8 +66,8 @@ class CopyStep {
   readonly #attributes: CopyAttributes;
   readonly #archives: readonly CopyEntry[];
   /** Digests found while looking for the key, and the key's inputs if all were. */
-  readonly #known: (Digest | undefined)[] = [];
-  #expected: { readonly inputs: StepInputs; readonly files: string } | undefined;
+  readonly #known = new DigestList();
+  #expected: { readonly inputs: StepInputs; readonly files: LongText } | undefined;
   readonly #operation: string;
   readonly #place: string;
 
@@ -79,9 +81,12 @@ class CopyStep {
     this.#plan = plan;
     this.#instruction = instruction;
     this.#attributes = attributes;
-    this.#archives = plan.items
-      .filter((item) => item.kind === "archive")
-      .flatMap((item) => [...entriesOf([{ ...item, kind: "node" }], {})]);
+    this.#archives = [
+      ...entriesOf(
+        plan.archives.map((item) => ({ ...item, kind: "node" })),
+        {},
+      ),
+    ];
     this.#operation = `${instruction.kind.toUpperCase()} 1`;
     this.#place = sha256(
       canonicalJSON([instruction.original, session.options.context ?? "", state.config.WorkingDir ?? ""]),
@@ -99,9 +104,9 @@ class CopyStep {
         continue;
       }
       const digest = read ? digestOf(entry) : body.source.knownDigest(body.from, body.node);
-      this.#known[index] = digest;
       // One unknown file makes the key unknown.
       if (digest === undefined) return undefined;
+      this.#known.set(index, digest);
       manifest.add(header, digest);
     }
     for (const archive of this.#archives) manifest.add(archive.header, digestOf(archive));
@@ -139,14 +144,14 @@ class CopyStep {
     const manifest = new Manifest();
     let changed = false;
     using earlier = this.#earlier();
-    await writeEntries(this.#consumeEntries(), writer, {
+    await writeEntries(this.#entries(), writer, {
       signal,
       onProgress,
       known,
       earlier,
       onEntry: (header, content, entry) => {
         if (!expected) manifest.add(header, content);
-        else if (content !== "" && known[entry.index] !== content) changed = true;
+        else if (content !== "" && known.get(entry.index) !== content) changed = true;
       },
     });
     // What was written is a valid copy, but of no key that is known; the next build looks again.
@@ -163,11 +168,8 @@ class CopyStep {
     return new EarlierContents(this.#session.store.layers.get(before.diffID)!);
   }
 
-  /** The entries, their items let go as they are written: this is the last time they are needed. */
-  *#consumeEntries(): Generator<CopyEntry, void, undefined> {
-    const items = this.#plan.items as (CopyItem | undefined)[];
+  *#entries(): Generator<CopyEntry, void, undefined> {
     for (const entry of entriesOf(this.#plan.items, this.#attributes)) {
-      if (items[entry.index]!.kind !== "archive") items[entry.index] = undefined;
       if (entry.index % collectEvery === collectEvery - 1) Bun.gc(true);
       yield entry;
     }

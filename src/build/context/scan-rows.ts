@@ -1,0 +1,75 @@
+import type { Stats } from "node:fs";
+
+/** Rows in one piece; pieces are never copied to grow. */
+const pieceRows = 2048;
+/** Doubles a row: mode, size, mtimeMs, ctimeMs, ino, dev. */
+const width = 6;
+
+/**
+ * What lstat said about the files of a context, in columns: 48 bytes a file, where a `Stats` object takes more than 200. A
+ * context of 200,000 files is scanned in 10 MB.
+ */
+export class ScanRows {
+  readonly #pieces: Float64Array[] = [];
+  /** Device numbers, which hardly any file has. */
+  readonly #rdev = new Map<number, number>();
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(stats: Stats): number {
+    const row = this.#count++;
+    const at = (row % pieceRows) * width;
+    if (at === 0) this.#pieces.push(new Float64Array(pieceRows * width));
+    const piece = this.#pieces.at(-1)!;
+    piece[at] = stats.mode;
+    piece[at + 1] = stats.size;
+    piece[at + 2] = stats.mtimeMs;
+    piece[at + 3] = stats.ctimeMs;
+    piece[at + 4] = stats.ino;
+    piece[at + 5] = stats.dev;
+    if (stats.rdev !== 0) this.#rdev.set(row, stats.rdev);
+    return row;
+  }
+
+  /** File type and permissions. */
+  mode(row: number): number {
+    return this.#at(row, 0);
+  }
+
+  size(row: number): number {
+    return this.#at(row, 1);
+  }
+
+  mtimeMs(row: number): number {
+    return this.#at(row, 2);
+  }
+
+  ctimeMs(row: number): number {
+    return this.#at(row, 3);
+  }
+
+  ino(row: number): number {
+    return this.#at(row, 4);
+  }
+
+  rdev(row: number): number {
+    return this.#rdev.get(row) ?? 0;
+  }
+
+  isSame(row: number, now: Stats): boolean {
+    return (
+      this.ino(row) === now.ino &&
+      this.size(row) === now.size &&
+      this.mtimeMs(row) === now.mtimeMs &&
+      this.ctimeMs(row) === now.ctimeMs &&
+      this.#at(row, 5) === now.dev
+    );
+  }
+
+  #at(row: number, column: number): number {
+    return this.#pieces[Math.floor(row / pieceRows)]![(row % pieceRows) * width + column]!;
+  }
+}
