@@ -14,6 +14,33 @@ export interface DownloadOptions extends RetryOptions {
 
 type Blob = Pick<Descriptor, "digest" | "size">;
 
+/** A blob of which only the digest was known. Its body has to be read, or left early. */
+export interface OpenedBlob {
+  /** Bytes, where the registry says so. */
+  readonly size: number | undefined;
+  readonly body: AsyncGenerator<Uint8Array, void, undefined>;
+}
+
+/**
+ * Begins to download a blob of unknown size with one request. Goes on where it broke if the registry said the size. Neither
+ * digest nor size are anybody's but the registry's word.
+ */
+export async function openDownload(
+  send: Send,
+  request: HttpRequest,
+  { digest, ...options }: Pick<Descriptor, "digest"> & DownloadOptions,
+): Promise<OpenedBlob> {
+  const response = await send(request);
+  if (response.status !== 200) throw await answerError(response, `blob ${digest}`);
+  const length = Number(response.headers["content-length"] ?? Number.NaN);
+  if (!Number.isSafeInteger(length) || length < 0) return { size: undefined, body: wholeBody(response) };
+  return { size: length, body: download(send, request, { digest, size: length }, { ...options, response }) };
+}
+
+async function* wholeBody(response: HttpResponse): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* response.body;
+}
+
 /**
  * The bytes of a blob, exactly `size`; a download that breaks goes on where it was (Range), as long as each attempt brings
  * something. The digest is not looked at here: see `verified`.
@@ -22,19 +49,23 @@ export async function* download(
   send: Send,
   request: HttpRequest,
   blob: Blob,
-  options: DownloadOptions = {},
+  options: DownloadOptions & { readonly response?: HttpResponse } = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const attempts = options.attempts ?? 5;
   let offset = options.start ?? 0;
   let failures = 0;
   let first = true;
+  let opened = options.response;
   while (offset < blob.size || (first && blob.size === 0)) {
     const before = offset;
     first = false;
     try {
-      const response = await send(
-        offset === 0 ? request : { ...request, headers: { ...request.headers, range: `bytes=${offset}-` } },
-      );
+      const response =
+        opened ??
+        (await send(
+          offset === 0 ? request : { ...request, headers: { ...request.headers, range: `bytes=${offset}-` } },
+        ));
+      opened = undefined;
       for await (const chunk of bytesFrom(response, { blob, offset })) {
         offset += chunk.byteLength;
         yield chunk;

@@ -1,10 +1,11 @@
 export type { Credentials, FindCredentials } from "./auth/credentials.ts";
-export type { DownloadOptions } from "./blob-download.ts";
+export type { DownloadOptions, OpenedBlob } from "./blob-download.ts";
 export type { BlobSource, UploadOptions } from "./blob-upload.ts";
 export { type CopyOptions, type CopyResult, copyImage } from "./copy.ts";
 export { Keychain, type StoredLogin } from "./credentials/keychain.ts";
 export { Hosts, type HostsOptions } from "./hosts/hosts.ts";
 export type { Endpoint, HostSettings } from "./hosts/settings.ts";
+export { isInternalHost } from "./http/internal-address.ts";
 export type { RetryOptions } from "./http/retry.ts";
 export type { TlsOptions } from "./http/transport.ts";
 export { inParallel } from "./parallel.ts";

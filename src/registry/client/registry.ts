@@ -21,6 +21,11 @@ export interface ConnectOptions {
   readonly retry?: RetryOptions;
   /** Milliseconds without a byte after which a transfer is given up and resumed. Default: 60 s. */
   readonly stallMs?: number;
+  /**
+   * Where a registry may send us: for redirects and token servers. `public` refuses this machine and private networks, and
+   * with them what else a stranger might want to have asked from here (SSRF). Default: anywhere.
+   */
+  readonly redirects?: "anywhere" | "public";
   readonly signal?: AbortSignal;
 }
 
@@ -58,6 +63,7 @@ export class Registry {
     const tls: TlsOptions = { ...settings.tls, ...(isLax ? { insecure: true } : {}) };
     const transport = createTransport({
       tls: (url) => (url.host === host ? tls : undefined),
+      publicOnly: (url) => options.redirects === "public" && url.host !== (settings.url?.host ?? host),
       ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
     });
     const secure = new URL(`https://${host}`);

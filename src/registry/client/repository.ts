@@ -15,7 +15,7 @@ import {
   sha256,
 } from "../../oci/index.ts";
 import { answerError } from "./answer-error.ts";
-import { type DownloadOptions, download, verified } from "./blob-download.ts";
+import { type DownloadOptions, download, type OpenedBlob, openDownload, verified } from "./blob-download.ts";
 import { type BlobSource, sessionOf, type UploadOptions, upload } from "./blob-upload.ts";
 import { bytesBody, type HttpRequest, type HttpResponse } from "./http/message.ts";
 import { readBody } from "./http/read.ts";
@@ -185,6 +185,13 @@ export class Repository {
       if (!(error instanceof StrakeError) || error.code !== "REGISTRY_NOT_FOUND" || !url) throw error;
       yield* download(this.#line.send, { ...request, url, scopes: [] }, blob, settings);
     }
+  }
+
+  /** A blob of which only the digest is known, with one request; nothing about it is compared here. */
+  async fetchBlob(digest: Digest, options: Omit<DownloadOptions, "start"> = {}): Promise<OpenedBlob> {
+    const call = options.signal ? { signal: options.signal } : {};
+    const request = this.#request("GET", `blobs/${digest}`, call);
+    return await openDownload(this.#line.send, request, { ...this.#line.retry, ...options, digest });
   }
 
   /** A small blob whole. Errors: BLOB_MISMATCH, BLOB_TOO_LARGE. */

@@ -13,7 +13,11 @@ export interface AccessRecord {
   /** Milliseconds until the answer began. */
   readonly duration: number;
   readonly userAgent?: string;
-  /** What went wrong inside, for answers of 500 and above. */
+  /** For the image of another registry: the prefix it is cached under. */
+  readonly upstream?: string;
+  /** Where it came from then. */
+  readonly cache?: "hit" | "miss" | "joined" | "revalidated" | "stale";
+  /** What went wrong inside or at an upstream. */
   readonly error?: string;
 }
 

@@ -5,7 +5,7 @@ import { blobKey, blobLinkKey } from "./layout.ts";
 import { parseRange } from "./protocol/range.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
 import { encodeRecord } from "./records.ts";
-import type { ObjectInfo } from "./storage/object-store.ts";
+import type { ByteRange, ObjectInfo } from "./storage/object-store.ts";
 
 /** The digest of a path or query. Throws DIGEST_INVALID. */
 export function checkDigest(text: string): Digest {
@@ -36,27 +36,10 @@ export async function serveBlob(call: Call, repository: string, text: string): P
   const find = call.method === "HEAD" ? holdBlob : findBlob;
   const info = await find(call.core, repository, digest);
   if (!info) throw blobUnknown(digest);
-  const etag = `"${digest}"`;
-  const headers: Record<string, string> = {
-    ...versionHeader,
-    "Content-Type": "application/octet-stream",
-    "Docker-Content-Digest": digest,
-    "Accept-Ranges": "bytes",
-    ETag: etag,
-    "Cache-Control": "private, max-age=31536000, immutable",
-  };
-  if (call.request.headers.get("if-none-match") === etag) return new Response(null, { status: 304, headers });
-  const condition = call.request.headers.get("if-range");
-  const asked = condition === null || condition === etag ? call.request.headers.get("range") : null;
-  const range = parseRange(asked, info.size);
-  if (range === "unsatisfiable")
-    throw new Refusal("RANGE_INVALID", "the blob has no such range", {
-      headers: { "Content-Range": `bytes */${info.size}` },
-    });
+  if (call.request.headers.get("if-none-match") === `"${digest}"`)
+    return new Response(null, { status: 304, headers: blobHeaders(digest) });
+  const { status, headers, range } = blobAnswer(call.request, digest, info.size);
   const length = range ? range.end - range.start : info.size;
-  if (range) headers["Content-Range"] = `bytes ${range.start}-${range.end - 1}/${info.size}`;
-  headers["Content-Length"] = String(length);
-  const status = range ? 206 : 200;
   if (call.method === "HEAD") return new Response(null, { status, headers });
 
   const content = length > 0 ? await call.core.objects.get(blobKey(digest), range) : undefined;
@@ -70,6 +53,38 @@ export async function serveBlob(call: Call, repository: string, text: string): P
     size: length,
   });
   return new Response(content?.body ?? null, { status, headers });
+}
+
+/** Status and headers of an answer with a blob of `size` bytes, and the range that was asked for. Throws RANGE_INVALID. */
+export function blobAnswer(
+  request: Request,
+  digest: Digest,
+  size: number,
+): { readonly status: 200 | 206; readonly headers: Record<string, string>; readonly range?: ByteRange } {
+  const headers = blobHeaders(digest);
+  const condition = request.headers.get("if-range");
+  const asked = condition === null || condition === headers.ETag ? request.headers.get("range") : null;
+  const range = parseRange(asked, size);
+  if (range === "unsatisfiable")
+    throw new Refusal("RANGE_INVALID", "the blob has no such range", {
+      headers: { "Content-Range": `bytes */${size}` },
+    });
+  headers["Content-Length"] = String(range ? range.end - range.start : size);
+  if (!range) return { status: 200, headers };
+  headers["Content-Range"] = `bytes ${range.start}-${range.end - 1}/${size}`;
+  return { status: 206, headers, range };
+}
+
+/** Headers of every answer with a blob: what has a digest never changes. */
+export function blobHeaders(digest: Digest): Record<string, string> {
+  return {
+    ...versionHeader,
+    "Content-Type": "application/octet-stream",
+    "Docker-Content-Digest": digest,
+    "Accept-Ranges": "bytes",
+    ETag: `"${digest}"`,
+    "Cache-Control": "private, max-age=31536000, immutable",
+  };
 }
 
 /** DELETE of a blob: it is gone from this repository; its bytes go when no repository holds them any more. */

@@ -1,6 +1,7 @@
 import type { AccessRequest } from "./access.ts";
 import type { ManifestCache } from "./cache.ts";
 import type { Admit, RegistryEvent } from "./events.ts";
+import type { PullThrough } from "./proxy/pull-through.ts";
 import type { Sessions } from "./sessions.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
 
@@ -10,6 +11,8 @@ export interface Core {
   readonly cache: ManifestCache;
   readonly sessions: Sessions;
   readonly admit: Admit;
+  /** The registries that are cached here. */
+  readonly proxy: PullThrough | undefined;
   readonly emit: (event: RegistryEvent) => void;
   /** Accept image manifests whose blobs are not all here. */
   readonly sparse: boolean;

@@ -6,6 +6,7 @@ import type { Call, Core } from "./core.ts";
 import { deleteManifest, putManifest, serveManifest } from "./manifests.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
 import { parseRoute, type Route } from "./protocol/route.ts";
+import { type CachedAnswer, serveCached } from "./proxy/index.ts";
 import { listReferrers } from "./referrers.ts";
 import { listTags } from "./tags.ts";
 import { beginUpload, cancelUpload, continueUpload, finishUpload, uploadStatus } from "./uploads.ts";
@@ -16,6 +17,9 @@ export interface Outcome {
   readonly route: Route["kind"] | "other";
   readonly actor?: string;
   readonly error?: string;
+  /** Where the image is from, for one of another registry: its prefix here, and what the cache did. */
+  readonly upstream?: string;
+  readonly cache?: CachedAnswer["cache"];
 }
 
 const noQuery = new URLSearchParams();
@@ -38,11 +42,15 @@ export async function handle(
   const { path, query } = splitURL(request.url);
   let route: Route | undefined;
   let actor: string | undefined;
+  let upstream: string | undefined;
   try {
     route = parseRoute(path);
     if (!route) throw new Refusal("UNSUPPORTED", "the registry has nothing at this path", { status: 404 });
     const { headers, method } = request;
-    const wanted = accessOf(route, method);
+    const target = core.proxy?.target(route, query, headers.get("host") ?? "");
+    upstream = target?.upstream.prefix;
+    // By the name that was asked for: tokens are for names as clients write them.
+    const wanted = accessOf(route, method, target?.asked);
     const asked = access({ ...wanted, headers, remote });
     const decision = asked instanceof Promise ? await asked : asked;
     if (!decision.allow) throw denial(decision);
@@ -50,18 +58,26 @@ export async function handle(
     const may = async (action: AccessRequest["action"], repository?: string) =>
       (await access({ action, repository, headers, remote })).allow;
     const call: Call = { core, request, method, query, actor, visible: decision.visible, may };
-    return { response: await dispatch(call, route), route: route.kind, actor };
+    const { response, cache }: CachedAnswer =
+      core.proxy && target
+        ? await serveCached(call, core.proxy, { route, target })
+        : { response: await dispatch(call, route) };
+    return { response, route: route.kind, actor, upstream, cache };
   } catch (error) {
     const { response, message } = failure(error);
-    return { response, route: route?.kind ?? "other", actor, error: message };
+    return { response, route: route?.kind ?? "other", actor, upstream, error: message };
   }
 }
 
 /** The action a request is, for the access decision. */
-export function accessOf(route: Route, method: string): Pick<AccessRequest, "action" | "repository" | "tag"> {
+export function accessOf(
+  route: Route,
+  method: string,
+  name?: string,
+): Pick<AccessRequest, "action" | "repository" | "tag"> {
   if (route.kind === "base") return { action: "ping" };
   if (route.kind === "catalog") return { action: "catalog" };
-  const { repository } = route;
+  const repository = name ?? route.repository;
   const tag = route.kind === "manifest" && !route.reference.includes(":") ? route.reference : undefined;
   // An upload belongs to a push, whatever is done with it.
   if (route.kind === "upload" || route.kind === "uploads") return { action: "push", repository };
@@ -120,7 +136,7 @@ export function denial(decision: Extract<AccessDecision, { allow: false }>): Ref
 
 /** The answer to a failure. What storage said may hold paths and addresses: it goes to the log, not to the client. */
 export function failure(error: unknown): { response: Response; message?: string } {
-  if (error instanceof Refusal) return { response: error.response() };
+  if (error instanceof Refusal) return { response: error.response(), message: error.log };
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof StrakeError && error.httpStatus < 500)
     return {

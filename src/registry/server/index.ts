@@ -7,6 +7,7 @@ export type { CollectOptions, CollectReport } from "./gc/collect.ts";
 export type { DamagedBlob, ScrubOptions, ScrubReport } from "./gc/scrub.ts";
 export type { TrashEntry } from "./gc/trash.ts";
 export { Refusal, type RefusalCode } from "./protocol/refusal.ts";
+export { decodeProxyConfig, type ProxyConfig, parseProxy, type UpstreamCredentials } from "./proxy/index.ts";
 export type { ExpiredTag, RetentionOptions, RetentionReport } from "./retention/retain.ts";
 export type { RetentionRule } from "./retention/rules.ts";
 export { type CollectionTimes, Registry, type RegistryOptions } from "./server.ts";

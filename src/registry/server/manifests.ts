@@ -83,21 +83,9 @@ export async function putManifest(call: Call, repository: string, reference: str
   const size = bytes.byteLength;
   await core.admit({ kind: "manifest", repository, digest, size });
 
-  // Bytes first, names last: whoever finds a name finds what it stands for, even if this process dies here.
   const warnings = await missingManifests(core, repository, manifest);
-  await spare(core.objects, digest);
-  await core.objects.put(blobKey(digest), bytes);
   const { mediaType, subject } = manifest;
-  const pushedAt = Date.now();
-  core.cache.forget(repository, digest);
-  const record: ManifestRecord = { mediaType, size, pushedAt, ...(subject ? { subject } : {}) };
-  await core.objects.put(manifestKey(repository, digest), encodeRecord(record));
-  core.cache.forget(repository, digest);
-  if (subject) {
-    const descriptor = referrerDescriptor(digest, manifest);
-    await core.objects.put(referrerKey(repository, subject, digest), encodeRecord(descriptor));
-  }
-  await rememberName(core, repository);
+  const pushedAt = await storeManifest(core, repository, { digest, manifest });
   const target = { digest, mediaType, size, pushedAt, ...(actor === undefined ? {} : { actor }) };
   for (const tag of tags) await moveTag(core, repository, tag, target);
   core.emit({ type: "manifest.pushed", repository, actor, at: pushedAt, digest, mediaType, size, tags });
@@ -114,6 +102,30 @@ export async function putManifest(call: Call, repository: string, reference: str
   if (named) for (const tag of tags) response.headers.append("OCI-Tag", tag);
   for (const warning of warnings) response.headers.append("Warning", `299 - "${warning}"`);
   return response;
+}
+
+/** Makes a manifest readable in a repository, by digest; resolves to when, milliseconds since the epoch. */
+export async function storeManifest(
+  core: Core,
+  repository: string,
+  { digest, manifest }: { readonly digest: Digest; readonly manifest: PushedManifest },
+): Promise<number> {
+  const { bytes, mediaType, subject } = manifest;
+  // Bytes first, names last: whoever finds a name finds what it stands for, even if this process dies here.
+  await spare(core.objects, digest);
+  await core.objects.put(blobKey(digest), bytes);
+  const pushedAt = Date.now();
+  core.cache.forget(repository, digest);
+  const size = bytes.byteLength;
+  const record: ManifestRecord = { mediaType, size, pushedAt, ...(subject ? { subject } : {}) };
+  await core.objects.put(manifestKey(repository, digest), encodeRecord(record));
+  core.cache.forget(repository, digest);
+  if (subject) {
+    const descriptor = referrerDescriptor(digest, manifest);
+    await core.objects.put(referrerKey(repository, subject, digest), encodeRecord(descriptor));
+  }
+  await rememberName(core, repository);
+  return pushedAt;
 }
 
 /** DELETE of a tag, or of a manifest with every tag that points to it. */

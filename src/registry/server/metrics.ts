@@ -1,3 +1,5 @@
+import type { ProxyMetrics } from "./proxy/index.ts";
+
 /** Upper bounds of the duration buckets, seconds. */
 const buckets = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60];
 
@@ -29,6 +31,8 @@ export class Metrics {
   #freed = 0;
   readonly #webhooks = new Map<string, number>();
   readonly #started = Date.now();
+  /** Of the registries that are cached here. */
+  proxy: ProxyMetrics | undefined;
   #bytesIn = 0;
   #bytesOut = 0;
   inFlight = 0;
@@ -90,6 +94,7 @@ export class Metrics {
     );
     family("strake_registry_collections_total", "counter", "Scheduled collections.", this.#collections);
     family("strake_registry_collected_bytes_total", "counter", "Bytes they freed.", [["", this.#freed]]);
+    for (const [name, help, samples] of this.proxy?.families() ?? []) family(name, "counter", help, samples);
     const name = "strake_registry_request_duration_seconds";
     lines.push(`# HELP ${name} Time until the answer began.`, `# TYPE ${name} histogram`);
     for (const [route, { count, seconds, buckets: counts }] of this.#durations) {

@@ -14,6 +14,17 @@ const answerLimit = 3 << 20;
 /** GET .../referrers/<digest>: an index of what says it is about this manifest, which need not exist. */
 export async function listReferrers(call: Call, repository: string, text: string): Promise<Response> {
   const subject = checkDigest(text);
+  return answerReferrers(call, { repository, subject }, (after) =>
+    referrersAfter(call.core, repository, { subject, after }),
+  );
+}
+
+/** A page of referrers, which come sorted by key and begin after the one that is named. */
+export async function answerReferrers(
+  call: Call,
+  { repository, subject }: { readonly repository: string; readonly subject: Digest },
+  referrers: (after: string) => AsyncIterable<Referrer> | Iterable<Referrer>,
+): Promise<Response> {
   const { size, last } = parsePage(call.query, standardPage);
   const artifactType = call.query.get("artifactType") || undefined;
   const wanted = (descriptor: Descriptor) => !artifactType || descriptor.artifactType === artifactType;
@@ -21,7 +32,7 @@ export async function listReferrers(call: Call, repository: string, text: string
   let room = answerLimit;
   let more = false;
   let lastKey = "";
-  for await (const { key, descriptor } of referrersAfter(call.core, repository, { subject, after: last })) {
+  for await (const { key, descriptor } of referrers(last)) {
     if (!wanted(descriptor)) continue;
     const length = JSON.stringify(descriptor).length;
     if (manifests.length >= size || (length > room && manifests.length > 0)) {
@@ -40,7 +51,7 @@ export async function listReferrers(call: Call, repository: string, text: string
   });
 }
 
-interface Referrer {
+export interface Referrer {
   readonly key: string;
   readonly descriptor: Descriptor;
 }

@@ -14,6 +14,7 @@ import { type ScrubOptions, type ScrubReport, scrub } from "./gc/scrub.ts";
 import { listTrash, restore, type TrashEntry } from "./gc/trash.ts";
 import { denial, failure, handle, type Outcome, splitURL } from "./handler.ts";
 import { Metrics } from "./metrics.ts";
+import { type ProxyConfig, PullThrough } from "./proxy/index.ts";
 import { type RetentionOptions, type RetentionReport, retain } from "./retention/retain.ts";
 import { checkRules, type RetentionRule } from "./retention/rules.ts";
 import { Sessions } from "./sessions.ts";
@@ -46,6 +47,10 @@ export interface RegistryOptions {
   readonly log?: AccessLog;
   /** Accept images whose blobs are not all here (distribution-spec lets a registry choose). Refused when absent. */
   readonly sparse?: boolean;
+  /** Other registries whose images are served here and kept. */
+  readonly proxy?: readonly ProxyConfig[];
+  /** What clients call this registry in `ns=`, beside the host they ask: only matters with `proxy`. */
+  readonly names?: readonly string[];
   /** Bytes of manifests kept in memory; 32 MiB when absent. */
   readonly manifestCache?: number;
   /** When what nothing needs is taken. The same for all registries that share a bucket. */
@@ -97,8 +102,12 @@ export class Registry implements AsyncDisposable {
     );
     // What another replica may change at any time is not remembered here.
     const cache = new ManifestCache(objects.exclusive ? (options.manifestCache ?? 32 << 20) : 0);
+    const proxies = options.proxy ?? [];
+    const proxy = proxies.length > 0 ? new PullThrough(proxies, options.names) : undefined;
+    this.#metrics.proxy = proxy?.metrics;
     this.#core = {
       objects,
+      proxy,
       cache,
       sessions: new Sessions(),
       admit: async (change) => {
@@ -221,6 +230,7 @@ export class Registry implements AsyncDisposable {
     clearTimeout(timer);
     await this.#server.stop(true);
     await this.#schedule?.stop();
+    this.#core.proxy?.close();
     await this.#webhooks.close(Math.max(0, end - Date.now()));
     await this.#core.objects[Symbol.asyncDispose]();
   }
@@ -276,7 +286,7 @@ export class Registry implements AsyncDisposable {
 
   #record(
     request: Request,
-    { response, route, actor, error }: Outcome,
+    { response, route, actor, error, upstream, cache }: Outcome,
     { started, remote }: { started: number; remote: () => string },
   ): void {
     const { method } = request;
@@ -308,7 +318,7 @@ export class Registry implements AsyncDisposable {
       },
       duration: Math.round(elapsed * 1000) / 1000,
       userAgent: loggedText(request.headers.get("user-agent")),
-      error,
+      ...{ upstream, cache, error },
     });
   }
 }

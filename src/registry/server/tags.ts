@@ -93,8 +93,17 @@ export async function listTags(call: Call, repository: string): Promise<Response
   const keys = await call.core.objects.list(prefix, { after, limit: size + 1 });
   if (keys.length === 0 && !(await hasName(call.core, repository)))
     throw new Refusal("NAME_UNKNOWN", "there is no such repository", { detail: { name: repository } });
-  const tags = keys.slice(0, size).map((key) => key.slice(prefix.length));
-  const more = size > 0 && keys.length > size;
+  return tagsPage(
+    repository,
+    keys.map((key) => key.slice(prefix.length)),
+    size,
+  );
+}
+
+/** A page of at most `size` tags; that there are more says whether another page follows. */
+export function tagsPage(repository: string, found: readonly string[], size: number): Response {
+  const tags = found.slice(0, size);
+  const more = size > 0 && found.length > size;
   const next = more && {
     path: `/v2/${repository}/tags/list`,
     query: { n: String(size), last: tags.at(-1)! },

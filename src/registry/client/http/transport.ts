@@ -5,8 +5,10 @@ import {
   type IncomingMessage,
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { isIP } from "node:net";
 import { StrakeError, throwIfAborted } from "../../../errors/index.ts";
 import { connectionError } from "./connection-error.ts";
+import { internalTarget, isInternalAddress, publicLookup } from "./internal-address.ts";
 import type { HttpRequest, HttpResponse, Send } from "./message.ts";
 import { StallWatch } from "./stall-watch.ts";
 
@@ -26,6 +28,8 @@ export interface TransportOptions {
   readonly stallMs?: number;
   /** Milliseconds a registry may think about a request that it has whole. Default: 5 min (it hashes an upload). */
   readonly answerMs?: number;
+  /** Whether a URL must not lead to this machine or a private network. Default: never. */
+  readonly publicOnly?: (url: URL) => boolean;
 }
 
 export interface Transport {
@@ -58,7 +62,10 @@ export function createTransport(options: TransportOptions = {}): Transport {
     return agent;
   };
   return {
-    send: (request) => exchange(request, { agent: agentFor(request.url), stallMs, answerMs }),
+    send: (request) => {
+      const publicOnly = options.publicOnly?.(request.url) ?? false;
+      return exchange(request, { agent: agentFor(request.url), stallMs, answerMs, publicOnly });
+    },
     close() {
       for (const agent of [plain, ...secure.values()]) agent.destroy();
     },
@@ -69,11 +76,16 @@ interface Wire {
   readonly agent: HttpAgent | HttpsAgent;
   readonly stallMs: number;
   readonly answerMs: number;
+  readonly publicOnly: boolean;
 }
 
-function exchange(message: HttpRequest, { agent, stallMs, answerMs }: Wire): Promise<HttpResponse> {
+async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse> {
+  const { agent, stallMs, answerMs, publicOnly } = wire;
   const { url, method, body, signal } = message;
   throwIfAborted(signal);
+  const hostname = url.hostname.replace(/^\[|\]$/g, "");
+  // An address is not looked up: it is judged here.
+  if (publicOnly && isIP(hostname) !== 0 && isInternalAddress(hostname)) throw internalTarget(url.host);
   const headers: Record<string, string> = { ...message.headers, "accept-encoding": "identity" };
   if (body !== undefined) headers["content-length"] = String(body.length);
   else if (method !== "GET" && method !== "HEAD") headers["content-length"] = "0";
@@ -81,8 +93,9 @@ function exchange(message: HttpRequest, { agent, stallMs, answerMs }: Wire): Pro
     const request: ClientRequest = (url.protocol === "https:" ? httpsRequest : httpRequest)({
       ...{
         protocol: url.protocol,
-        hostname: url.hostname.replace(/^\[|\]$/g, ""),
+        hostname,
         port: url.port || undefined,
+        ...(publicOnly ? { lookup: publicLookup } : {}),
       },
       ...{ path: url.pathname + url.search, method, headers, agent },
     });
@@ -105,7 +118,7 @@ function exchange(message: HttpRequest, { agent, stallMs, answerMs }: Wire): Pro
       // A server that answers before it has read everything may close at once: the answer is what counts.
       if (state.answered) return;
       end();
-      reject(state.failure ?? connectionError(error, url));
+      reject(state.failure ?? (error instanceof StrakeError ? error : connectionError(error, url)));
     });
     request.on("response", (response) => {
       state.answered = true;

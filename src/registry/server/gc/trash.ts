@@ -22,7 +22,8 @@ export interface TrashEntry {
 
 /** Remembers a manifest before it, or tags of it, are deleted. */
 export async function throwAway(core: Core, entry: TrashEntry): Promise<void> {
-  if (core.undo <= 0) return;
+  // What is cached can be had from its upstream again.
+  if (core.undo <= 0 || core.proxy?.covers(entry.repository)) return;
   const key = trashKey(entry.repository, entry.digest);
   for (;;) {
     const found = await readRecord<TrashEntry>(core.objects, key);

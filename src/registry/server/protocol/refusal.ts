@@ -27,6 +27,8 @@ export interface RefusalOptions {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly detail?: unknown;
+  /** What only the registry's own log says of it. */
+  readonly log?: string;
 }
 
 /** An answer of the protocol that is not success (distribution-spec, "Error Codes"). Never leaves the server as an exception. */
@@ -36,6 +38,7 @@ export class Refusal extends Error {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly detail: unknown;
+  readonly log: string | undefined;
 
   constructor(code: RefusalCode, message: string, options: RefusalOptions = {}) {
     super(message);
@@ -43,6 +46,7 @@ export class Refusal extends Error {
     this.status = options.status ?? statuses[code];
     this.headers = options.headers ?? {};
     this.detail = options.detail;
+    this.log = options.log;
   }
 
   response(): Response {

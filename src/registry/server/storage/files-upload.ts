@@ -3,6 +3,7 @@ import {
   fdatasync,
   fstatSync,
   openSync,
+  read,
   readFileSync,
   unlinkSync,
   utimesSync,
@@ -13,7 +14,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { missing } from "./durable.ts";
 import { storageFault } from "./fault.ts";
-import type { AppendOptions, Upload } from "./object-store.ts";
+import type { AppendOptions, Upload, UploadReader } from "./object-store.ts";
 
 /** Bytes after which the disk is told to begin writing, so that the flush at the end finds little left to do. */
 const writeBehind = 16 << 20;
@@ -121,6 +122,14 @@ export class FileUpload implements Upload {
     for await (const chunk of Bun.file(this.#dataPath).stream()) yield chunk;
   }
 
+  reader(): UploadReader {
+    try {
+      return fileReader(openSync(this.#dataPath, "r"));
+    } catch (error) {
+      throw storageFault(`the upload ${this.id} is gone`, error);
+    }
+  }
+
   async commit(key: string): Promise<void> {
     const now = new Date();
     const file = await open(this.#dataPath, "r+");
@@ -155,4 +164,19 @@ export class FileUpload implements Upload {
       throw storageFault("an upload cannot be written", error);
     }
   }
+}
+
+/** Reads an open file, also after its name is gone. Closes it in the end. */
+export function fileReader(fd: number): UploadReader {
+  return {
+    read: (offset, length) =>
+      new Promise((resolve, reject) => {
+        const buffer = Buffer.allocUnsafeSlow(length);
+        read(fd, buffer, 0, length, offset, (error, count) => {
+          if (error) reject(storageFault("an upload cannot be read", error));
+          else resolve(buffer.subarray(0, count));
+        });
+      }),
+    close: () => closeSync(fd),
+  };
 }

@@ -9,6 +9,7 @@ import type {
   ObjectStore,
   SmallObject,
   Upload,
+  UploadReader,
   WriteCondition,
 } from "./object-store.ts";
 
@@ -126,6 +127,22 @@ class MemoryUpload implements Upload {
 
   async *stream(): AsyncIterable<Uint8Array> {
     yield* this.#chunks;
+  }
+
+  reader(): UploadReader {
+    const chunks = this.#chunks;
+    return {
+      async read(offset, length) {
+        let start = 0;
+        for (const chunk of chunks) {
+          if (offset < start + chunk.byteLength)
+            return chunk.subarray(offset - start, Math.min(chunk.byteLength, offset - start + length));
+          start += chunk.byteLength;
+        }
+        return new Uint8Array();
+      },
+      close: () => {},
+    };
   }
 
   async commit(key: string): Promise<void> {

@@ -100,8 +100,16 @@ export interface Upload {
   append(source: AsyncIterable<Uint8Array>, options?: AppendOptions): Promise<void>;
   /** The bytes so far. After this only `commit` or `abort` may follow. */
   stream(): AsyncIterable<Uint8Array>;
+  /** Reads what was appended, whatever happens to the upload later. Absent where nothing can be read before `commit`. */
+  reader?(): UploadReader;
   /** Makes the bytes appear under the key, replacing what was there, and ends the upload. */
   commit(key: string): Promise<void>;
   /** Drops everything. Idempotent. */
   abort(): Promise<void>;
+}
+
+export interface UploadReader {
+  /** From `offset` on, at most `length` of the bytes that were appended when it was called; none at their end. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): void;
 }

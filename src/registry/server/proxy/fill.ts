@@ -1,0 +1,168 @@
+import { StrakeError } from "../../../errors/index.ts";
+import { createDigester, type Digest, digestAlgorithm } from "../../../oci/index.ts";
+import type { Repository } from "../../client/index.ts";
+import { linkBlob } from "../blobs.ts";
+import type { Core } from "../core.ts";
+import { spare } from "../gc/condemned.ts";
+import { blobKey } from "../layout.ts";
+import { encodeRecord } from "../records.ts";
+import type { Upload, UploadReader } from "../storage/object-store.ts";
+import { cachedBlobKey } from "./keys.ts";
+import { Spool } from "./spool.ts";
+
+/** Bytes handed to a client at once. */
+const pieceSize = 128 << 10;
+
+export interface FillOptions {
+  /** The upstream's prefix. */
+  readonly prefix: string;
+  /** Ours, where the blob will be readable. */
+  readonly repository: string;
+  readonly digest: Digest;
+  /** The upstream's. */
+  readonly source: Repository;
+  readonly signal: AbortSignal;
+  readonly onBytes: (count: number) => void;
+}
+
+/**
+ * One download of a blob into the storage, from which any number of clients read while it arrives. It goes at the upstream's
+ * speed and to its end, whoever is still reading. Nothing is stored under the blob's name before the digest was compared, and
+ * until then every reader is kept waiting for at least the last byte: what is wrong cannot be read to its end.
+ */
+export class Fill {
+  readonly digest: Digest;
+  /** Resolves when the upstream began to answer. */
+  readonly opened: Promise<void>;
+  /** Resolves when the blob is stored and readable in the repository. */
+  readonly stored: Promise<void>;
+  /** Bytes; known once it is open, where the upstream says it. */
+  size: number | undefined;
+  readonly #options: FillOptions;
+  readonly #core: Core;
+  #arrived = 0;
+  #verified = false;
+  #failure: unknown;
+  #change = Promise.withResolvers<void>();
+  #reader: UploadReader | undefined;
+  /** Clients that read, and the download itself. */
+  #users = 1;
+
+  constructor(core: Core, options: FillOptions) {
+    this.digest = options.digest;
+    this.#core = core;
+    this.#options = options;
+    const opened = Promise.withResolvers<void>();
+    this.opened = opened.promise;
+    this.stored = this.#run(opened.resolve).catch((error) => {
+      this.#failure = error;
+      opened.reject(error);
+      throw error;
+    });
+    this.stored.then(
+      () => this.#wake(),
+      () => this.#wake(),
+    );
+    this.stored.catch(() => {});
+    this.opened.catch(() => {});
+    void this.stored.then(
+      () => this.#leave(),
+      () => this.#leave(),
+    );
+  }
+
+  /** The blob, or the range of it, as it arrives. To be called once `opened` has resolved. */
+  stream(start = 0, end = Number.POSITIVE_INFINITY): ReadableStream<Uint8Array> {
+    let offset = start;
+    let left = false;
+    const leave = () => {
+      if (!left) this.#leave();
+      left = true;
+    };
+    this.#users++;
+    return new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        try {
+          for (;;) {
+            const ready = Math.min(this.#readable(), end) - offset;
+            if (ready > 0) {
+              const piece = await this.#reader!.read(offset, Math.min(ready, pieceSize));
+              offset += piece.byteLength;
+              controller.enqueue(piece);
+              if (offset < end) return;
+            }
+            if (offset >= end || (this.#verified && offset >= this.#arrived)) {
+              controller.close();
+              leave();
+              return;
+            }
+            if (this.#failure) throw this.#failure;
+            await this.#change.promise;
+          }
+        } catch (error) {
+          leave();
+          // The connection is broken off: the client must not take what it has for the whole.
+          controller.error(error);
+        }
+      },
+      cancel: leave,
+    });
+  }
+
+  /** Bytes that may be handed out. */
+  #readable(): number {
+    if (this.#verified) return this.#arrived;
+    return Math.max(0, Math.min(this.#arrived, this.size ?? this.#arrived) - 1);
+  }
+
+  async #run(opened: () => void): Promise<void> {
+    const { source, digest, prefix, repository, signal, onBytes } = this.#options;
+    const { objects } = this.#core;
+    const blob = await source.fetchBlob(digest, { signal });
+    let upload: Upload | undefined;
+    try {
+      upload = await objects.createUpload(JSON.stringify({ repository }));
+      const spool = upload.reader ? undefined : new Spool();
+      this.#reader = spool ?? upload.reader!();
+      this.size = blob.size;
+      opened();
+      const digester = createDigester(digestAlgorithm(digest));
+      const onChunk = (chunk: Uint8Array) => {
+        digester.update(chunk);
+        spool?.write(chunk);
+        onBytes(chunk.byteLength);
+        this.#arrived += chunk.byteLength;
+        this.#wake();
+      };
+      await upload.append(blob.body, { onChunk, last: true });
+      const actual = digester.digest();
+      if (actual !== digest)
+        throw new StrakeError("BLOB_MISMATCH", `${source.name} sent ${actual} for ${digest}`, {
+          hint: "the content was changed or damaged at the upstream or on its way",
+        });
+      this.#verified = true;
+      this.#wake();
+      await spare(objects, digest);
+      await upload.commit(blobKey(digest));
+    } catch (error) {
+      await blob.body.return(undefined);
+      await upload?.abort().catch(() => {});
+      throw error;
+    }
+    const record = { size: this.#arrived, at: Date.now() };
+    await objects.put(cachedBlobKey(prefix, digest), encodeRecord(record));
+    await linkBlob(this.#core, repository, digest);
+  }
+
+  #wake(): void {
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
+  }
+
+  #leave(): void {
+    this.#users--;
+    if (this.#users > 0) return;
+    this.#reader?.close();
+    this.#reader = undefined;
+  }
+}
