@@ -33,6 +33,15 @@ export {
 } from "./registry/browse.ts";
 export type { PullRequest, PullResult } from "./registry/pull.ts";
 export type { PushRequest, PushResult } from "./registry/push.ts";
+export { administerRegistry } from "./registry-server/administer.ts";
+export { checkRegistryConfig } from "./registry-server/check.ts";
+export { loadServerConfig } from "./registry-server/load-config.ts";
+export type { ServeRegistryRequest } from "./registry-server/serve.ts";
+export {
+  RegistryService,
+  type RegistryServiceRequest,
+  type ReloadReport,
+} from "./registry-server/service.ts";
+export { storageSettings } from "./registry-server/storage.ts";
 export type { RemovedName } from "./remove-image.ts";
 export type { SaveRequestOptions } from "./save.ts";
-export type { ServeRegistryRequest } from "./serve-registry.ts";

@@ -8,8 +8,8 @@ import type { ImportRequest } from "./import.ts";
 import type { LoadRequest } from "./load.ts";
 import type { PullRequest, PullResult } from "./registry/pull.ts";
 import type { PushRequest, PushResult } from "./registry/push.ts";
+import type { ServeRegistryRequest } from "./registry-server/serve.ts";
 import type { SaveRequestOptions } from "./save.ts";
-import type { ServeRegistryRequest } from "./serve-registry.ts";
 
 /** Which store a single operation is done on; the machine's own by default. */
 export type At = Pick<EngineOptions, "root" | "runRoot">;
@@ -51,7 +51,7 @@ export function bootstrap(options: BootstrapOptions & At): Promise<Image> {
 
 /** Starts a registry for other machines and programs; stop it with `stop()`. Errors: USAGE, PORT_BUSY, REGISTRY_*. */
 export async function serveRegistry(request: ServeRegistryRequest = {}): Promise<Registry> {
-  const { startRegistry } = await import("./serve-registry.ts");
+  const { startRegistry } = await import("./registry-server/serve.ts");
   return startRegistry(request);
 }
 

@@ -3,6 +3,7 @@ import { StrakeError } from "../../errors/index.ts";
 import type { Cli } from "../cli.ts";
 import type { Handler } from "../command.ts";
 import type { loginFlags } from "../spec/remote.ts";
+import { askSecret } from "./ask-secret.ts";
 import { remoteOptions } from "./remote-options.ts";
 
 const defaultRegistry = "docker.io";
@@ -15,7 +16,10 @@ export const login: Handler<typeof loginFlags> = async (cli, { args, flags }) =>
   const username = flags.username ?? (fromStdin ? undefined : ask(cli, "Username: "));
   if (username === undefined || username === "") throw new StrakeError("USAGE", "a login needs a --username");
   const password =
-    flags.password ?? (fromStdin ? (await Bun.stdin.text()).replace(/\r?\n$/, "") : await askSecret(cli));
+    flags.password ??
+    (fromStdin
+      ? (await Bun.stdin.text()).replace(/\r?\n$/, "")
+      : await askSecret(cli, "give --username and --password-stdin"));
   if (password === "") throw new StrakeError("USAGE", "the password is empty");
   const stored = await logIn(host, { username, password }, remoteOptions(cli, flags));
   if (stored.isPlainText)
@@ -38,29 +42,8 @@ function hostOf(name: string | undefined): string {
 
 function ask(cli: Cli, question: string): string {
   if (!cli.terminal.stdin)
-    throw new StrakeError("USAGE", "nobody can be asked for the name and password", noTerminal);
+    throw new StrakeError("USAGE", "nobody can be asked for the name and password", {
+      hint: "give --username and --password-stdin",
+    });
   return prompt(question.trimEnd()) ?? "";
-}
-
-const noTerminal = { hint: "give --username and --password-stdin" } as const;
-
-/** Reads a line without showing it. */
-async function askSecret(cli: Cli): Promise<string> {
-  if (!cli.terminal.stdin) throw new StrakeError("USAGE", "nobody can be asked for the password", noTerminal);
-  cli.note("Password: ");
-  process.stdin.setRawMode(true);
-  let text = "";
-  try {
-    for await (const chunk of process.stdin)
-      for (const char of String(chunk)) {
-        if (char === "\u0003") throw new StrakeError("CANCELED", "interrupted");
-        if (char === "\r" || char === "\n") return text;
-        text = char === "\u007f" ? text.slice(0, -1) : text + char;
-      }
-    return text;
-  } finally {
-    process.stdin.setRawMode(false);
-    process.stdin.pause();
-    cli.note("\n");
-  }
 }

@@ -1,46 +1,47 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import { serveRegistry } from "../../engine/index.ts";
-import { StrakeError } from "../../errors/index.ts";
+import { RegistryService } from "../../engine/index.ts";
+import { renderError, toStrakeError } from "../../errors/index.ts";
 import type { Cli } from "../cli.ts";
 import type { Handler } from "../command.ts";
 import type { registryServeFlags } from "../spec/registry.ts";
+import { placeOf } from "./registry-place.ts";
+import { settingsOf } from "./registry-settings.ts";
 
 export const registryServe: Handler<typeof registryServeFlags> = async (cli, { flags }) => {
-  const registry = await serveRegistry({
-    storage: place(cli, flags.storage),
-    listen: flags.listen,
-    open: flags.open,
-    tls: certificate(cli, flags["tls-cert"], flags["tls-key"]),
-    sparse: flags.sparse,
-    log: flags.quiet ? undefined : (record) => cli.print(`${JSON.stringify(record)}\n`),
+  const { config, settings } = placeOf(cli, flags);
+  const service = await RegistryService.start({
+    config,
+    settings: { ...settingsOf(cli, flags), ...settings },
     env: cli.env,
+    print: cli.print,
   });
+  const { registry } = service;
   cli.note(`serving ${registry.url.href}\n`);
+  if (registry.reportsURL) cli.note(`metrics and health at ${registry.reportsURL.href}\n`);
+  const reload = follow(cli, service);
+  process.on("SIGHUP", reload);
+  service.watch(reload);
   await new Promise<void>((done) => {
     if (cli.signal.aborted) done();
     cli.signal.addEventListener("abort", () => done(), { once: true });
   });
+  process.off("SIGHUP", reload);
   cli.note("stopping: what is being answered is finished first\n");
-  await registry.stop();
+  await service.stop();
   return 0;
 };
 
-function place(cli: Cli, storage: string | undefined): string | undefined {
-  if (storage === undefined || storage === "memory" || storage.startsWith("s3:")) return storage;
-  return resolve(cli.cwd, storage);
-}
-
-function certificate(cli: Cli, cert: string | undefined, key: string | undefined) {
-  if (cert === undefined && key === undefined) return undefined;
-  if (cert === undefined || key === undefined)
-    throw new StrakeError("USAGE", "--tls-cert and --tls-key belong together");
-  const read = (file: string) => {
-    try {
-      return readFileSync(resolve(cli.cwd, file), "utf8");
-    } catch (cause) {
-      throw new StrakeError("USAGE", `${file} cannot be read`, { cause });
-    }
+/** Reads the configuration again, one time after the other, and says what came of it. */
+function follow(cli: Cli, service: RegistryService): () => void {
+  let busy: Promise<void> = Promise.resolve();
+  return () => {
+    busy = busy.then(async () => {
+      try {
+        const { later } = await service.reload();
+        cli.note("the configuration was read again\n");
+        if (later.length > 0) cli.note(`from the next start on: ${later.join(", ")}\n`);
+      } catch (error) {
+        cli.note(`the configuration stays as it was: ${renderError(toStrakeError(error))}\n`);
+      }
+    });
   };
-  return { cert: read(cert), key: read(key) };
 }

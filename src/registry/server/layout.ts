@@ -7,6 +7,7 @@ import { type Digest, digestAlgorithm, digestFromHex, digestHex } from "../../oc
  *     repos/<name>/_blobs/<algorithm>/<hex>          this blob may be read through this repository
  *     repos/<name>/_manifests/<algorithm>/<hex>      JSON: media type, size, subject
  *     repos/<name>/_tags/<tag>                       JSON: digest, media type, size, time
+ *     repos/<name>/_tagged/<algorithm>/<hex>/<tag>   this tag points to the manifest, or did
  *     repos/<name>/_referrers/<subject>/<referrer>   JSON: the referrer's descriptor
  *     names/<name with ! for />                      the repository is in the catalog
  *
@@ -21,6 +22,8 @@ export const manifestsPrefix = (repository: string) => `repos/${repository}/_man
 export const manifestKey = (repository: string, digest: Digest) => manifestsPrefix(repository) + flat(digest);
 export const tagsPrefix = (repository: string) => `repos/${repository}/_tags/`;
 export const tagKey = (repository: string, tag: string) => tagsPrefix(repository) + tag;
+export const taggedPrefix = (repository: string, digest: Digest) =>
+  `repos/${repository}/_tagged/${flat(digest)}/`;
 export const referrersPrefix = (repository: string, subject: Digest) =>
   `repos/${repository}/_referrers/${flat(subject)}/`;
 export const referrerKey = (repository: string, subject: Digest, referrer: Digest) =>

@@ -88,6 +88,9 @@ export async function putManifest(call: Call, repository: string, reference: str
   const pushedAt = await storeManifest(core, repository, { digest, manifest });
   const target = { digest, mediaType, size, pushedAt, ...(actor === undefined ? {} : { actor }) };
   for (const tag of tags) await moveTag(core, repository, tag, target);
+  // Deleted by its digest meanwhile: either that deletion saw these tags, or this look sees what it took.
+  if (!(await core.objects.head(manifestKey(repository, digest))))
+    await storeManifest(core, repository, { digest, manifest });
   core.emit({ type: "manifest.pushed", repository, actor, at: pushedAt, digest, mediaType, size, tags });
 
   const response = new Response(null, {
@@ -134,7 +137,10 @@ export async function deleteManifest(call: Call, repository: string, reference: 
   const digest = checkReference(reference);
   if (!digest) {
     const target = await resolveTag(core, repository, reference);
-    if (target) await keepForUndo(core, repository, { digest: target, tags: [reference] });
+    if (target) {
+      await core.admit({ kind: "tag", repository, tag: reference, from: target });
+      await keepForUndo(core, repository, { digest: target, tags: [reference] });
+    }
     const removed = await deleteTag(core, repository, reference);
     if (!removed) throw new Refusal("MANIFEST_UNKNOWN", "the repository has no such tag");
     core.emit({ type: "tag.deleted", repository, actor, at: Date.now(), tag: reference, digest: removed });
@@ -144,13 +150,24 @@ export async function deleteManifest(call: Call, repository: string, reference: 
   const record = await readRecord<ManifestRecord>(core.objects, key);
   if (!record) throw new Refusal("MANIFEST_UNKNOWN", "the repository holds no such manifest");
   const tags = await tagsOf(core, repository, digest);
+  // A manifest goes with all its tags or stays with all of them: every rule is asked before anything changes.
+  for (const tag of tags) await core.admit({ kind: "tag", repository, tag, from: digest });
   await keepForUndo(core, repository, { digest, tags });
   for (const tag of tags) await deleteTag(core, repository, tag, digest);
+  const { subject } = record.value;
+  const listed = subject && referrerKey(repository, subject, digest);
+  const descriptor = listed && (await readRecord<object>(core.objects, listed));
   core.cache.forget(repository, digest);
   await core.objects.delete(key);
   core.cache.forget(repository, digest);
-  const { subject } = record.value;
-  if (subject) await core.objects.delete(referrerKey(repository, subject, digest));
+  if (listed) await core.objects.delete(listed);
+  // A push set a tag meanwhile and is told that it is there: so is its manifest.
+  if ((await tagsOf(core, repository, digest)).length > 0) {
+    if (listed && descriptor) await core.objects.put(listed, encodeRecord(descriptor.value));
+    await core.objects.put(key, encodeRecord(record.value));
+    core.cache.forget(repository, digest);
+    await rememberName(core, repository);
+  }
   await deleteName(core, repository);
   core.emit({ type: "manifest.deleted", repository, actor, at: Date.now(), digest, tags });
   return new Response(null, { status: 202, headers: versionHeader });

@@ -28,7 +28,10 @@ export class Metrics {
   readonly #durations = new Map<string, Series>();
   readonly #events = new Map<string, number>();
   readonly #collections = new Map<string, number>();
+  readonly #scrubs = new Map<string, number>();
   #freed = 0;
+  #collectedAt = 0;
+  #damaged = 0;
   readonly #webhooks = new Map<string, number>();
   readonly #started = Date.now();
   /** Of the registries that are cached here. */
@@ -56,6 +59,13 @@ export class Metrics {
   collection(outcome: string, report: { readonly freed: number } | undefined): void {
     add(this.#collections, `outcome="${outcome}"`);
     this.#freed += report?.freed ?? 0;
+    if (report) this.#collectedAt = Date.now();
+  }
+
+  /** A scrub that happened by itself, and how many blobs it found damaged. */
+  scrub(outcome: string, damaged: number | undefined): void {
+    add(this.#scrubs, `outcome="${outcome}"`);
+    this.#damaged = damaged ?? this.#damaged;
   }
 
   webhook(outcome: string): void {
@@ -95,6 +105,19 @@ export class Metrics {
     family("strake_registry_collections_total", "counter", "Scheduled collections.", this.#collections);
     family("strake_registry_collected_bytes_total", "counter", "Bytes they freed.", [["", this.#freed]]);
     for (const [name, help, samples] of this.proxy?.families() ?? []) family(name, "counter", help, samples);
+    family(
+      "strake_registry_last_collection_timestamp_seconds",
+      "gauge",
+      "End of the last scheduled collection that finished; 0 when there was none.",
+      [["", this.#collectedAt / 1000]],
+    );
+    family("strake_registry_scrubs_total", "counter", "Scheduled scrubs.", this.#scrubs);
+    family(
+      "strake_registry_damaged_blobs",
+      "gauge",
+      "Blobs that the last scheduled scrub found changed on the medium.",
+      [["", this.#damaged]],
+    );
     const name = "strake_registry_request_duration_seconds";
     lines.push(`# HELP ${name} Time until the answer began.`, `# TYPE ${name} histogram`);
     for (const [route, { count, seconds, buckets: counts }] of this.#durations) {

@@ -1,27 +1,30 @@
 import { StrakeError } from "../../errors/index.ts";
 import type { Digest } from "../../oci/index.ts";
 import type { AccessConfig } from "./access/config.ts";
-import { AccessControl } from "./access/control.ts";
-import { isLoopback } from "./access/loopback.ts";
+import type { AccessControl } from "./access/control.ts";
+import { Robots } from "./access/robots.ts";
 import { type Access, openAccess } from "./access.ts";
 import { type AccessLog, loggedQuery, loggedText } from "./access-log.ts";
+import { type Administration, StorageAdministration } from "./administration.ts";
 import { ManifestCache } from "./cache.ts";
+import { serveControl } from "./control/serve.ts";
 import type { Core } from "./core.ts";
 import type { Admit, RegistryListener } from "./events.ts";
-import { type CollectOptions, type CollectReport, collect } from "./gc/collect.ts";
-import { Schedule } from "./gc/schedule.ts";
-import { type ScrubOptions, type ScrubReport, scrub } from "./gc/scrub.ts";
-import { listTrash, restore, type TrashEntry } from "./gc/trash.ts";
+import type { CollectOptions, CollectReport } from "./gc/collect.ts";
+import type { ScrubOptions, ScrubReport } from "./gc/scrub.ts";
+import type { TrashEntry } from "./gc/trash.ts";
 import { denial, failure, handle, type Outcome, splitURL } from "./handler.ts";
+import { type CollectionTimes, Housekeeping, type ScrubTimes } from "./housekeeping.ts";
 import { Metrics } from "./metrics.ts";
+import { checkCertificate, checkOpen, openControl, openWebhooks, type Parts, storedRules } from "./parts.ts";
 import { type ProxyConfig, PullThrough } from "./proxy/index.ts";
-import { type RetentionOptions, type RetentionReport, retain } from "./retention/retain.ts";
-import { checkRules, type RetentionRule } from "./retention/rules.ts";
+import type { RetentionOptions, RetentionReport } from "./retention/retain.ts";
+import type { RetentionRule } from "./retention/rules.ts";
 import { Sessions } from "./sessions.ts";
 import { MemoryStore } from "./storage/memory.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
 import type { WebhookTarget } from "./webhooks/target.ts";
-import { type WebhookOptions, Webhooks } from "./webhooks/webhooks.ts";
+import type { WebhookOptions, Webhooks } from "./webhooks/webhooks.ts";
 
 export interface RegistryOptions {
   /** Where everything is kept; memory when absent. The registry closes it when it stops. */
@@ -55,23 +58,21 @@ export interface RegistryOptions {
   readonly manifestCache?: number;
   /** When what nothing needs is taken. The same for all registries that share a bucket. */
   readonly collection?: CollectionTimes;
+  /** When everything is read to find what has changed on the medium; only when `scrub` is called when absent. */
+  readonly scrubbing?: ScrubTimes;
+  /** A second address, which serves metrics and health alone and asks nobody who they are. */
+  readonly reports?: { readonly hostname?: string; readonly port: number };
+  /** Path of a Unix socket that takes the administration's commands; the caller holds the lock of its folder. */
+  readonly control?: string;
 }
 
-export interface CollectionTimes {
-  /**
-   * Milliseconds for which what nothing needs is kept all the same: longer than a push takes from its first blob to its
-   * manifest, and than clocks differ. An hour when absent.
-   */
-  readonly grace?: number;
-  /** Milliseconds for which deleted manifests and tags can be had back, with all they need; a week when absent. */
-  readonly undo?: number;
-  /** Milliseconds between collections that happen by themselves; only when `collect` is called when absent. */
-  readonly every?: number;
-  /** What they do with manifests that no tag leads to; kept when absent. */
-  readonly untagged?: "keep" | "collect";
-  /** Rules about tags that they apply first. */
-  readonly retention?: readonly RetentionRule[];
-}
+/** What can be changed while a registry serves; see {@link Registry.reconfigure}. */
+export type ChangeableOptions = Pick<
+  RegistryOptions,
+  "rules" | "webhooks" | "log" | "sparse" | "collection" | "scrubbing" | "tls"
+>;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Seconds without a byte after which a connection is closed. Bun's longest. */
 const idleSeconds = 255;
@@ -83,35 +84,38 @@ const idleSeconds = 255;
  *     await fetch(`${registry.url}v2/`);
  */
 export class Registry implements AsyncDisposable {
-  readonly #core: Core;
-  readonly #options: RegistryOptions;
-  readonly #metrics = new Metrics();
-  readonly #access: Access;
-  readonly #control: AccessControl | undefined;
-  readonly #webhooks: Webhooks;
-  readonly #schedule: Schedule | undefined;
-  readonly #server: Bun.Server<undefined>;
+  readonly #core: Mutable<Core>;
+  readonly #metrics: Metrics;
+  readonly #robots: Robots;
+  readonly #reports: Bun.Server<undefined> | undefined;
+  readonly #socket: { stop: () => Promise<void> } | undefined;
+  /** What is done beside serving. */
+  readonly administration: Administration;
+  #options: RegistryOptions;
+  #control: AccessControl | undefined;
+  #webhooks: Webhooks;
+  #housekeeping: Housekeeping;
+  #server: Bun.Server<undefined>;
+  /** Servers with an older certificate that still answer somebody. */
+  readonly #retired = new Set<Bun.Server<undefined>>();
   #stopping: Promise<void> | undefined;
 
-  private constructor(options: RegistryOptions, objects: ObjectStore, control: AccessControl | undefined) {
+  private constructor(options: RegistryOptions, parts: Parts) {
+    const { objects } = parts;
     this.#options = options;
-    this.#control = control;
-    this.#access = options.access ?? control?.access ?? openAccess;
-    this.#webhooks = new Webhooks(options.webhooks ?? [], options.webhookOptions ?? {}, (outcome) =>
-      this.#metrics.webhook(outcome),
-    );
+    this.#control = parts.control;
+    this.#metrics = parts.metrics;
+    this.#robots = parts.robots;
+    this.#webhooks = parts.webhooks;
     // What another replica may change at any time is not remembered here.
     const cache = new ManifestCache(objects.exclusive ? (options.manifestCache ?? 32 << 20) : 0);
     const proxies = options.proxy ?? [];
     const proxy = proxies.length > 0 ? new PullThrough(proxies, options.names) : undefined;
     this.#metrics.proxy = proxy?.metrics;
     this.#core = {
-      objects,
-      proxy,
-      cache,
-      sessions: new Sessions(),
+      ...{ objects, proxy, cache, sessions: new Sessions(), ...storedRules(options) },
       admit: async (change) => {
-        await control?.admit(change);
+        await this.#control?.admit(change);
         await options.admit?.(change);
       },
       emit: (event) => {
@@ -119,50 +123,40 @@ export class Registry implements AsyncDisposable {
         options.onEvent?.(event);
         this.#webhooks.emit(event);
       },
-      sparse: options.sparse ?? false,
-      grace: options.collection?.grace ?? 3600_000,
-      undo: options.collection?.undo ?? 7 * 24 * 3600_000,
     };
-    const { every, untagged, retention = [] } = options.collection ?? {};
-    checkRules(retention);
-    this.#server = Bun.serve({
-      hostname: options.hostname ?? "127.0.0.1",
-      port: options.port ?? 0,
-      tls: options.tls,
-      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-      idleTimeout: idleSeconds,
-      development: false,
-      // Without saying so Bun lets a second process listen on the same port.
-      reusePort: false,
-      fetch: (request, server) => this.#answer(request, server),
-      error: () => new Response(null, { status: 500 }),
-    });
-    this.#schedule =
-      every === undefined
-        ? undefined
-        : new Schedule(every, async (signal) => {
-            try {
-              if (retention.length > 0) await this.retain(retention);
-              const report = await this.collect({ untagged, signal });
-              this.#metrics.collection(report ? "finished" : "left to another", report);
-            } catch {
-              this.#metrics.collection("failed", undefined);
-            }
-          });
+    const rules = () => this.#options.collection?.retention ?? [];
+    this.administration = new StorageAdministration(this.#core, this.#robots, rules);
+    this.#server = this.#listen(options.port ?? 0);
+    try {
+      const { reports, control } = options;
+      this.#reports =
+        reports &&
+        Bun.serve({
+          ...{ hostname: reports.hostname ?? "127.0.0.1", port: reports.port },
+          ...{ development: false, reusePort: false },
+          fetch: (request) => this.#report(splitURL(request.url).path),
+        });
+      this.#socket = control === undefined ? undefined : serveControl(this.administration, control);
+    } catch (error) {
+      void this.#server.stop(true);
+      void this.#reports?.stop(true);
+      throw error;
+    }
+    this.#housekeeping = this.#keepHouse();
   }
 
-  /** Starts serving. Throws what the system says when the address cannot be had, USAGE for a malformed webhook. */
+  /**
+   * Starts serving. Throws what the system says when the address cannot be had, USAGE for a malformed webhook or rule,
+   * REGISTRY_SERVER_CONFIG for malformed access rules, REGISTRY_OPEN.
+   */
   static async start(options: RegistryOptions = {}): Promise<Registry> {
-    const { hostname = "127.0.0.1", rules, access, open, tls } = options;
-    if (!rules && !access && !open && !isLoopback(hostname))
-      throw new StrakeError(
-        "REGISTRY_OPEN",
-        `${hostname} can be reached from other machines, and nobody is asked who they are`,
-        { hint: "listen on 127.0.0.1, give access rules, or ask for an open registry" },
-      );
+    checkOpen(options);
     const objects = options.storage ?? new MemoryStore();
-    const control = rules && (await AccessControl.open(rules, objects, { tls: tls !== undefined }));
-    return new Registry(options, objects, control);
+    const robots = new Robots(objects);
+    const control = await openControl(options, objects, robots);
+    const metrics = new Metrics();
+    const webhooks = openWebhooks(options, (outcome) => metrics.webhook(outcome));
+    return new Registry(options, { objects, robots, control, metrics, webhooks });
   }
 
   /** `http://127.0.0.1:5000/`, as it listens. */
@@ -179,24 +173,29 @@ export class Registry implements AsyncDisposable {
     return this.#server.port ?? 0;
   }
 
+  /** Where metrics and health are served alone, when they are. */
+  get reportsURL(): URL | undefined {
+    return this.#reports?.url;
+  }
+
   /** Takes what nothing needs, while serving. Undefined when another collection is at work. Errors: REGISTRY_STORAGE. */
   collect(options: CollectOptions = {}): Promise<CollectReport | undefined> {
-    return collect(this.#core, options);
+    return this.administration.collect(options);
   }
 
   /** Deletes the tags that no rule keeps. Errors: USAGE, REGISTRY_STORAGE. */
   retain(rules: readonly RetentionRule[], options: RetentionOptions = {}): Promise<RetentionReport> {
-    return retain(this.#core, rules, options);
+    return this.administration.retain(rules, options);
   }
 
   /** Reads everything that is stored and finds what has changed on the medium. Errors: CANCELED, REGISTRY_STORAGE. */
   scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
-    return scrub(this.#core.objects, options);
+    return this.administration.scrub(options);
   }
 
   /** What was deleted and can be had back. Errors: REGISTRY_STORAGE. */
-  trash(repository?: string): Promise<TrashEntry[]> {
-    return listTrash(this.#core.objects, repository);
+  trash(repository?: string): Promise<readonly TrashEntry[]> {
+    return this.administration.trash(repository);
   }
 
   /**
@@ -204,7 +203,33 @@ export class Registry implements AsyncDisposable {
    * when it cannot be had back. Errors: REGISTRY_STORAGE.
    */
   restore(repository: string, digest: Digest): Promise<readonly string[] | undefined> {
-    return restore(this.#core, repository, digest);
+    return this.administration.restore(repository, digest);
+  }
+
+  /**
+   * Goes on with other rules, webhooks, times, log and certificate: all of them as given, absent ones as if they had been
+   * absent at the start. Requests that are being answered end as they began. When it throws, nothing has changed.
+   * Errors: as {@link Registry.start}.
+   */
+  async reconfigure(changes: ChangeableOptions): Promise<void> {
+    const { rules, webhooks, log, sparse, collection, scrubbing, tls } = changes;
+    const options = { ...this.#options, rules, webhooks, log, sparse, collection, scrubbing, tls };
+    checkOpen(options);
+    if ((tls === undefined) !== (this.#options.tls === undefined))
+      throw new StrakeError("USAGE", "TLS is turned on or off by starting the registry again");
+    const control = await openControl(options, this.#core.objects, this.#robots);
+    const next = openWebhooks(options, (outcome) => this.#metrics.webhook(outcome));
+    const isNewCertificate = tls?.cert !== this.#options.tls?.cert || tls?.key !== this.#options.tls?.key;
+    if (tls && isNewCertificate) checkCertificate(tls);
+    const previous = { housekeeping: this.#housekeeping, webhooks: this.#webhooks };
+    this.#options = options;
+    this.#control = control;
+    this.#webhooks = next;
+    Object.assign(this.#core, storedRules(options));
+    if (isNewCertificate) this.#listenAgain();
+    this.#housekeeping = this.#keepHouse();
+    await previous.housekeeping.stop();
+    await previous.webhooks.close(this.#stopping ? 0 : 30_000);
   }
 
   /**
@@ -222,17 +247,55 @@ export class Registry implements AsyncDisposable {
 
   async #stop(grace: number): Promise<void> {
     const end = Date.now() + grace;
+    const servers = [this.#server, ...this.#retired];
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, grace);
     });
-    await Promise.race([this.#server.stop(false), late]);
+    await Promise.race([Promise.all(servers.map((server) => server.stop(false))), late]);
     clearTimeout(timer);
-    await this.#server.stop(true);
-    await this.#schedule?.stop();
+    await Promise.all(servers.map((server) => server.stop(true)));
+    await this.#housekeeping.stop();
+    await this.#socket?.stop();
     this.#core.proxy?.close();
     await this.#webhooks.close(Math.max(0, end - Date.now()));
+    // Last of all: whoever balances load reads there that this one is stopping.
+    await this.#reports?.stop(true);
     await this.#core.objects[Symbol.asyncDispose]();
+  }
+
+  #listen(port: number): Bun.Server<undefined> {
+    return Bun.serve({
+      hostname: this.#options.hostname ?? "127.0.0.1",
+      port,
+      tls: this.#options.tls,
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      idleTimeout: idleSeconds,
+      development: false,
+      // Without saying so Bun lets a second process listen on the same port.
+      reusePort: false,
+      fetch: (request, server) => this.#answer(request, server),
+      error: () => new Response(null, { status: 500 }),
+    });
+  }
+
+  /** A listening socket keeps its certificate: another one takes its place, in the same turn of the event loop. */
+  #listenAgain(): void {
+    const old = this.#server;
+    const { port } = this;
+    const ended = old.stop(false);
+    this.#retired.add(old);
+    void ended.then(() => this.#retired.delete(old));
+    this.#server = this.#listen(port);
+  }
+
+  #keepHouse(): Housekeeping {
+    const { collection, scrubbing } = this.#options;
+    return new Housekeeping(this.administration, this.#metrics, { collection, scrub: scrubbing });
+  }
+
+  get #access(): Access {
+    return this.#options.access ?? this.#control?.access ?? openAccess;
   }
 
   async #answer(request: Request, server: Bun.Server<undefined>): Promise<Response> {
@@ -250,31 +313,16 @@ export class Registry implements AsyncDisposable {
     }
   }
 
-  /** What is served beside the API: health for load balancers, metrics. */
+  /** What is served beside the API: health for load balancers, metrics, the pages of access. */
   async #page(request: Request, remote: () => string): Promise<Outcome> {
     const { path, query } = splitURL(request.url);
-    const text = (body: string, status = 200) =>
-      new Response(body, { status, headers: { "Content-Type": "text/plain; charset=utf-8" } });
     const answer = async (): Promise<Response> => {
-      switch (path) {
-        case "/healthz":
-          return text("ok\n");
-        case "/readyz":
-          if (this.#stopping) return text("stopping\n", 503);
-          return this.#core.objects.check().then(
-            () => text("ok\n"),
-            () => text("the storage cannot be used\n", 503),
-          );
-        case "/metrics": {
-          const decision = await this.#access({ action: "metrics", headers: request.headers, remote });
-          if (!decision.allow) return denial(decision).response();
-          return new Response(this.#metrics.render(), {
-            headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" },
-          });
-        }
-        default:
-          return (await this.#control?.page(request, { path, query, remote })) ?? text("not found\n", 404);
+      if (path === "/metrics") {
+        const decision = await this.#access({ action: "metrics", headers: request.headers, remote });
+        if (!decision.allow) return denial(decision).response();
       }
+      const page = await this.#control?.page(request, { path, query, remote });
+      return page ?? this.#report(path);
     };
     try {
       return { response: await answer(), route: "other" };
@@ -282,6 +330,20 @@ export class Registry implements AsyncDisposable {
       const { response, message } = failure(error);
       return { response, route: "other", error: message };
     }
+  }
+
+  async #report(path: string): Promise<Response> {
+    if (path === "/healthz") return plain("ok\n");
+    if (path === "/readyz") {
+      if (this.#stopping) return plain("stopping\n", 503);
+      return this.#core.objects.check().then(
+        () => plain("ok\n"),
+        () => plain("the storage cannot be used\n", 503),
+      );
+    }
+    if (path !== "/metrics") return plain("not found\n", 404);
+    const headers = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" };
+    return new Response(this.#metrics.render(), { headers });
   }
 
   #record(
@@ -303,9 +365,10 @@ export class Registry implements AsyncDisposable {
       bytesIn: received,
       bytesOut: bytes,
     });
-    if (!this.#options.log) return;
+    const { log } = this.#options;
+    if (!log) return;
     const { path, query } = splitURL(request.url);
-    this.#options.log({
+    log({
       time: new Date(Date.now() - elapsed).toISOString(),
       ...{
         remote: remote(),
@@ -321,4 +384,8 @@ export class Registry implements AsyncDisposable {
       ...{ upstream, cache, error },
     });
   }
+}
+
+function plain(body: string, status = 200): Response {
+  return new Response(body, { status, headers: { "Content-Type": "text/plain; charset=utf-8" } });
 }

@@ -2,7 +2,8 @@ import { StrakeError } from "../../errors/index.ts";
 import { type Digest, isTag } from "../../oci/index.ts";
 import { hasName } from "./catalog.ts";
 import type { Call, Core } from "./core.ts";
-import { tagKey, tagsPrefix } from "./layout.ts";
+import { keysUnder } from "./gc/walk.ts";
+import { taggedPrefix, tagKey, tagsPrefix } from "./layout.ts";
 import { pageResponse, parsePage } from "./protocol/page.ts";
 import { Refusal } from "./protocol/refusal.ts";
 import { encodeRecord, readRecord, type TagRecord } from "./records.ts";
@@ -20,12 +21,23 @@ export async function resolveTag(core: Core, repository: string, tag: string): P
   return record?.value.digest;
 }
 
+/**
+ * Notes that a tag is about to point to a manifest, so that {@link tagsOf} finds it without reading every tag. Written
+ * before the tag, it is there whenever the tag is; a note that is not true any more is taken by a collection.
+ */
+export async function noteTag(core: Core, repository: string, tag: string, digest: Digest): Promise<void> {
+  // The nonce makes every note another version, also where the version is a hash of the content.
+  const note = encodeRecord({ at: Date.now(), nonce: crypto.randomUUID() });
+  await core.objects.put(taggedPrefix(repository, digest) + tag, note);
+}
+
 /** Points a tag to a manifest. What `admit` was told the tag is, is what it still is when it is written. */
 export async function moveTag(core: Core, repository: string, tag: string, target: TagRecord): Promise<void> {
   const key = tagKey(repository, tag);
   for (let attempt = 1; ; attempt++) {
     const current = await readRecord<TagRecord>(core.objects, key);
     await core.admit({ kind: "tag", repository, tag, from: current?.value.digest, to: target.digest });
+    if (attempt === 1) await noteTag(core, repository, tag, target.digest);
     core.cache.forget(repository, tag);
     try {
       const condition = current ? { ifMatch: current.etag } : ({ ifNoneMatch: "*" } as const);
@@ -68,20 +80,15 @@ export async function deleteTag(
   }
 }
 
-/** Every tag that points to a manifest. */
+/** Every tag that points to a manifest. Costs a read for each tag that does or did, however many others there are. */
 export async function tagsOf(core: Core, repository: string, digest: Digest): Promise<string[]> {
-  const prefix = tagsPrefix(repository);
+  const prefix = taggedPrefix(repository, digest);
   const tags: string[] = [];
-  for (let after: string | undefined; ; ) {
-    const keys: string[] = await core.objects.list(prefix, { after, limit: 1000 });
-    for (let i = 0; i < keys.length; i += 16) {
-      const some = keys.slice(i, i + 16).map((key) => key.slice(prefix.length));
-      const digests = await Promise.all(some.map((tag) => resolveTag(core, repository, tag)));
-      tags.push(...some.filter((_, at) => digests[at] === digest));
-    }
-    after = keys.at(-1);
-    if (keys.length < 1000) return tags;
+  for await (const key of keysUnder(core.objects, prefix)) {
+    const tag = key.slice(prefix.length);
+    if ((await resolveTag(core, repository, tag)) === digest) tags.push(tag);
   }
+  return tags;
 }
 
 /** GET .../tags/list, in byte order. */

@@ -10,7 +10,7 @@ import { type Claims, Tokens } from "./jwt.ts";
 import { Login } from "./login.ts";
 import type { Principal } from "./policies.ts";
 import { clientOf, RateLimit } from "./rate-limit.ts";
-import { Robots } from "./robots.ts";
+import type { Robots } from "./robots.ts";
 import { answerRobots } from "./robots-page.ts";
 import { claimsAllow, scopeOf } from "./scope.ts";
 import { openSigningKey } from "./signing-key.ts";
@@ -44,22 +44,26 @@ export class AccessControl {
    * Reads the rules (see {@link AccessConfig}) and, for tokens, the registry's key. Throws REGISTRY_SERVER_CONFIG,
    * REGISTRY_STORAGE.
    */
-  static async open(value: unknown, objects: ObjectStore, { tls }: { tls: boolean }): Promise<AccessControl> {
+  static async open(
+    value: unknown,
+    objects: ObjectStore,
+    { tls, robots }: { tls: boolean; robots: Robots },
+  ): Promise<AccessControl> {
     const config = decodeAccessConfig(value);
     const service = config.token?.service ?? "strake";
     const key = config.token && (await openSigningKey(objects, config.token.algorithm ?? "ES256"));
-    return new AccessControl(config, { objects, service, tls, tokens: key && new Tokens(key, service) });
+    return new AccessControl(config, { robots, service, tls, tokens: key && new Tokens(key, service) });
   }
 
   private constructor(
     config: AccessConfig,
-    parts: { objects: ObjectStore; service: string; tls: boolean; tokens: Tokens | undefined },
+    parts: { robots: Robots; service: string; tls: boolean; tokens: Tokens | undefined },
   ) {
     this.#config = config;
     this.#service = parts.service;
     this.#scheme = parts.tls ? "https" : "http";
     this.#tokens = parts.tokens;
-    this.#robots = new Robots(parts.objects);
+    this.#robots = parts.robots;
     this.#directory = new Directory(config, this.#robots);
     this.#login = new Login(this.#directory, config);
     if (parts.tokens && config.token) {

@@ -26,7 +26,7 @@ export class Htpasswd {
       this.#version = versionOf(path);
       this.#users = parse(readUsers(path), (line, problem) => {
         throw new StrakeError("REGISTRY_SERVER_CONFIG", `${path}:${line}: ${problem}`, {
-          hint: "make the line with: htpasswd -nB NAME",
+          hint: "make the line with: strake registry htpasswd NAME",
         });
       });
     } catch (cause) {
@@ -85,6 +85,25 @@ export class Htpasswd {
       this.#users = new Map();
     }
   }
+}
+
+/**
+ * A user's line for the password file, with bcrypt of the given cost (10 when absent). Throws USAGE for a name or password
+ * that could not log in: bcrypt reads 72 bytes, and a longer password would be as good as its beginning.
+ */
+export async function htpasswdLine(
+  { name, password }: { name: string; password: string },
+  cost = 10,
+): Promise<string> {
+  if (!userPattern.test(name))
+    throw new StrakeError("USAGE", `${JSON.stringify(name.slice(0, 80))} is not the name of a user`, {
+      hint: "letters, digits, dots, dashes, underscores and @, at most 128",
+    });
+  if (Buffer.byteLength(password) > 72 || password.includes("\0"))
+    throw new StrakeError("USAGE", "the password is longer than the 72 bytes that bcrypt reads");
+  if (!Number.isInteger(cost) || cost < 4 || cost > 17)
+    throw new StrakeError("USAGE", "bcrypt's cost is a whole number from 4 to 17");
+  return `${name}:${await Bun.password.hash(password, { algorithm: "bcrypt", cost })}`;
 }
 
 function versionOf(path: string): string {

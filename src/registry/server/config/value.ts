@@ -69,6 +69,11 @@ export function duration({ value, path }: ConfigValue): number {
   throw configError(path, `${shown(value)} is not a time span`, 'write it like "90s", "15m", "6h" or "7d"');
 }
 
+/** A time span that was given elsewhere than in a file; `name` is what an error calls it. */
+export function timeSpan(text: string, name: string): number {
+  return duration({ value: text, path: name });
+}
+
 const sizeUnits = { "": 1, k: 1 << 10, m: 1 << 20, g: 1 << 30, t: 2 ** 40 } as const;
 
 /** A number of bytes: a whole number, or one with a unit such as `512m`, `20GiB` (powers of 1024). */

@@ -1,4 +1,4 @@
-import { type Digest, decodeManifestOrIndex } from "../../../oci/index.ts";
+import { type Digest, decodeManifestOrIndex, digestFromHex } from "../../../oci/index.ts";
 import { deleteName } from "../catalog.ts";
 import type { Core } from "../core.ts";
 import { blobKey, blobLinkKey, manifestKey, referrerKey } from "../layout.ts";
@@ -77,7 +77,19 @@ export async function sweepRepository(
         unlinked.push(digest);
     },
   );
+  if (!rules.dryRun) await sweepNotes(core, content, rules.start - core.grace);
   return { removed, unlinked, unreadable };
+}
+
+/** Takes notes about tags that point elsewhere by now. A young one may be of a push that is just about to set its tag. */
+async function sweepNotes(core: Core, { name, notes }: RepositoryContent, before: number): Promise<void> {
+  await eachOf(notes, async (key) => {
+    const [algorithm, hex, tag] = key.split("/").slice(-3) as ["sha256" | "sha512", string, string];
+    const info = await core.objects.head(key);
+    if (!info || info.modified >= before) return;
+    if ((await resolveTag(core, name, tag)) === digestFromHex(hex, algorithm)) return;
+    await whileUnchanged(() => core.objects.delete(key, info.etag));
+  });
 }
 
 async function readKnown(

@@ -5,6 +5,7 @@ import { blobKey, manifestKey, referrerKey, tagKey } from "../layout.ts";
 import { decodePushed, referrerDescriptor } from "../manifest-body.ts";
 import { encodeRecord, type ManifestRecord, readRecord, type TagRecord } from "../records.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
+import { noteTag } from "../tags.ts";
 import { spare } from "./condemned.ts";
 import { holdBlob, holdManifest, whileUnchanged } from "./hold.ts";
 import { digestOfWord, repositoryTrashPrefix, trashKey, trashPrefix } from "./keys.ts";
@@ -64,6 +65,14 @@ export async function expireTrash(core: Core, start: number, dryRun: boolean): P
   return expired;
 }
 
+/** Gives up what can be had back, of one repository or of all; resolves to how many entries that were. */
+export async function emptyTrash(objects: ObjectStore, repository?: string): Promise<number> {
+  const prefix = repository === undefined ? trashPrefix : repositoryTrashPrefix(repository);
+  let emptied = 0;
+  for await (const key of keysUnder(objects, prefix)) if (await objects.delete(key)) emptied++;
+  return emptied;
+}
+
 /**
  * Puts a deleted manifest back with those of its tags that point nowhere else by now; resolves to them, or to undefined
  * when the trash does not hold it or what it needs is gone.
@@ -106,6 +115,7 @@ export async function restore(
   for (const tag of tags) {
     const { mediaType, size, pushedAt } = record;
     const target: TagRecord = { digest, mediaType, size, pushedAt };
+    await noteTag(core, repository, tag, digest);
     core.cache.forget(repository, tag);
     const bytes = encodeRecord(target);
     if (await whileUnchanged(() => objects.put(tagKey(repository, tag), bytes, { ifNoneMatch: "*" })))

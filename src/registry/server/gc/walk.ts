@@ -19,6 +19,8 @@ export interface RepositoryContent {
   readonly blobs: Digest[];
   readonly manifests: Digest[];
   readonly tags: string[];
+  /** Keys of the notes about which tags point where. */
+  readonly notes: string[];
 }
 
 /**
@@ -28,14 +30,15 @@ export interface RepositoryContent {
 export async function* repositories(objects: ObjectStore): AsyncGenerator<RepositoryContent> {
   let current: RepositoryContent | undefined;
   for await (const key of keysUnder(objects, "repos/")) {
-    const match = /^repos\/(.+?)\/_(blobs|manifests|tags|referrers)\/(?:([^/]+)\/)?([^/]+)/.exec(key);
+    const match = /^repos\/(.+?)\/_(blobs|manifests|tags|tagged|referrers)\/(?:([^/]+)\/)?([^/]+)/.exec(key);
     if (!match) continue;
     const [, name, kind, algorithm, last] = match as unknown as [string, string, string, string, string];
     if (current?.name !== name) {
       if (current) yield current;
-      current = { name, blobs: [], manifests: [], tags: [] };
+      current = { name, blobs: [], manifests: [], tags: [], notes: [] };
     }
-    if (kind === "tags") current.tags.push(last);
+    if (kind === "tagged") current.notes.push(key);
+    else if (kind === "tags") current.tags.push(last);
     else if (kind !== "referrers")
       current[kind as "blobs" | "manifests"].push(digestFromHex(last, algorithm as "sha256" | "sha512"));
   }

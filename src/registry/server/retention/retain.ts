@@ -68,8 +68,9 @@ async function remove(
   const record = await readRecord<TagRecord>(core.objects, tagKey(repository, tag));
   // Pushed again, perhaps to the same image: then it is young.
   if (record?.value.pushedAt !== pushedAt) return "changed";
-  await keepForUndo(core, repository, { digest, tags: [tag] });
   try {
+    await core.admit({ kind: "tag", repository, tag, from: digest });
+    await keepForUndo(core, repository, { digest, tags: [tag] });
     if (!(await deleteTag(core, repository, tag, digest))) return "changed";
   } catch (error) {
     if (error instanceof Refusal) return "refused";

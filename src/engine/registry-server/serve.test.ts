@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { serveRegistry } from "./index.ts";
+import { serveRegistry } from "../index.ts";
 
 test("a registry in memory on a free port", async () => {
   await using registry = await serveRegistry({ storage: "memory", listen: "127.0.0.1:0" });
@@ -26,14 +26,16 @@ test("a folder is served once, and given back", async () => {
 });
 
 test.each([
-  [{ listen: "0.0.0.0:0" }, /other machines/],
-  [{ listen: ":0" }, /other machines/],
-  [{ listen: "127.0.0.1" }, /ADDRESS:PORT/],
-  [{ listen: "127.0.0.1:65536" }, /ADDRESS:PORT/],
-  [{ storage: "s3:bucket" }, /s3:\/\/BUCKET/],
-  [{ storage: "s3://bucket/../other" }, /s3:\/\/BUCKET/],
-  [{ storage: "s3://bucket", env: {} }, /credentials/],
-] as const)("refuses %j", async (request, message) => {
+  [{ listen: "0.0.0.0:0" }, "REGISTRY_OPEN", /other machines/],
+  [{ listen: ":0" }, "REGISTRY_OPEN", /other machines/],
+  [{ listen: "127.0.0.1" }, "REGISTRY_SERVER_CONFIG", /ADDRESS:PORT/],
+  [{ listen: "127.0.0.1:65536" }, "REGISTRY_SERVER_CONFIG", /ADDRESS:PORT/],
+  [{ settings: { listn: ":0" } }, "REGISTRY_SERVER_CONFIG", /listn: there is no such setting/],
+  [{ config: "/absent/registry.toml" }, "REGISTRY_SERVER_CONFIG", /cannot be read/],
+  [{ storage: "s3:bucket" }, "USAGE", /s3:\/\/BUCKET/],
+  [{ storage: "s3://bucket/../other" }, "USAGE", /s3:\/\/BUCKET/],
+  [{ storage: "s3://bucket", env: {} }, "USAGE", /credentials/],
+] as const)("refuses %j", async (request, code, message) => {
   const outcome = serveRegistry({ storage: "memory", listen: "127.0.0.1:0", ...request });
-  await expect(outcome).rejects.toMatchObject({ code: "USAGE", message: expect.stringMatching(message) });
+  await expect(outcome).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
 });

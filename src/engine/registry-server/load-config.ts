@@ -1,0 +1,52 @@
+import { readFileSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { StrakeError } from "../../errors/index.ts";
+import {
+  decodeServerConfig,
+  mergeDocuments,
+  parseDocument,
+  type ServerConfig,
+} from "../../registry/server/index.ts";
+
+const fileLimit = 1 << 20;
+
+export interface ConfigSource {
+  /** Path of the configuration file: TOML, or JSON when its name ends in `.json`. */
+  readonly config?: string;
+  /** Settings that replace the file's, of the same shape (docs/registry.md). Their paths are absolute. */
+  readonly settings?: object;
+}
+
+/** The configuration with all paths absolute: the file's are relative to its folder. Errors: REGISTRY_SERVER_CONFIG. */
+export function loadServerConfig({ config: file, settings }: ConfigSource): ServerConfig {
+  const document = file === undefined ? {} : parseDocument(file, readText(file));
+  const config = decodeServerConfig(mergeDocuments(document ?? {}, settings));
+  const folder = file === undefined ? process.cwd() : dirname(resolve(file));
+  const at = <T extends string | undefined>(path: T) => (path === undefined ? path : resolve(folder, path));
+  const { storage, tls, access, log, proxy } = config;
+  return {
+    ...config,
+    storage: storage.driver === "files" ? { ...storage, root: at(storage.root) } : storage,
+    tls: tls && { cert: at(tls.cert)!, key: at(tls.key)! },
+    access: access && { ...access, htpasswd: at(access.htpasswd) },
+    proxy: proxy?.map(({ credentials, ...upstream }) => ({
+      ...{ ...upstream, caFile: at(upstream.caFile) },
+      credentials:
+        typeof credentials === "object" && "passwordFile" in credentials
+          ? { ...credentials, passwordFile: at(credentials.passwordFile) }
+          : credentials,
+    })),
+    webhooks: config.webhooks.map((hook) => ({ ...hook, secretFile: at(hook.secretFile) })),
+    log: log === "stdout" || log === "none" ? log : at(log),
+  };
+}
+
+/** A small file of the configuration. Errors: REGISTRY_SERVER_CONFIG. */
+export function readText(path: string): string {
+  try {
+    if (statSync(path).size <= fileLimit) return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new StrakeError("REGISTRY_SERVER_CONFIG", `${path} cannot be read`, { cause });
+  }
+  throw new StrakeError("REGISTRY_SERVER_CONFIG", `${path} is larger than ${fileLimit} bytes`);
+}

@@ -1,0 +1,110 @@
+import { statSync } from "node:fs";
+import type { Registry, ServerConfig } from "../../registry/server/index.ts";
+import { LogFile, LogWriter } from "./log-file.ts";
+import { changeableOptions, namedFiles } from "./options.ts";
+import { configOf, type ServeRegistryRequest, startConfigured } from "./serve.ts";
+
+export interface ReloadReport {
+  /** Settings that changed and take effect only when the registry is started again. */
+  readonly later: readonly string[];
+}
+
+export interface RegistryServiceRequest extends Omit<ServeRegistryRequest, "log"> {
+  /** Writes text to standard output. */
+  readonly print: (text: string) => void;
+}
+
+/** Settings that a running registry cannot change. */
+const fixed = [
+  "storage",
+  "listen",
+  "open",
+  "metrics",
+  "log",
+  "proxy",
+  "names",
+] as const satisfies (keyof ServerConfig)[];
+const watchInterval = 2000;
+
+/** A registry as a program that runs for months: its configuration, certificate and log are followed while it serves. */
+export class RegistryService {
+  readonly registry: Registry;
+  readonly #request: RegistryServiceRequest;
+  readonly #started: ServerConfig;
+  readonly #writer: LogWriter | undefined;
+  readonly #file: LogFile | undefined;
+  #config: ServerConfig;
+  #versions: string;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** Errors: as {@link startRegistry}. */
+  static async start(request: RegistryServiceRequest): Promise<RegistryService> {
+    const config = configOf(request);
+    const file = config.log === "stdout" || config.log === "none" ? undefined : new LogFile(config.log);
+    const writer = config.log === "none" ? undefined : new LogWriter(file?.write ?? request.print);
+    const registry = await startConfigured(config, writer?.log, request.env ?? process.env);
+    return new RegistryService(request, { registry, config, writer, file });
+  }
+
+  private constructor(
+    request: RegistryServiceRequest,
+    parts: {
+      registry: Registry;
+      config: ServerConfig;
+      writer: LogWriter | undefined;
+      file: LogFile | undefined;
+    },
+  ) {
+    this.#request = request;
+    this.registry = parts.registry;
+    this.#started = parts.config;
+    this.#config = parts.config;
+    this.#writer = parts.writer;
+    this.#file = parts.file;
+    this.#versions = this.#stat();
+  }
+
+  /** Calls `onChange` after the configuration file, or one it names, has changed. */
+  watch(onChange: () => void): void {
+    this.#timer = setInterval(() => {
+      const versions = this.#stat();
+      if (versions === this.#versions) return;
+      this.#versions = versions;
+      onChange();
+    }, watchInterval);
+    this.#timer.unref();
+  }
+
+  /**
+   * Reads the configuration again, and opens the log file anew. When it throws, the registry goes on as before.
+   * Errors: REGISTRY_SERVER_CONFIG, REGISTRY_OPEN, USAGE.
+   */
+  async reload(): Promise<ReloadReport> {
+    this.#writer?.flush();
+    this.#file?.reopen();
+    const next = configOf(this.#request);
+    await this.registry.reconfigure(changeableOptions(next, this.#writer?.log));
+    this.#config = next;
+    this.#versions = this.#stat();
+    return { later: fixed.filter((name) => !Bun.deepEquals(next[name], this.#started[name])) };
+  }
+
+  /** Lets what is being answered finish for as long as the configuration says. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.registry.stop({ grace: this.#config.stopTimeout });
+    this.#writer?.flush();
+    this.#file?.close();
+  }
+
+  #stat(): string {
+    const { config } = this.#request;
+    const files = [...(config === undefined ? [] : [config]), ...namedFiles(this.#config)];
+    return files
+      .map((path) => {
+        const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+        return stat ? `${stat.ino}/${stat.size}/${stat.mtimeNs}` : "absent";
+      })
+      .join(" ");
+  }
+}

@@ -1,0 +1,118 @@
+import { createSecureContext } from "node:tls";
+import { StrakeError } from "../../errors/index.ts";
+import { AccessControl } from "./access/control.ts";
+import { decodeAccessConfig } from "./access/decode-config.ts";
+import { Htpasswd } from "./access/htpasswd.ts";
+import { isLoopback } from "./access/loopback.ts";
+import { Robots } from "./access/robots.ts";
+import { type Administration, StorageAdministration } from "./administration.ts";
+import { ManifestCache } from "./cache.ts";
+import type { Core } from "./core.ts";
+import type { Metrics } from "./metrics.ts";
+import { PullThrough } from "./proxy/index.ts";
+import { checkRules } from "./retention/rules.ts";
+import type { RegistryOptions } from "./server.ts";
+import { Sessions } from "./sessions.ts";
+import type { ObjectStore } from "./storage/object-store.ts";
+import { type WebhookOutcome, Webhooks } from "./webhooks/webhooks.ts";
+
+/** What a registry is made of, opened and checked. */
+export interface Parts {
+  readonly objects: ObjectStore;
+  readonly robots: Robots;
+  readonly control: AccessControl | undefined;
+  readonly metrics: Metrics;
+  readonly webhooks: Webhooks;
+}
+
+/** Throws REGISTRY_OPEN for a registry that would let everybody in by accident. */
+export function checkOpen({ hostname = "127.0.0.1", rules, access, open }: RegistryOptions): void {
+  if (rules || access || open || isLoopback(hostname)) return;
+  throw new StrakeError(
+    "REGISTRY_OPEN",
+    `${hostname} can be reached from other machines, and nobody is asked who they are`,
+    { hint: "listen on 127.0.0.1, give access rules, or ask for an open registry" },
+  );
+}
+
+/** Throws REGISTRY_SERVER_CONFIG for a certificate or key that TLS cannot use, or that do not belong together. */
+export function checkCertificate(tls: { readonly cert: string; readonly key: string }): void {
+  try {
+    createSecureContext(tls);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new StrakeError("REGISTRY_SERVER_CONFIG", `the certificate or its key cannot be used: ${why}`, {
+      cause,
+    });
+  }
+}
+
+/** Everything about the options that can be wrong before storage is opened. Throws as {@link Registry.start}. */
+export function checkOptions(options: RegistryOptions): void {
+  checkOpen(options);
+  if (options.tls) checkCertificate(options.tls);
+  openWebhooks(options, () => {});
+  const rules = options.rules && decodeAccessConfig(options.rules);
+  if (rules?.htpasswd !== undefined) new Htpasswd(rules.htpasswd);
+}
+
+export async function openControl(
+  { rules, tls }: RegistryOptions,
+  objects: ObjectStore,
+  robots: Robots,
+): Promise<AccessControl | undefined> {
+  return rules && AccessControl.open(rules, objects, { tls: tls !== undefined, robots });
+}
+
+/** Checks the rules about tags as well: both can be wrong only before anything has begun. Throws USAGE. */
+export function openWebhooks(
+  { webhooks = [], webhookOptions = {}, collection }: RegistryOptions,
+  onOutcome: (outcome: WebhookOutcome) => void,
+): Webhooks {
+  checkRules(collection?.retention ?? []);
+  return new Webhooks(webhooks, webhookOptions, onOutcome);
+}
+
+/** Those of the core's rules that may be changed while it is used. */
+export function storedRules({
+  sparse,
+  collection,
+}: RegistryOptions): Pick<Core, "sparse" | "grace" | "undo"> {
+  return {
+    sparse: sparse ?? false,
+    grace: collection?.grace ?? 3600_000,
+    undo: collection?.undo ?? 7 * 24 * 3600_000,
+  };
+}
+
+/**
+ * The administration of a storage that is not served here: of a folder that nobody serves, or of a bucket, whoever
+ * serves it meanwhile. Closes the storage when it is disposed of. Errors: as for a start.
+ */
+export async function openAdministration(
+  options: RegistryOptions & { readonly storage: ObjectStore },
+): Promise<{ administration: Administration } & AsyncDisposable> {
+  const { storage: objects } = options;
+  const robots = new Robots(objects);
+  const control = await openControl(options, objects, robots);
+  const webhooks = openWebhooks(options, () => {});
+  const proxies = options.proxy ?? [];
+  const proxy = proxies.length > 0 ? new PullThrough(proxies, options.names) : undefined;
+  const core: Core = {
+    ...{ objects, proxy, cache: new ManifestCache(0), sessions: new Sessions(), ...storedRules(options) },
+    admit: async (change) => {
+      await control?.admit(change);
+      await options.admit?.(change);
+    },
+    emit: (event) => webhooks.emit(event),
+  };
+  const rules = () => options.collection?.retention ?? [];
+  return {
+    administration: new StorageAdministration(core, robots, rules),
+    [Symbol.asyncDispose]: async () => {
+      proxy?.close();
+      await webhooks.close(10_000);
+      await objects[Symbol.asyncDispose]();
+    },
+  };
+}
