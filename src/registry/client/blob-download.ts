@@ -106,6 +106,14 @@ async function* bytesFrom(
   }
   let skip = status === 206 ? 0 : offset;
   let left = blob.size - offset;
+  const announced = Number(headers["content-length"] ?? 0);
+  if (announced > skip + left) {
+    response.discard();
+    throw new StrakeError(
+      "BLOB_MISMATCH",
+      `${response.url.host} has ${announced + offset - skip} bytes for ${blob.digest}, which has ${blob.size}`,
+    );
+  }
   for await (const chunk of response.body) {
     const part = skip === 0 ? chunk : chunk.subarray(Math.min(skip, chunk.byteLength));
     skip -= chunk.byteLength - part.byteLength;

@@ -2,7 +2,7 @@ import { StrakeError } from "../../errors/index.ts";
 import type { Descriptor } from "../../oci/index.ts";
 import { answerError } from "./answer-error.ts";
 import type { HttpRequest, HttpResponse, RequestBody, Send } from "./http/message.ts";
-import { isPassing, pause, type RetryOptions, rest } from "./http/retry.ts";
+import { isPassing, pause, type RetryOptions, rest, retryAfter } from "./http/retry.ts";
 
 /** Bytes that can be read from any offset: an upload that breaks goes on in the middle. */
 export interface BlobSource {
@@ -28,15 +28,19 @@ const proxyChunk = 64 << 20;
 
 /**
  * Uploads into a session that `location` names. After a failure the registry is asked how far it is (distribution-spec,
- * "Pushing a blob in chunks"); one that does not know the session any more gets a new one from `begin`.
+ * "Pushing a blob in chunks"); one that does not know the session any more may have ended it well, with an answer that
+ * was lost, or else gets a new one from `begin`.
  */
 export async function upload(
   send: Send,
   {
     begin,
     request,
+    isThere,
   }: {
     readonly begin: () => Promise<Session>;
+    /** Whether the registry has the blob by now. */
+    readonly isThere: () => Promise<boolean>;
     readonly request: Omit<HttpRequest, "method" | "url" | "headers">;
   },
   {
@@ -52,6 +56,7 @@ export async function upload(
   let most = options.chunk ?? Number.POSITIVE_INFINITY;
   for (let failures = 0; ; ) {
     const before = offset;
+    let isEnding = false;
     try {
       const chunk = Math.max(most, session.minimum);
       while (offset < blob.size && blob.size > smallBlob) {
@@ -66,13 +71,16 @@ export async function upload(
         offset = next.offset;
         failures = 0;
       }
+      isEnding = true;
       await finish(wire, session, offset);
       return;
     } catch (thrown) {
       const error = thrown instanceof TryAgain ? thrown.error : thrown;
       if (!(thrown instanceof TryAgain) && !isPassing(error) && !isLost(error)) throw error;
+      if (!isPatient(error, options)) throw error;
       const known = isLost(error) ? undefined : await progress(wire, session);
       if (known === undefined) {
+        if (isEnding && (await isThere())) return;
         session = await begin();
         offset = 0;
       } else {
@@ -83,7 +91,8 @@ export async function upload(
       if (failures >= attempts) throw error;
       options.onProgress?.(offset);
       options.onResume?.(offset, error as StrakeError);
-      if (!(thrown instanceof TryAgain)) await rest(pause(failures, options), options.signal);
+      if (!(thrown instanceof TryAgain))
+        await rest(askedPauses.get(error as StrakeError) ?? pause(failures, options), options.signal);
     }
   }
 }
@@ -225,11 +234,20 @@ function locationOf(response: HttpResponse): URL {
 const lostStatus = new WeakSet<StrakeError>();
 const isLost = (error: unknown): boolean => error instanceof StrakeError && lostStatus.has(error);
 
+/** Milliseconds the registry wants to be left alone for. */
+const askedPauses = new WeakMap<StrakeError, number>();
+
+function isPatient(error: unknown, { patienceMs = 120_000 }: RetryOptions): boolean {
+  return !(error instanceof StrakeError) || (askedPauses.get(error) ?? 0) <= patienceMs;
+}
+
 async function uploadError(response: HttpResponse, blob: Blob): Promise<StrakeError> {
   const { status } = response;
+  const asked = status === 429 || status === 503 ? retryAfter(response) : undefined;
   const error = await answerError(response, `the upload of ${blob.digest}`);
   // A digest that does not fit: bytes were damaged on the way, or the registry lost some.
   const isDamaged = status === 400 && error.message.includes("DIGEST_INVALID");
   if (status === 404 || status === 416 || isDamaged) lostStatus.add(error);
+  if (asked !== undefined) askedPauses.set(error, asked);
   return error;
 }

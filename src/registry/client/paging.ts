@@ -2,6 +2,8 @@ import { StrakeError } from "../../errors/index.ts";
 import { answerError } from "./answer-error.ts";
 import type { HttpRequest, Send } from "./http/message.ts";
 import { readJSON } from "./http/read.ts";
+import type { RetryOptions } from "./http/retry.ts";
+import { whole } from "./http/whole.ts";
 
 /** Bytes of one page, and pages of one list: a registry must not keep us busy for ever. */
 const pageLimit = 16 << 20;
@@ -9,7 +11,7 @@ const pagesLimit = 10_000;
 
 /** All pages of a list, by the Link header (distribution-spec, "Listing Tags"). Errors: REGISTRY_*. */
 export async function* pages(
-  send: Send,
+  { send, retry }: { readonly send: Send; readonly retry?: RetryOptions },
   first: HttpRequest,
   what: string,
 ): AsyncGenerator<unknown, void, undefined> {
@@ -19,10 +21,19 @@ export async function* pages(
     if (seen.has(url.href) || seen.size >= pagesLimit)
       throw new StrakeError("REGISTRY_RESPONSE", `${first.url.host} has no end to ${what}`);
     seen.add(url.href);
-    const response = await send({ ...first, url });
-    if (response.status !== 200) throw await answerError(response, what);
-    yield await readJSON(response, pageLimit, what);
-    url = nextPage(response.headers.link, url);
+    const { page, link } = await whole(
+      send,
+      { ...first, url },
+      {
+        ...(retry ? { retry } : {}),
+        read: async (response) => {
+          if (response.status !== 200) throw await answerError(response, what);
+          return { page: await readJSON(response, pageLimit, what), link: response.headers.link };
+        },
+      },
+    );
+    yield page;
+    url = nextPage(link, url);
   }
 }
 

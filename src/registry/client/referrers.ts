@@ -12,13 +12,16 @@ import {
   sha256,
 } from "../../oci/index.ts";
 import { answerError } from "./answer-error.ts";
-import type { HttpRequest, Send } from "./http/message.ts";
+import type { HttpRequest, HttpResponse, Send } from "./http/message.ts";
 import { readBody } from "./http/read.ts";
+import type { RetryOptions } from "./http/retry.ts";
+import { whole } from "./http/whole.ts";
 import { nextPage } from "./paging.ts";
 import type { Repository } from "./repository.ts";
 
 interface Asking {
   readonly send: Send;
+  readonly retry: RetryOptions;
   readonly request: HttpRequest;
   readonly digest: Digest;
   readonly artifactType: string | undefined;
@@ -30,21 +33,22 @@ const pagesLimit = 1000;
 
 /** By the referrers API, or by the tag that clients keep where there is none (distribution-spec, "Listing Referrers"). */
 export async function fetchReferrers(repository: Repository, asking: Asking): Promise<Descriptor[]> {
-  const { send, request, artifactType } = asking;
+  const { send, retry, request, artifactType } = asking;
   const found: Descriptor[] = [];
   let url: URL | undefined = request.url;
   for (let page = 0; url !== undefined; page++) {
     if (page >= pagesLimit) throw new StrakeError("REGISTRY_RESPONSE", `${url.host} has no end of referrers`);
-    const response = await send({ ...request, url });
-    // 404 is how a registry without the API answers: one that has it sends an empty index.
-    if (response.status === 404 && page === 0) {
-      response.discard();
-      return filtered(await byTag(repository, asking), artifactType);
-    }
-    if (response.status !== 200) throw await answerError(response, `referrers in ${repository.name}`);
-    const bytes = await readBody(response, pageLimit, "the list of referrers");
-    found.push(...decodeIndex(bytes).value.manifests);
-    url = nextPage(response.headers.link, url);
+    const read = async (response: HttpResponse) => {
+      // 404 is how a registry without the API answers: one that has it sends an empty index.
+      if (response.status === 404 && page === 0) return response.discard();
+      if (response.status !== 200) throw await answerError(response, `referrers in ${repository.name}`);
+      const bytes = await readBody(response, pageLimit, "the list of referrers");
+      return { bytes, link: response.headers.link };
+    };
+    const got = await whole(send, { ...request, url }, { read, retry });
+    if (!got) return filtered(await byTag(repository, asking), artifactType);
+    found.push(...decodeIndex(got.bytes).value.manifests);
+    url = nextPage(got.link, url);
   }
   // OCI-Filters-Applied tells whether the registry did; doing it twice costs nothing.
   return filtered(found, artifactType);

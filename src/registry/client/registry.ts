@@ -26,6 +26,8 @@ export interface ConnectOptions {
    * with them what else a stranger might want to have asked from here (SSRF). Default: anywhere.
    */
   readonly redirects?: "anywhere" | "public";
+  /** Milliseconds a registry may think about an upload that it has whole. Default: 5 min. */
+  readonly answerMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -65,6 +67,7 @@ export class Registry {
       tls: (url) => (url.host === host ? tls : undefined),
       publicOnly: (url) => options.redirects === "public" && url.host !== (settings.url?.host ?? host),
       ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
+      ...(options.answerMs === undefined ? {} : { answerMs: options.answerMs }),
     });
     const secure = new URL(`https://${host}`);
     const base =
@@ -103,7 +106,7 @@ export class Registry {
   async *catalog(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<string, void, undefined> {
     const url = new URL("/v2/_catalog?n=1000", this.#line.base);
     const request = { method: "GET", url, headers: {}, scopes: ["registry:catalog:*"], ...options } as const;
-    for await (const page of pages(this.#line.send, request, "the catalog")) {
+    for await (const page of pages(this.#line, request, "the catalog")) {
       const names = (page as { repositories?: unknown } | null)?.repositories ?? [];
       if (!Array.isArray(names))
         throw new StrakeError("REGISTRY_RESPONSE", `${this.name} sent a malformed catalog`);

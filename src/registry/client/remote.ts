@@ -15,7 +15,9 @@ export interface RemoteOptions {
   /** In place of what the machine's files say. */
   readonly credentials?: Credentials;
   readonly retry?: RetryOptions;
+  /** See ConnectOptions. */
   readonly stallMs?: number;
+  readonly answerMs?: number;
   readonly userAgent?: string;
   readonly signal?: AbortSignal;
 }
@@ -89,7 +91,7 @@ export class Remote {
     const key = `${endpoint.host} ${endpoint.insecure === true} ${endpoint.blocked === true}`;
     let found = this.#open.get(key);
     if (found === undefined) {
-      const { credentials, retry, stallMs, userAgent, signal } = this.#options;
+      const { credentials, retry, stallMs, answerMs, userAgent, signal } = this.#options;
       found = Registry.connect(endpoint.host, {
         settings: endpoint,
         credentials: async (path) =>
@@ -97,6 +99,7 @@ export class Remote {
           (await this.#keychain.find(path === undefined ? endpoint.host : `${endpoint.host}/${path}`)),
         ...(retry ? { retry } : {}),
         ...(stallMs === undefined ? {} : { stallMs }),
+        ...(answerMs === undefined ? {} : { answerMs }),
         ...(userAgent === undefined ? {} : { userAgent }),
         ...(signal ? { signal } : {}),
       });

@@ -19,6 +19,7 @@ import { type DownloadOptions, download, type OpenedBlob, openDownload, verified
 import { type BlobSource, sessionOf, type UploadOptions, upload } from "./blob-upload.ts";
 import { bytesBody, type HttpRequest, type HttpResponse } from "./http/message.ts";
 import { readBody } from "./http/read.ts";
+import { whole } from "./http/whole.ts";
 import { pages } from "./paging.ts";
 import { fetchReferrers } from "./referrers.ts";
 import type { Line } from "./registry.ts";
@@ -93,18 +94,26 @@ export class Repository {
 
   /** The manifest or index, its digest computed here and compared with what was asked for and what the registry claims. Errors: BLOB_MISMATCH, MANIFEST_INVALID, INDEX_INVALID, MEDIA_TYPE_UNSUPPORTED. */
   async getManifest(reference: string, call: Call = {}): Promise<RemoteManifest> {
-    const response = await this.#send("GET", `manifests/${checkReference(reference)}`, {
+    const request = this.#request("GET", `manifests/${checkReference(reference)}`, {
       ...call,
       headers: { accept: accepted },
     });
     const title = this.#title(reference);
-    if (response.status !== 200) throw await answerError(response, title);
-    const raw = await readBody(response, documentLimits.index, title);
+    const { raw, headers } = await whole(this.#line.send, request, {
+      retry: this.#line.retry,
+      read: async (response) => {
+        if (response.status !== 200) throw await answerError(response, title);
+        return {
+          headers: response.headers,
+          raw: await readBody(response, documentLimits.index, title),
+        };
+      },
+    });
     if (isDigest(reference) && !matchesDigest(raw, reference)) throw this.#lies(reference, sha256(raw));
-    const claimed = response.headers["docker-content-digest"];
+    const claimed = headers["docker-content-digest"];
     if (!isDigest(reference) && isDigest(claimed) && !matchesDigest(raw, claimed))
       throw this.#lies(claimed, sha256(raw));
-    const served = parseContentType(response.headers["content-type"]);
+    const served = parseContentType(headers["content-type"]);
     // Registries that keep files serve them as what the web server makes of them.
     const isGeneric =
       served === "application/json" || served === "text/plain" || served === "application/octet-stream";
@@ -242,6 +251,7 @@ export class Repository {
       scopes: this.#scopes("pull,push"),
       ...(options.signal ? { signal: options.signal } : {}),
     };
+    const call = { forPush: true, ...(options.signal ? { signal: options.signal } : {}) };
     const begin = async () => {
       const other =
         digestAlgorithm(blob.digest) === "sha256" ? "" : `?digest-algorithm=${digestAlgorithm(blob.digest)}`;
@@ -252,14 +262,14 @@ export class Repository {
     };
     await upload(
       this.#line.send,
-      { begin, request },
+      { begin, request, isThere: async () => (await this.headBlob(blob.digest, call)) !== undefined },
       { blob, source, options: { ...this.#line.retry, ...options } },
     );
   }
 
   async *tags(call: Call = {}): AsyncGenerator<string, void, undefined> {
     const request = this.#request("GET", "tags/list?n=1000", call);
-    for await (const page of pages(this.#line.send, request, `tags of ${this.name}`)) {
+    for await (const page of pages(this.#line, request, `tags of ${this.name}`)) {
       const tags = (page as { tags?: unknown } | null)?.tags ?? [];
       if (!Array.isArray(tags))
         throw new StrakeError("REGISTRY_RESPONSE", `${this.name} sent a malformed list of tags`);
@@ -278,7 +288,8 @@ export class Repository {
       ...call,
       headers: { accept: mediaTypes.ociIndex },
     });
-    return await fetchReferrers(this, { send: this.#line.send, request, digest, artifactType, ...call });
+    const { send, retry } = this.#line;
+    return await fetchReferrers(this, { send, retry, request, digest, artifactType, ...call });
   }
 
   #title(reference: string): string {

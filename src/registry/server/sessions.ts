@@ -35,7 +35,7 @@ const sessionLimit = 4096;
  */
 export class Sessions {
   readonly #known = new Map<string, Session>();
-  readonly #busy = new Set<string>();
+  readonly #busy = new Map<string, Turn>();
 
   begin(id: string, algorithm: DigestAlgorithm, version: string): Session {
     for (const oldest of this.#known.keys()) {
@@ -63,17 +63,63 @@ export class Sessions {
     this.#known.delete(id);
   }
 
-  /** One request at a time works on an upload; a second one is asked to come again. */
-  async exclusively<T>(id: string, work: () => Promise<T>): Promise<T> {
+  isBusy(id: string): boolean {
+    return this.#busy.has(id);
+  }
+
+  /**
+   * One request at a time works on an upload. A second one takes over while the first still waits for bytes: whoever
+   * comes again has lost the connection that the first one came on, which we may not hear of for minutes. A first one
+   * that has all its bytes is let finish, and the second one asked to come again.
+   */
+  async exclusively<T>(id: string, work: (turn: Turn) => Promise<T>): Promise<T> {
+    const before = this.#busy.get(id);
+    if (before?.giveUp) await before.giveUp();
     if (this.#busy.has(id))
       throw new Refusal("TOOMANYREQUESTS", "another request is still working on this upload", {
         headers: { "Retry-After": "1" },
       });
-    this.#busy.add(id);
+    const turn: Turn = { giveUp: undefined, end: Promise.withResolvers() };
+    this.#busy.set(id, turn);
     try {
-      return await work();
+      return await work(turn);
     } finally {
       this.#busy.delete(id);
+      turn.end.resolve();
     }
+  }
+}
+
+/** One request's time with an upload. */
+export interface Turn {
+  /** Ends the waiting for bytes, and with it the turn; undefined while there is no such waiting. */
+  giveUp: (() => Promise<void>) | undefined;
+  readonly end: PromiseWithResolvers<void>;
+}
+
+/** The bytes of a request's body, until somebody else takes over. */
+export async function* takeable(
+  body: ReadableStream<Uint8Array>,
+  turn: Turn,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = body.getReader();
+  let taken = false;
+  let ended = false;
+  turn.giveUp = () => {
+    taken = true;
+    reader.cancel().catch(() => {});
+    return turn.end.promise;
+  };
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (taken) throw new Refusal("BLOB_UPLOAD_INVALID", "another request went on with this upload");
+      if (done) break;
+      yield value;
+    }
+    ended = true;
+  } finally {
+    turn.giveUp = undefined;
+    if (!ended) reader.cancel().catch(() => {});
   }
 }

@@ -8,6 +8,7 @@ import { blobKey } from "./layout.ts";
 import { parseContentRange } from "./protocol/range.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
 import { checkRepository } from "./protocol/route.ts";
+import { type Turn, takeable } from "./sessions.ts";
 import type { Upload } from "./storage/object-store.ts";
 
 /** Kept with an upload: whose it is. */
@@ -31,9 +32,9 @@ export async function beginUpload(call: Call, repository: string): Promise<Respo
   const upload = await core.objects.createUpload(JSON.stringify(label));
   core.sessions.begin(upload.id, algorithm, upload.version);
   if (!digest) return progress(202, repository, upload);
-  return core.sessions.exclusively(upload.id, async () => {
+  return core.sessions.exclusively(upload.id, async (turn) => {
     try {
-      await receive(call, upload, true);
+      await receive(call, upload, { turn, last: true });
       return await finish(call, repository, { upload, digest });
     } catch (error) {
       // Nobody was told the upload's name: it cannot be continued.
@@ -45,19 +46,17 @@ export async function beginUpload(call: Call, repository: string): Promise<Respo
 
 /** PATCH: the next chunk. Without a Content-Range it continues where the upload is. */
 export async function continueUpload(call: Call, repository: string, id: string): Promise<Response> {
-  return call.core.sessions.exclusively(id, async () => {
-    const upload = await findUpload(call, repository, id);
-    await receiveChunk(call, repository, upload);
+  return whileMine(call, { repository, id }, async (upload, turn) => {
+    await receiveChunk(call, repository, { upload, turn });
     return progress(202, repository, upload);
   });
 }
 
 /** PUT ?digest=: perhaps a last chunk, then the end. */
 export async function finishUpload(call: Call, repository: string, id: string): Promise<Response> {
-  return call.core.sessions.exclusively(id, async () => {
-    const upload = await findUpload(call, repository, id);
+  return whileMine(call, { repository, id }, async (upload, turn) => {
     const digest = checkDigest(call.query.get("digest") ?? "");
-    await receiveChunk(call, repository, upload);
+    await receiveChunk(call, repository, { upload, turn });
     return finish(call, repository, { upload, digest });
   });
 }
@@ -69,8 +68,8 @@ export async function uploadStatus(call: Call, repository: string, id: string): 
 
 /** DELETE: the client gives up. */
 export async function cancelUpload(call: Call, repository: string, id: string): Promise<Response> {
-  return call.core.sessions.exclusively(id, async () => {
-    await discard(call.core, await findUpload(call, repository, id));
+  return whileMine(call, { repository, id }, async (upload) => {
+    await discard(call.core, upload);
     return new Response(null, { status: 204, headers: versionHeader });
   });
 }
@@ -107,11 +106,28 @@ async function findUpload(call: Call, repository: string, id: string): Promise<U
   });
 }
 
-async function receiveChunk(call: Call, repository: string, upload: Upload): Promise<void> {
+/** Work on an upload that no other request of this process works on. */
+async function whileMine(
+  call: Call,
+  { repository, id }: { repository: string; id: string },
+  work: (upload: Upload, turn: Turn) => Promise<Response>,
+): Promise<Response> {
+  // Only who may continue it may take it over.
+  if (call.core.sessions.isBusy(id)) await findUpload(call, repository, id);
+  return call.core.sessions.exclusively(id, async (turn) =>
+    work(await findUpload(call, repository, id), turn),
+  );
+}
+
+async function receiveChunk(
+  call: Call,
+  repository: string,
+  { upload, turn }: { upload: Upload; turn: Turn },
+): Promise<void> {
   const last = call.method === "PUT";
   const header = call.request.headers.get("content-range");
   const before = upload.length;
-  if (header === null) return receive(call, upload, last);
+  if (header === null) return receive(call, upload, { turn, last });
   const range = parseContentRange(header);
   if (!range || range.first !== before)
     throw new Refusal("RANGE_INVALID", `the next chunk has to begin at ${before}`, {
@@ -121,7 +137,7 @@ async function receiveChunk(call: Call, repository: string, upload: Upload): Pro
   const declared = call.request.headers.get("content-length");
   if (declared !== null && Number(declared) !== length)
     throw new Refusal("SIZE_INVALID", "Content-Length and Content-Range disagree");
-  await receive(call, upload, last);
+  await receive(call, upload, { turn, last });
   if (upload.length - before === length) return;
   // Bytes beyond what was announced are already part of it: there is no telling which are good.
   await discard(call.core, upload);
@@ -129,12 +145,19 @@ async function receiveChunk(call: Call, repository: string, upload: Upload): Pro
 }
 
 /** Stores and hashes the request's body. What came before a broken connection stays, for the client to continue. */
-async function receive(call: Call, upload: Upload, last: boolean): Promise<void> {
+async function receive(
+  call: Call,
+  upload: Upload,
+  { turn, last }: { turn: Turn; last: boolean },
+): Promise<void> {
   const { body } = call.request;
   if (!body) return;
   const session = call.core.sessions.at(upload);
   try {
-    await upload.append(body, { onChunk: session && ((chunk) => session.update(chunk)), last });
+    await upload.append(takeable(body, turn), {
+      onChunk: session && ((chunk) => session.update(chunk)),
+      last,
+    });
   } catch (cause) {
     if (cause instanceof StrakeError || cause instanceof Refusal) throw cause;
     throw new Refusal("BLOB_UPLOAD_INVALID", "the connection ended before the content did");

@@ -26,7 +26,7 @@ export interface TransportOptions {
   readonly tls?: (url: URL) => TlsOptions | undefined;
   /** Milliseconds in which at least one byte must move while we wait for the other side. Default: 60 s. */
   readonly stallMs?: number;
-  /** Milliseconds a registry may think about a request that it has whole. Default: 5 min (it hashes an upload). */
+  /** Milliseconds a registry may think about a change that it has whole. Default: 5 min (it hashes an upload). */
   readonly answerMs?: number;
   /** Whether a URL must not lead to this machine or a private network. Default: never. */
   readonly publicOnly?: (url: URL) => boolean;
@@ -129,7 +129,7 @@ async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse>
     watch.wait(stallMs);
     if (body === undefined) {
       request.end();
-      watch.wait(answerMs);
+      watch.wait(method === "GET" || method === "HEAD" ? stallMs : answerMs);
     } else {
       feed(
         request,

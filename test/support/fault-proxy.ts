@@ -1,0 +1,194 @@
+import { createServer, connect as dial, type Socket } from "node:net";
+import { HttpWire, type Message } from "./http-wire.ts";
+
+/** What befalls one exchange. Offsets count bytes of the body; a body that is shorter is met at its end. */
+export type Fault =
+  /** The proxy answers in the registry's place, once `after` bytes of the request's body have come. */
+  | { readonly answer: number; readonly headers?: Record<string, string>; readonly after?: number }
+  /** Both connections end there, with a reset. */
+  | { readonly cut: "request" | "answer"; readonly at: number }
+  /** From there on no byte moves any more; the connections stay. */
+  | { readonly stall: "request" | "answer"; readonly at: number }
+  /** One byte arrives as another. */
+  | { readonly damage: "request" | "answer"; readonly at: number }
+  /** The answer waits. */
+  | { readonly delay: number }
+  /** The answer's headers are others; the bytes stay. */
+  | { readonly rewrite: Record<string, string | ((value: string) => string)> };
+
+export interface Exchange {
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  /** Bytes of the request's body. */
+  readonly length: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Decides for each request; `count` is how often a fault was chosen for this method and path before. */
+export type Plan = (exchange: Exchange, count: number) => Fault | undefined;
+
+export interface FaultProxy extends AsyncDisposable {
+  readonly host: string;
+  readonly seen: Exchange[];
+  /** Faults that were carried out. */
+  faults: number;
+  plan: Plan;
+  /** Where the registry is now. */
+  target: string;
+}
+
+/** Stands on a socket of its own before a registry, hands everything on as it is, and harms what the plan says. */
+export async function startFaultProxy(target: string, plan: Plan = () => undefined): Promise<FaultProxy> {
+  const sockets = new Set<Socket>();
+  const counts = new Map<string, number>();
+  const track = (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {}).on("close", () => sockets.delete(socket));
+    return socket;
+  };
+  const server = createServer((client) => {
+    void serveClient(track(client)).catch(() => client.resetAndDestroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+
+  async function serveClient(client: Socket): Promise<void> {
+    const wire = new HttpWire(client);
+    for (let request = await wire.head(); request; request = await wire.head()) {
+      const [method = "", path = ""] = request.first.split(" ");
+      const exchange = { method, path, length: request.length ?? 0, headers: request.headers };
+      proxy.seen.push(exchange);
+      const key = `${method} ${path.replace(/uploads\/.*/, "uploads/")}`;
+      const fault = proxy.plan(exchange, counts.get(key) ?? 0);
+      if (fault) {
+        counts.set(key, (counts.get(key) ?? 0) + 1);
+        proxy.faults++;
+      }
+      if (!(await relay(client, { wire, request, fault, isHead: method === "HEAD" }))) return;
+    }
+    client.end();
+  }
+
+  /** One exchange; whether another one may follow on the connection. */
+  async function relay(client: Socket, { wire, request, fault, isHead }: Relayed): Promise<boolean> {
+    if (fault && "answer" in fault) {
+      const wanted = Math.min(fault.after ?? request.length ?? 0, request.length ?? 0);
+      for await (const _ of wire.body({ ...request, length: wanted }));
+      const fields = Object.entries({ "Content-Length": "0", ...fault.headers, Connection: "close" });
+      client.end(
+        `HTTP/1.1 ${fault.answer} Faulty\r\n${fields.map(([k, v]) => `${k}: ${v}\r\n`).join("")}\r\n`,
+      );
+      return false;
+    }
+    const [host, port] = proxy.target.split(":");
+    const upstream = track(dial(Number(port), host));
+    const reset = () => {
+      upstream.resetAndDestroy();
+      client.resetAndDestroy();
+      return false;
+    };
+    const far = new HttpWire(upstream);
+    upstream.write(headOf(request, { Connection: "close" }));
+    const harmOf = (side: "request" | "answer") => (fault && sideOf(fault) === side ? fault : undefined);
+    const sent = send(wire.body(request), upstream, harmOf("request"));
+    const early = far.head();
+    const outcome = await Promise.race([sent, early.then((head) => (head ? "answered" : "closed"))]);
+    if (outcome === "cut" || outcome === "closed") return reset();
+    if (outcome === "stalled") return await new Promise<boolean>(() => {});
+    const answer = await early;
+    if (!answer) return reset();
+    if (fault && "delay" in fault) await Bun.sleep(fault.delay);
+    const hasBody = !isHead && !/ (?:204|304) /.test(answer.first);
+    const stays = outcome === "done" && (!hasBody || answer.length !== undefined);
+    const headers: Record<string, string> = { Connection: stays ? "keep-alive" : "close" };
+    if (fault && "rewrite" in fault)
+      for (const [name, change] of Object.entries(fault.rewrite))
+        headers[name] =
+          typeof change === "string" ? change : change(answer.headers[name.toLowerCase()] ?? "");
+    client.write(headOf(answer, headers));
+    const body = hasBody ? far.body(answer, true) : [];
+    const ended = await send(body, client, harmOf("answer"));
+    if (ended === "cut") return reset();
+    if (ended === "stalled") return await new Promise<boolean>(() => {});
+    upstream.destroy();
+    if (!stays) client.end();
+    return stays;
+  }
+
+  const proxy: FaultProxy = {
+    host: `127.0.0.1:${port}`,
+    seen: [],
+    faults: 0,
+    plan,
+    target,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return proxy;
+}
+
+interface Relayed {
+  readonly wire: HttpWire;
+  readonly request: Message;
+  readonly fault: Fault | undefined;
+  readonly isHead: boolean;
+}
+
+function sideOf(fault: Fault): "request" | "answer" | undefined {
+  if ("cut" in fault) return fault.cut;
+  if ("stall" in fault) return fault.stall;
+  return "damage" in fault ? fault.damage : undefined;
+}
+
+function headOf({ first, fields }: Message, changed: Record<string, string>): string {
+  const names = new Set(Object.keys(changed).map((name) => name.toLowerCase()));
+  const kept = fields.filter(
+    ([name]) => !names.has(name.toLowerCase()) && name.toLowerCase() !== "keep-alive",
+  );
+  const lines = [...kept, ...Object.entries(changed)].map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${first}\r\n${lines.join("")}\r\n`;
+}
+
+async function send(
+  body: AsyncIterable<Buffer> | Iterable<Buffer>,
+  to: Socket,
+  fault: Fault | undefined,
+): Promise<"done" | "cut" | "stalled"> {
+  const at = fault && "at" in fault ? fault.at : Number.POSITIVE_INFINITY;
+  const stops = fault !== undefined && ("cut" in fault || "stall" in fault);
+  const how = fault && "cut" in fault ? "cut" : "stalled";
+  let passed = 0;
+  for await (const chunk of body) {
+    let part = chunk;
+    if (stops && passed + chunk.length > at) part = chunk.subarray(0, at - passed);
+    else if (at >= passed && at < passed + chunk.length) {
+      part = Buffer.from(chunk);
+      part[at - passed]! ^= 0x20;
+    }
+    passed += part.length;
+    if (to.destroyed) return "cut";
+    if (part.length > 0 && !to.write(part)) await room(to);
+    if (part.length < chunk.length) {
+      // What was let through shall arrive before the end does.
+      await flushed(to);
+      return how;
+    }
+  }
+  if (!stops) return "done";
+  await flushed(to);
+  return how;
+}
+
+function room(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once("drain", resolve).once("close", resolve);
+  });
+}
+
+async function flushed(socket: Socket): Promise<void> {
+  while (socket.writableLength > 0 && !socket.destroyed) await Bun.sleep(1);
+  await Bun.sleep(20);
+}
