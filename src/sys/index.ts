@@ -18,6 +18,7 @@ export {
 } from "./capability.ts";
 export { type CgroupLayout, type CgroupMode, cgroupLayout, readCgroupLayout } from "./cgroup.ts";
 export { type Attempt, errnoName, errnoNumber, errnoOf, fromNodeError, sysError } from "./errno.ts";
+export { execve } from "./execve.ts";
 export {
   isKernelAtLeast,
   type KernelVersion,

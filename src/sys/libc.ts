@@ -41,6 +41,7 @@ const signatures = {
   lremovexattr: [["ptr", "ptr"], "i32"],
   fremovexattr: [["i32", "ptr"], "i32"],
   kill: [["i32", "i32"], "i32"],
+  execve: [["ptr", "ptr", "ptr"], "i32"],
   prctl: [["i32", "u64_fast", "u64_fast", "u64_fast", "u64_fast"], "i32"],
   umask: [["u32"], "u32"],
   tcgetattr: [["i32", "ptr"], "i32"],

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { BuildRequest } from "../../engine/index.ts";
 import { StrakeError } from "../../errors/index.ts";
 import type { FlagValues, Handler } from "../command.ts";
+import { preferLeanEngine } from "../lean-engine.ts";
 import { openDisplay } from "../render/show.ts";
 import type { buildFlags } from "../spec/build.ts";
 import { pairs } from "../text/pairs.ts";
@@ -12,6 +13,7 @@ export const build: Handler<typeof buildFlags> = async (cli, { args, flags }) =>
   const context = args[0]!;
   if (context === "-" && flags.file !== undefined)
     throw new StrakeError("USAGE", "the context and the Dockerfile cannot both be stdin");
+  if (context !== "-") preferLeanEngine(resolve(cli.cwd, context));
   const fromStdin = context === "-" || flags.file === "-";
   const engine = await cli.engine();
   const display = openDisplay(cli, flags.progress, flags.quiet);
