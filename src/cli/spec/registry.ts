@@ -149,6 +149,7 @@ export const registrySpecs = [
       "strake registry serve --root ./images",
       "strake registry serve --listen :5000 --htpasswd users --anonymous-pull --tls-cert cert.pem --tls-key key.pem",
       "strake registry serve --config /etc/strake/registry.toml",
+      "strake registry serve --proxy docker.io=https://registry-1.docker.io --proxy quay.io=https://quay.io",
       "strake registry serve --listen :5000 --open --storage s3://images/team",
     ],
     load: async () => (await import("../commands/registry-serve.ts")).registryServe,

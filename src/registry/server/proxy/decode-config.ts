@@ -26,7 +26,8 @@ export function decodeProxyConfig(value: ConfigValue): ProxyConfig[] {
 export function parseProxy(argument: string): ProxyConfig {
   const [, prefix = "", upstream = ""] = /^([^=]+)=(.+)$/.exec(argument) ?? [];
   if (isRepositoryPath(prefix) && upstreamURL(upstream)) return { prefix, upstream };
-  throw new StrakeError("USAGE", `${JSON.stringify(argument)} is not PREFIX=URL`, {
+  const shown = JSON.stringify(argument.replace(/\/\/[^/@]*@/, "//***@"));
+  throw new StrakeError("USAGE", `${shown} is not PREFIX=URL without credentials`, {
     hint: "for example docker.io=https://registry-1.docker.io",
   });
 }
