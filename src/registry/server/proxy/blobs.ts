@@ -81,8 +81,8 @@ async function findOrFill(
   const begun = proxy.fills.get(key);
   if (begun?.repository === repository) return { fill: begun.fill, joined: true };
   const onBytes = (count: number) => proxy.metrics.received(upstream.prefix, count);
-  const { prefix } = upstream;
-  const fill = new Fill(core, { prefix, repository, digest, source, signal: proxy.signal, onBytes });
+  const { prefix, maxBytes: limit } = upstream;
+  const fill = new Fill(core, { prefix, repository, digest, source, signal: proxy.signal, limit, onBytes });
   const entry = { fill, repository };
   proxy.fills.set(key, entry);
   const ended = () => {

@@ -22,6 +22,8 @@ export interface FillOptions {
   /** The upstream's. */
   readonly source: Repository;
   readonly signal: AbortSignal;
+  /** Bytes; a blob that is longer is not stored. */
+  readonly limit?: number | undefined;
   readonly onBytes: (count: number) => void;
 }
 
@@ -117,10 +119,16 @@ export class Fill {
 
   async #run(opened: () => void): Promise<void> {
     const { source, digest, prefix, repository, signal, onBytes } = this.#options;
+    const limit = this.#options.limit ?? Number.POSITIVE_INFINITY;
     const { objects } = this.#core;
+    const tooLong = () =>
+      new StrakeError("BLOB_TOO_LARGE", `${digest} of ${source.name} is longer than all that is kept of it`, {
+        hint: "raise the upstream's maxBytes",
+      });
     const blob = await source.fetchBlob(digest, { signal });
     let upload: Upload | undefined;
     try {
+      if ((blob.size ?? 0) > limit) throw tooLong();
       upload = await objects.createUpload(JSON.stringify({ repository }));
       const spool = upload.reader ? undefined : new Spool();
       this.#reader = spool ?? upload.reader!();
@@ -132,6 +140,7 @@ export class Fill {
         spool?.write(chunk);
         onBytes(chunk.byteLength);
         this.#arrived += chunk.byteLength;
+        if (this.#arrived > limit) throw tooLong();
         this.#wake();
       };
       await upload.append(blob.body, { onChunk, last: true });
