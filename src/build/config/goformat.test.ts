@@ -1,7 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { duration, plainList, quote, quoteList } from "./goformat.ts";
+import { duration, plainList, quote, quoteList, quoteRune } from "./goformat.ts";
 
 describe("history text in Go's forms", () => {
+  test("numbers that Go takes for characters", () => {
+    expect([0, 3, 10, 39, 34, 65, 300].map(quoteRune)).toEqual([
+      ..."'\\x00' '\\x03' '\\n' '\\'' '\"' 'A' 'Ĭ'".split(" "),
+    ]);
+  });
   test("lists", () => {
     expect(quoteList(["flask", "run"])).toBe('["flask" "run"]');
     expect(quoteList([])).toBe("[]");

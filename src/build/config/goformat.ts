@@ -37,6 +37,14 @@ function isPrintable(char: string, code: number): boolean {
   return code === 0x20 || /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u.test(char);
 }
 
+/** Go's `%q` of a number, which it takes for a character: `'\x03'`. */
+export function quoteRune(code: number): string {
+  if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return "'\ufffd'";
+  const char = String.fromCodePoint(code);
+  if (char === "'") return "'\\''";
+  return char === '"' ? `'"'` : `'${quote(char).slice(1, -1)}'`;
+}
+
 /** Go's `%q` of a list: `["flask" "run"]`. */
 export function quoteList(words: readonly string[]): string {
   return `[${words.map(quote).join(" ")}]`;

@@ -41,12 +41,12 @@ describe("configuration and history text", () => {
     ['SHELL ["/bin/bash", "-c"]', "SHELL [/bin/bash -c]", { Shell: ["/bin/bash", "-c"] }],
     [
       "HEALTHCHECK --interval=5m --retries=2 CMD curl -f localhost",
-      "HEALTHCHECK {Test:[CMD-SHELL curl -f localhost] Interval:5m0s Timeout:0s StartPeriod:0s StartInterval:0s Retries:2}",
+      String.raw`HEALTHCHECK &{["CMD-SHELL" "curl -f localhost"] "5m0s" "0s" "0s" "0s" '\x02'}`,
       { Healthcheck: { Test: ["CMD-SHELL", "curl -f localhost"], Interval: 300e9, Retries: 2 } },
     ],
     [
       "HEALTHCHECK NONE",
-      "HEALTHCHECK {Test:[NONE] Interval:0s Timeout:0s StartPeriod:0s StartInterval:0s Retries:0}",
+      String.raw`HEALTHCHECK &{["NONE"] "0s" "0s" "0s" "0s" '\x00'}`,
       { Healthcheck: { Test: ["NONE"] } },
     ],
   ])("%s", (line, text, part) => {

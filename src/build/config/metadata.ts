@@ -2,7 +2,7 @@ import { type CommandLine, exposedPorts, type StageInstruction } from "../../doc
 import { StrakeError } from "../../errors/index.ts";
 import type { ContainerConfig, Healthcheck } from "../../oci/index.ts";
 import { scannerArguments } from "../plan/arguments.ts";
-import { duration, plainList, quoteList } from "./goformat.ts";
+import { duration, plainList, quote, quoteList, quoteRune } from "./goformat.ts";
 import { emptyEntry } from "./history.ts";
 import { type StageState, withVariable } from "./stage-state.ts";
 
@@ -166,7 +166,6 @@ function healthText({
   StartInterval,
   Retries,
 }: Healthcheck): string {
-  const times = { Interval, Timeout, StartPeriod, StartInterval };
-  const shown = Object.entries(times).map(([name, value]) => `${name}:${duration(value ?? 0)}`);
-  return `{Test:${plainList(Test)} ${shown.join(" ")} Retries:${Retries ?? 0}}`;
+  const times = [Interval, Timeout, StartPeriod, StartInterval].map((time) => quote(duration(time ?? 0)));
+  return `&{${[quoteList(Test), ...times, quoteRune(Retries ?? 0)].join(" ")}}`;
 }

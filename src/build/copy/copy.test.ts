@@ -91,6 +91,13 @@ describe("ADD unpacks archives by content", () => {
       "/x/text.tar",
     ]);
   });
+  test("what is packed and no archive can be given a name", async () => {
+    expect(Object.keys(await files("FROM scratch\nADD only.gz /deep/named.gz"))).toEqual([
+      "/deep",
+      "/deep/named.gz",
+    ]);
+  });
+
   test("COPY and --unpack=false do not", async () => {
     expect(
       Object.keys(await files("FROM scratch\nCOPY plain.tar /\nADD --unpack=false plain.tar /y")),
@@ -148,6 +155,16 @@ describe("COPY --from", () => {
     expect([...tree.xattrs("/new/cap")]).toEqual([["user.note", new Uint8Array(Buffer.from("hi"))]]);
   });
   // Security cases, "Build": COPY --from a path that is a symlink to /.
+  test("names of one inode are files of their own when each was named", async () => {
+    const built = await shop.build(
+      "FROM scratch AS a\nADD packed.whatever /\nFROM scratch\nCOPY --from=a /top /whole/\nCOPY --from=a /top/* /named/",
+    );
+    using tree = built.tree();
+    const inode = (path: string) => tree.lookup(path)!.key;
+    expect(inode("/whole/twin")).toBe(inode("/whole/file"));
+    expect(inode("/named/twin")).not.toBe(inode("/named/file"));
+  });
+
   test("follows symlinks inside the image", async () => {
     expect(Object.keys(await files("FROM scratch\nCOPY --from=rich /srv/one /a"))).toEqual(["/a"]);
     await expect(

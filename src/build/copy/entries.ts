@@ -27,13 +27,14 @@ export interface CopyEntry {
 const noTime = 0;
 
 /**
- * The entries for mapped items, made as they are asked for: all of them at once would be most of the memory of a large copy. Files that are one inode in their source become hardlinks, the first name carrying the content.
+ * The entries for mapped items, made as they are asked for: all of them at once would be most of the memory of a large copy. Files of
+ * one source that are one inode there become hardlinks, the first name carrying the content.
  */
 export function* entriesOf(
   items: Iterable<CopyItem>,
   attributes: CopyAttributes,
 ): Generator<CopyEntry, void, undefined> {
-  const links = new Map<CopySource, Map<string, string>>();
+  const links = new Map<string, string>();
   let index = 0;
   for (const item of items) {
     if (item.kind === "parent") yield { header: directoryHeader(item.directory, attributes), index };
@@ -76,14 +77,14 @@ const plain = {
 } as const;
 
 function nodeHeader(
-  { path, source, from, node }: CopyItem & { kind: "node" },
+  { path, turn, source, from, node }: CopyItem & { kind: "node" },
   { owner, mode, epoch }: CopyAttributes,
-  links: Map<CopySource, Map<string, string>>,
+  links: Map<string, string>,
 ): EntryHeader {
   const { type } = node;
   const isDirectory = type === "directory";
   const name = isDirectory ? `${path.slice(1)}/` : path.slice(1);
-  const first = node.link === undefined ? name : firstName(links, source, node.link, name);
+  const first = node.link === undefined ? name : firstName(links, `${turn} ${node.link}`, name);
   const isHardlink = first !== name;
   const xattrs = isHardlink ? undefined : source.xattrs(from, node);
   return {
@@ -105,15 +106,8 @@ function nodeHeader(
   };
 }
 
-function firstName(
-  links: Map<CopySource, Map<string, string>>,
-  source: CopySource,
-  link: string,
-  name: string,
-): string {
-  const names = links.get(source) ?? new Map<string, string>();
-  links.set(source, names);
-  const first = names.get(link);
-  if (first === undefined) names.set(link, name);
+function firstName(links: Map<string, string>, inode: string, name: string): string {
+  const first = links.get(inode);
+  if (first === undefined) links.set(inode, name);
   return first ?? name;
 }

@@ -29,8 +29,8 @@ export interface CopyRequest {
   /** Patterns of `--exclude`. */
   readonly excludes: readonly string[];
   readonly parents: boolean;
-  /** ADD: a file that is an archive is unpacked into the destination. */
-  readonly isArchive?: (source: CopySource, path: string, node: SourceNode) => boolean;
+  /** ADD: whether a file, by its resolved path, is an archive; it is then unpacked into the destination. */
+  readonly isArchive?: (source: CopySource, path: string) => boolean;
 }
 
 /** An archive to unpack into the directory `path`. */
@@ -47,6 +47,8 @@ export type CopyItem =
   | {
       readonly kind: "node";
       readonly path: string;
+      /** Counts the sources: names of one inode stay hardlinks where one source holds them all. */
+      readonly turn?: number;
       readonly source: CopySource;
       readonly from: string;
       readonly node: SourceNode;
@@ -76,6 +78,7 @@ class Mapper {
   readonly #items = new Map<string, CopyItem>();
   readonly #archives: CopyArchive[] = [];
   readonly #excluded: IgnoreMatcher | undefined;
+  #turn = 0;
   /** The destination, and whether it was written as a directory. */
   readonly #target: string;
   readonly #asDirectory: boolean;
@@ -142,6 +145,7 @@ class Mapper {
   }
 
   #copy({ source, pattern }: CopyArgument, path: string): void {
+    this.#turn++;
     const { path: from, node } = source.resolve(path, true);
     if (!node) throw missingSource(source, pattern, path);
     if (node.type === "directory") {
@@ -151,7 +155,7 @@ class Mapper {
     }
     const name = baseName(path);
     if (this.#excluded?.ignored(name)) return;
-    if (this.#request.isArchive?.(source, from, node)) {
+    if (this.#request.isArchive?.(source, from)) {
       const to = this.#makeDirectory(this.#target);
       this.#archives.push({ path: to, source, from, node });
       return;
@@ -189,6 +193,7 @@ class Mapper {
   }
 
   #copyWithParents({ source, pattern }: CopyArgument): void {
+    this.#turn++;
     const { base, rest } = splitAtMark(pattern);
     const target = this.#makeDirectory(this.#target);
     for (const start of matchSources(source, base)) {
@@ -252,14 +257,14 @@ class Mapper {
       isLink ? "symlink" : "other",
       isLink ? source.readlink(from, node) : undefined,
     );
-    this.#items.set(path, { kind: "node", path, source, from, node });
+    this.#items.set(path, { kind: "node", path, turn: this.#turn, source, from, node });
   }
 
   #putDirectory(source: CopySource, { from, node }: Located, path: string): void {
     const kind = this.#kindAt(path);
     if (kind !== undefined && kind !== "directory") throw refuseDirectory(path, from, kind);
     this.#destination.put(path, "directory");
-    this.#items.set(path, { kind: "node", path, source, from, node });
+    this.#items.set(path, { kind: "node", path, turn: this.#turn, source, from, node });
   }
 }
 

@@ -1,11 +1,10 @@
 import { throwIfAborted } from "../../errors/index.ts";
 import { decompress } from "../../layer/index.ts";
 import { cleanEntryPath, type EntryHeader, readTar } from "../../tar/index.ts";
-import { isTarHeader } from "./archive.ts";
+import { contentOf } from "./archive.ts";
 import { baseName, cleanJoin, type Destination, joinPath, parentOf } from "./destination.ts";
 import { type CopyAttributes, directoryHeader } from "./entries.ts";
 import type { CopyArchive, CopyPlan } from "./map.ts";
-import type { CopySource, SourceNode } from "./source.ts";
 import type { EntrySink } from "./write.ts";
 
 export interface UnpackOptions extends CopyAttributes {
@@ -27,13 +26,9 @@ async function unpackOne(
   sink: EntrySink,
   options: UnpackOptions,
 ): Promise<void> {
-  const { first, rest } = await firstBlock(decompress(bytesOf(archive), { signal: options.signal }));
-  if (!isTarHeader(first)) {
-    await copyPlain(archive, destination, sink, options);
-    return;
-  }
+  const content = contentOf(archive.source, archive.from, archive.node);
   const placed = new Map<string, string>();
-  for await (const { entry, body } of readTar(rest)) {
+  for await (const { entry, body } of readTar(decompress(content, { signal: options.signal }))) {
     throwIfAborted(options.signal);
     const inside = cleanEntryPath(entry.path);
     if (inside === "/") continue;
@@ -50,25 +45,6 @@ async function unpackOne(
     const kind = entry.type === "directory" ? "directory" : isLink ? "symlink" : "other";
     destination.put(path, kind, isLink ? entry.linkname : undefined);
   }
-}
-
-/** A packed file that is no archive is copied under its own name, as it is. */
-async function copyPlain(
-  { path, source, from, node }: CopyArchive,
-  destination: Destination,
-  sink: EntrySink,
-  options: UnpackOptions,
-): Promise<void> {
-  const to = joinPath(path, baseName(from));
-  const { mode, uid, gid, size, mtime } = node;
-  const facts = { type: "file", path: to, mode, uid, gid, size, mtime, mtimeNsec: 0 } as const;
-  const header = headerAt(
-    to,
-    { ...facts, linkname: "", uname: "", gname: "", devmajor: 0, devminor: 0 },
-    options,
-  );
-  await sink.addStream(header, chunksOf(source, from, node));
-  destination.put(to, "other");
 }
 
 function headerAt(path: string, entry: EntryHeader, { owner, mode, epoch }: CopyAttributes): EntryHeader {
@@ -109,42 +85,4 @@ function makeParents(
     sink.addEntry(directoryHeader({ path: blocked }, options));
     destination.put(blocked, "directory");
   }
-}
-
-function bytesOf({ source, from, node }: CopyArchive): AsyncGenerator<Uint8Array> {
-  return chunksOf(source, from, node);
-}
-
-async function* chunksOf(source: CopySource, path: string, node: SourceNode): AsyncGenerator<Uint8Array> {
-  const file = source.open(path, node, { verify: true });
-  try {
-    for (let at = 0; at < file.size; ) {
-      const piece = new Uint8Array(Math.min(256 * 1024, file.size - at));
-      const count = file.read(piece, at);
-      if (count === 0) return;
-      yield piece.subarray(0, count);
-      at += count;
-    }
-  } finally {
-    file.close();
-  }
-}
-
-/** The first 512 bytes of a stream, and the stream with them. */
-async function firstBlock(
-  stream: AsyncGenerator<Uint8Array>,
-): Promise<{ first: Uint8Array; rest: AsyncIterable<Uint8Array> }> {
-  const held: Uint8Array[] = [];
-  let length = 0;
-  while (length < 512) {
-    const { value, done } = await stream.next();
-    if (done) break;
-    held.push(value);
-    length += value.length;
-  }
-  const rest = (async function* () {
-    yield* held;
-    yield* stream;
-  })();
-  return { first: Buffer.concat(held).subarray(0, 512), rest };
 }

@@ -3,13 +3,13 @@ import { EarlierContents, LayerWriter, resolveOwner, Tree } from "../../layer/in
 import { canonicalJSON, sha256 } from "../../oci/index.ts";
 import type { LongText } from "../../store/index.ts";
 import type { StageState } from "../config/stage-state.ts";
-import { isArchive } from "../copy/archive.ts";
+import { findArchives } from "../copy/archive.ts";
 import { parseChmod } from "../copy/chmod.ts";
 import { DigestList } from "../copy/digest-list.ts";
 import { type CopyAttributes, type CopyEntry, entriesOf } from "../copy/entries.ts";
 import { InlineSource } from "../copy/inline-source.ts";
 import { Manifest } from "../copy/manifest.ts";
-import { type CopyArgument, type CopyPlan, mapCopy } from "../copy/map.ts";
+import { type CopyArgument, type CopyPlan, type CopyRequest, mapCopy } from "../copy/map.ts";
 import type { CopySource } from "../copy/source.ts";
 import { unpackArchives } from "../copy/unpack.ts";
 import { digestOf, writeEntries } from "../copy/write.ts";
@@ -38,7 +38,7 @@ export async function copyThrough(
     ...(instruction.chmod !== undefined && { mode: parseChmod(instruction.chmod) }),
     ...(session.epoch !== undefined && { epoch: session.epoch }),
   };
-  const plan = mapCopy(requestOf(session, state, instruction, source), tree);
+  const plan = mapCopy(await requestOf(session, state, instruction, source), tree);
   const step = new CopyStep(session, state, { plan, instruction, attributes });
   const known = step.lookUp();
   if (known) return { outcome: { layer: known.layer, cached: true }, key: known.key };
@@ -195,7 +195,12 @@ class CopyStep {
   }
 }
 
-function requestOf(session: Session, state: StageState, instruction: CopyLike, from?: CopySource) {
+async function requestOf(
+  session: Session,
+  state: StageState,
+  instruction: CopyLike,
+  from?: CopySource,
+): Promise<CopyRequest> {
   const paths: CopyArgument[] =
     instruction.sources.length === 0
       ? []
@@ -204,12 +209,13 @@ function requestOf(session: Session, state: StageState, instruction: CopyLike, f
     new Map(instruction.heredocs.map((heredoc) => [`/${heredoc.name}`, Buffer.from(heredocText(heredoc))])),
   );
   const inline = instruction.heredocs.map(({ name }) => ({ source: documents, pattern: `/${name}` }));
+  const unpacks = instruction.kind === "add" && instruction.unpack !== false;
   return {
     arguments: [...paths, ...inline],
     destination: instruction.destination,
     workingDir: state.config.WorkingDir ?? "/",
     excludes: instruction.excludes,
     parents: instruction.kind === "copy" && instruction.parents,
-    ...(instruction.kind === "add" && instruction.unpack !== false && { isArchive }),
+    ...(unpacks && { isArchive: await findArchives(paths, { signal: session.signal }) }),
   };
 }

@@ -60,14 +60,14 @@ async function runCommand(
   { state, run }: { state: StageState; run: Run },
 ): Promise<void> {
   using tree = Tree.open(layersOf(session, state.layers));
-  const { uid, gid, groups } = resolveUser(tree, state.config.User ?? "");
+  const { uid, gid, groups, home } = resolveUser(tree, state.config.User ?? "");
   const { mounts, environment } = lend(scratch, session, run);
   const tail = new OutputTail();
   const { status } = await runStep({
     runRoot: session.store.runRoot,
     rootfs,
     args: run.args,
-    env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    env: Object.entries({ HOME: home, ...environment }).map(([name, value]) => `${name}=${value}`),
     cwd: state.config.WorkingDir || "/",
     user: { uid, gid, additionalGids: groups },
     network: run.network,

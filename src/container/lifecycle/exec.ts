@@ -8,6 +8,7 @@ import { toolEnvironment } from "../runtime/command.ts";
 import { isRuntimeComplaint, lastMessage, startFailure } from "../runtime/failure.ts";
 import { enterContainerNamespace } from "../runtime/host.ts";
 import { capabilitySets } from "../spec/capabilities.ts";
+import { withHome } from "../spec/environment.ts";
 import type { Process, RuntimeSpec } from "../spec/types.ts";
 import type { ContainerRecord } from "./record.ts";
 import { refresh } from "./refresh.ts";
@@ -71,11 +72,13 @@ function execProcess(
   state: RunningState,
   { spec, options }: { spec: RuntimeSpec; options: ExecOptions },
 ): Process {
-  const user = services.resolveUser(options.user ?? record.user, (path) =>
+  const { user, home } = services.resolveUser(options.user ?? record.user, (path) =>
     readInRoot(`/proc/${state.pid}/root`, path),
   );
   const bounding = spec.process.capabilities.bounding;
   const env = new Map(spec.process.env.map(splitEnv));
+  // Another user, another home, unless it was said what it is.
+  if (!record.env.some((entry) => entry.startsWith("HOME="))) env.delete("HOME");
   if (options.terminal) env.set("TERM", "xterm");
   for (const entry of options.env ?? []) {
     const [name, value] = splitEnv(entry);
@@ -87,7 +90,10 @@ function execProcess(
     terminal: options.terminal === true,
     user,
     args: options.args,
-    env: [...env].map(([name, value]) => `${name}=${value}`),
+    env: withHome(
+      [...env].map(([name, value]) => `${name}=${value}`),
+      home,
+    ),
     cwd: execFolder(options.workingDir ?? spec.process.cwd),
     capabilities: capabilitySets(bounding, user.uid),
     noNewPrivileges: spec.process.noNewPrivileges,

@@ -139,4 +139,7 @@ export interface RootfsProvider {
  * Resolves the user of a process by the passwd and group files of its container. `readFile` gives undefined for what is
  * missing and never leaves the container.
  */
-export type ResolveUser = (user: string, readFile: (path: string) => Uint8Array | undefined) => ProcessUser;
+export type ResolveUser = (
+  user: string,
+  readFile: (path: string) => Uint8Array | undefined,
+) => { readonly user: ProcessUser; readonly home: string };

@@ -12,6 +12,7 @@ import { lastMessage } from "../runtime/failure.ts";
 import { readyControlGroups } from "../runtime/grace.ts";
 import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
 import { withCompiledSeccomp } from "../runtime/seccomp-cache.ts";
+import { withHome } from "../spec/environment.ts";
 import { bindMount, tmpfsMount } from "../spec/mounts.ts";
 import { runtimeSpec } from "../spec/spec.ts";
 import type { Mount } from "../spec/types.ts";
@@ -96,14 +97,16 @@ async function bringUp(
   if (network.warning) services.warn(network.warning);
   checkSystemFolders(rootfs);
   const volumes = await prepareMounts(services, record, rootfs);
+  const { user, home } = services.resolveUser(record.user, (path) => readInRoot(rootfs, path));
+  const env = withHome(record.env, home);
   const spec = runtimeSpec(
     {
       rootfs,
       readonlyRootfs: record.readonlyRootfs,
       args: record.args,
-      env: record.network === "host" ? withHostname(record.env, hostname) : record.env,
+      env: record.network === "host" ? withHostname(env, hostname) : env,
       cwd: workingDirectory(rootfs, record.workingDir),
-      user: services.resolveUser(record.user, (path) => readInRoot(rootfs, path)),
+      user,
       terminal: record.terminal,
       ...(options.consoleSize ? { consoleSize: options.consoleSize } : {}),
       hostname,

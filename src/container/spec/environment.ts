@@ -13,8 +13,8 @@ export interface EnvironmentOptions {
 
 /**
  * The environment of a container's first process, in the order Docker gives it: PATH, HOSTNAME, TERM, then the
- * image's, then the user's; a later value of a name replaces the earlier one in its place. HOME is not set here: the
- * runtime takes it from the container's own passwd after it has changed root, where no link can lead outside.
+ * image's, then the user's; a later value of a name replaces the earlier one in its place. HOME is not
+ * among them: it depends on the user (`withHome`).
  */
 export function containerEnvironment(options: EnvironmentOptions): string[] {
   const values = new Map<string, string>();
@@ -35,6 +35,14 @@ export function containerEnvironment(options: EnvironmentOptions): string[] {
     }
   }
   return [...values].map(([name, value]) => `${name}=${value}`);
+}
+
+/**
+ * HOME where nothing says otherwise: the home of the account, `/` for an id that has none. Left to the runtimes, runc does this
+ * and crun leaves such an id without HOME.
+ */
+export function withHome(env: readonly string[], home: string): string[] {
+  return env.some((entry) => entry.startsWith("HOME=")) ? [...env] : [...env, `HOME=${home}`];
 }
 
 /** Lines of an `--env-file`: `NAME=value` or `NAME`; blank lines and those that begin with `#` are skipped. */

@@ -39,12 +39,14 @@ export async function openStepNetwork(options: OpenStepNetwork): Promise<OpenedS
     hostname,
     hostNetwork,
     extraHosts,
-    ...(bridged ? { address: bridged.address } : {}),
+    // Without a network the name must still lead somewhere: sudo, Java and others ask for it.
+    ...(bridged ? { address: bridged.address } : hostNetwork ? {} : { address: "127.0.0.1" }),
   });
   return {
     namespace: bridged?.namespace ?? (hostNetwork ? { kind: "host" } : { kind: "new" }),
     hostname,
-    files,
+    // What a step writes to /etc/hostname belongs to the image.
+    files: files.filter((file) => file.destination !== "/etc/hostname"),
     close: bridged?.close ?? (async () => {}),
   };
 }

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -121,7 +122,7 @@ describe.skipIf(why !== undefined)("a step", () => {
     const source = join(home, "ca.pem");
     writeFileSync(source, "certificate");
     const mount = { destination: "/deep/er/ca.pem", type: "bind", source, options: ["rbind", "ro"] };
-    const { out } = await step("cat /deep/er/ca.pem /etc/hostname; ls /dev/shm", { mounts: [mount] });
+    const { out } = await step("cat /deep/er/ca.pem; hostname; ls /dev/shm", { mounts: [mount] });
     expect(out).toBe("certificatestrake-build\n");
     expect(readdirSync(join(rootfs, "etc")).sort()).toEqual(["group", "passwd"]);
     expect(existsSync(join(rootfs, "deep"))).toBe(false);
@@ -136,11 +137,19 @@ describe.skipIf(why !== undefined)("a step", () => {
     rmSync(join(rootfs, "etc/resolv.conf"));
   });
 
-  test("keeps what the command itself wrote at a mount point's place", async () => {
-    await step("echo mine > /etc/resolv.conf; echo kept > /kept");
+  test("writing to a lent file fails instead of being lost; /etc/hostname is the image's own", async () => {
+    const { out } = await step(
+      "for f in hosts resolv.conf hostname; do echo mine > /etc/$f || echo no $f; done 2>/dev/null; echo kept > /kept",
+    );
+    expect(out).toBe("no hosts\nno resolv.conf\n");
     expect(existsSync(join(rootfs, "kept"))).toBe(true);
-    // The mounted file took the write; the stub under it is gone.
     expect(existsSync(join(rootfs, "etc/resolv.conf"))).toBe(false);
+    expect(readFileSync(join(rootfs, "etc/hostname"), "utf8")).toBe("mine\n");
+    rmSync(join(rootfs, "etc/hostname"));
+  });
+
+  test("without a network the host's name still leads to the loopback", async () => {
+    expect((await step("grep strake-build /etc/hosts")).out).toBe("127.0.0.1\tstrake-build\n");
   });
 
   test("CVE-2024-23652: a command that puts a link in the way of a stub loses nothing of the host", async () => {

@@ -23,7 +23,7 @@ export interface StepOptions {
   /** A mounted root file system, writable. Mount it after `enterContainerNamespace()`. */
   readonly rootfs: string;
   readonly args: readonly string[];
-  /** Complete, `NAME=value`; HOME is added from the container's passwd when it is missing. */
+  /** Complete, `NAME=value`. */
   readonly env: readonly string[];
   readonly cwd: string;
   readonly user: ProcessUser;
@@ -71,7 +71,8 @@ export async function runStep(options: StepOptions): Promise<StepResult> {
     checkSystemFolders(options.rootfs);
     const cwd = workingDirectory(options.rootfs, options.cwd);
     const mounts = resolveMounts(options.rootfs, [
-      ...network.files.map((file) => bindMount(file.source, file.destination)),
+      // Read-only, as BuildKit has them: what a step wrote there would be lost without a word.
+      ...network.files.map((file) => bindMount(file.source, file.destination, { readonly: true })),
       ...(options.mounts ?? []),
     ]);
     const spec = runtimeSpec(
