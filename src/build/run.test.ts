@@ -74,7 +74,7 @@ describe.skipIf(why !== undefined)("RUN", () => {
   });
   test("takes heredocs as scripts, with an interpreter line as files", async () => {
     const built = await build(
-      "RUN <<A\necho one\necho two\nA\nRUN <<B\n#!/bin/sh\necho $0\nB\nRUN cat <<C - /etc/hostname | head -1\nthree\nC\n",
+      "RUN <<A\necho one\necho two\nA\nRUN <<B\n#!/bin/sh\necho $0\nB\nRUN cat <<C - /etc/hosts | head -1\nthree\nC\n",
     );
     expect(built.log).toBe("one\ntwo\n/dev/pipes/B\nthree\n");
     expect(built.files("/dev")).toEqual({});
