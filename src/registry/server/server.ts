@@ -74,6 +74,9 @@ export type ChangeableOptions = Pick<
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
+/** Milliseconds between collections where only the limits of a cache ask for them. */
+const limitInterval = 600_000;
+
 /** Seconds without a byte after which a connection is closed. Bun's longest. */
 const idleSeconds = 255;
 
@@ -290,7 +293,11 @@ export class Registry implements AsyncDisposable {
   }
 
   #keepHouse(): Housekeeping {
-    const { collection, scrubbing } = this.#options;
+    const { scrubbing } = this.#options;
+    const { every, ...rest } = this.#options.collection ?? {};
+    // A cache with a limit that nobody enforces has none.
+    const limited = (this.#core.proxy?.limited.length ?? 0) > 0;
+    const collection = { ...rest, every: every ?? (limited ? limitInterval : undefined) };
     return new Housekeeping(this.administration, this.#metrics, { collection, scrub: scrubbing });
   }
 

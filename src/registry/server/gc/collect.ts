@@ -1,6 +1,7 @@
 import type { Digest } from "../../../oci/index.ts";
 import type { Core } from "../core.ts";
 import { blobKey, digestOfKey } from "../layout.ts";
+import { type Evicted, evict } from "../proxy/evict.ts";
 import { acquit, sentence } from "./condemned.ts";
 import { condemnedPrefix, digestOfWord, trashPrefix } from "./keys.ts";
 import { Lease } from "./lease.ts";
@@ -32,6 +33,8 @@ export interface CollectReport {
   /** Bytes of the deleted blobs. */
   readonly freed: number;
   readonly uploads: number;
+  /** What caches of other registries gave up: it goes as what no repository holds. */
+  readonly evicted: readonly Evicted[];
   /** Entries of the trash that were too old. */
   readonly expired: number;
   /** Manifests whose bytes are missing or damaged; nothing of their repositories was taken. */
@@ -52,14 +55,20 @@ export async function collect(core: Core, options: CollectOptions = {}): Promise
   if (!lease) return undefined;
   const report: Mutable<CollectReport> = {
     ...{ dryRun, interrupted: false, manifests: [], unlinked: [], condemned: [], deleted: [] },
-    ...{ freed: 0, uploads: 0, expired: 0, unreadable: [] },
+    ...{ freed: 0, uploads: 0, evicted: [], expired: 0, unreadable: [] },
   };
   const { start } = lease;
   const interrupted = () => ({ ...report, interrupted: true });
+  const keep = async () => !signal?.aborted && (await lease.keep());
+  for (const upstream of core.proxy?.limited ?? []) {
+    const evicted = await evict(core, upstream, { start, dryRun, keep });
+    for (const { size } of evicted) if (!dryRun) core.proxy?.metrics.evict(upstream.prefix, size);
+    report.evicted.push(...evicted);
+  }
   report.expired = await expireTrash(core, start, dryRun);
   const held = new Set<Digest>();
   for await (const content of repositories(core.objects)) {
-    if (signal?.aborted || !(await lease.keep())) return interrupted();
+    if (!(await keep())) return interrupted();
     const swept = await sweepRepository(core, content, { start, dryRun, untagged });
     const here = (digest: Digest) => ({ repository: content.name, digest });
     report.manifests.push(...swept.removed.map(here));
@@ -70,7 +79,7 @@ export async function collect(core: Core, options: CollectOptions = {}): Promise
   }
   for await (const key of keysUnder(core.objects, trashPrefix)) held.add(digestOfWord(key));
   for await (const key of keysUnder(core.objects, "blobs/")) {
-    if (signal?.aborted || !(await lease.keep())) return interrupted();
+    if (!(await keep())) return interrupted();
     const digest = digestOfKey(key);
     if (!held.has(digest)) await sweepBlob(core, digest, { start, report });
   }

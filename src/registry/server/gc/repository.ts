@@ -115,8 +115,8 @@ async function namesOf(core: Core, digest: Digest): Promise<readonly Digest[] | 
   return content && namesIn(content.bytes);
 }
 
-/** An index may name blobs as well as manifests: caches of builds do. */
-function namesIn(bytes: Uint8Array, mediaType?: string): readonly Digest[] | undefined {
+/** What a manifest or index names; undefined when it cannot be read. An index may name blobs too: caches of builds do. */
+export function namesIn(bytes: Uint8Array, mediaType?: string): readonly Digest[] | undefined {
   try {
     const document = decodeManifestOrIndex(bytes, mediaType);
     const { subject } = document.value;

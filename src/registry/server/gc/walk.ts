@@ -25,11 +25,14 @@ export interface RepositoryContent {
 
 /**
  * Every repository, those too that hold nothing but blobs and so are in no catalog. Keys of one repository are a run in
- * the list: no component of a name starts with an underscore.
+ * the list: no component of a name starts with an underscore. `prefix` may be narrower: those below it.
  */
-export async function* repositories(objects: ObjectStore): AsyncGenerator<RepositoryContent> {
+export async function* repositories(
+  objects: ObjectStore,
+  prefix = "repos/",
+): AsyncGenerator<RepositoryContent> {
   let current: RepositoryContent | undefined;
-  for await (const key of keysUnder(objects, "repos/")) {
+  for await (const key of keysUnder(objects, prefix)) {
     const match = /^repos\/(.+?)\/_(blobs|manifests|tags|tagged|referrers)\/(?:([^/]+)\/)?([^/]+)/.exec(key);
     if (!match) continue;
     const [, name, kind, algorithm, last] = match as unknown as [string, string, string, string, string];

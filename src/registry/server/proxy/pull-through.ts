@@ -98,9 +98,9 @@ export class PullThrough {
     return this.upstreams.some(({ prefix }) => repository.startsWith(`${prefix}/`));
   }
 
-  /** Whether something keeps growing that has a limit. */
-  get hasLimits(): boolean {
-    return this.upstreams.some(({ maxBytes, maxAge }) => maxBytes !== undefined || maxAge !== undefined);
+  /** Those of which not everything is kept. */
+  get limited(): readonly Upstream[] {
+    return this.upstreams.filter(({ maxBytes, maxAge }) => maxBytes !== undefined || maxAge !== undefined);
   }
 
   /** Marks something as used, as often as matters: by what was used last it is decided what goes. */
