@@ -2,6 +2,7 @@ import { afterAll } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { testChecks } from "./protocol/checks/index.ts";
 import { testRegistry } from "./protocol/suite.ts";
 import { FileStore } from "./storage/files.ts";
 import { MemoryStore } from "./storage/memory.ts";
@@ -11,3 +12,5 @@ afterAll(() => rmSync(base, { recursive: true, force: true }));
 
 testRegistry("memory", async () => new MemoryStore());
 testRegistry("files", () => FileStore.open(join(base, "data")));
+testChecks("memory", async () => new MemoryStore());
+testChecks("files", () => FileStore.open(join(base, "checks")));

@@ -5,6 +5,7 @@ import {
   s3Credentials,
   startS3Server,
 } from "../../../../test/support/s3-server.ts";
+import { testChecks } from "../protocol/checks/index.ts";
 import { testRegistry } from "../protocol/suite.ts";
 import { testObjectStore } from "./conformance.ts";
 import { S3Store } from "./s3.ts";
@@ -34,6 +35,7 @@ describe.skipIf(reason !== undefined)("s3", () => {
     reopen: () => S3Store.open(options(bucket)),
   });
   testRegistry("s3", () => S3Store.open(options(server.bucket())));
+  testChecks("s3", () => S3Store.open(options(server.bucket())));
 
   test("of two that continue one upload, the one that is late is told", async () => {
     await using store = await S3Store.open(options(server.bucket()));

@@ -1,0 +1,3 @@
+export { allChecks } from "./all.ts";
+export { type Check, Peer } from "./peer.ts";
+export { testChecks } from "./run.ts";
