@@ -208,6 +208,7 @@ export const errorCodes = {
   REGISTRY_RATE_LIMITED: ["unavailable", "a registry refused a request because there were too many"],
   REGISTRY_REFUSED: ["invalid", "a registry refused a request as malformed or not supported"],
   REGISTRY_UNAUTHORIZED: ["unauthorized", "a registry wants credentials, or refused those it was given"],
+  REGISTRY_FULL: ["exhausted", "a registry has no room left for what is pushed to it"],
   REGISTRY_DENIED: ["denied", "a registry does not allow what was asked with these credentials"],
   REGISTRY_NOT_FOUND: ["not-found", "a registry has no such repository, tag, manifest or blob"],
   REGISTRY_BLOCKED: ["denied", "registries.conf blocks the registry or repository"],

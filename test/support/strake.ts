@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** How strake is started: the executable that scripts/test built, else the source. */
-const program = process.env.STRAKE_BIN
+export const program: readonly string[] = process.env.STRAKE_BIN
   ? [process.env.STRAKE_BIN]
   : [process.execPath, join(import.meta.dir, "..", "..", "src", "cli", "main.ts")];
 

@@ -27,6 +27,12 @@ export async function answerError(response: HttpResponse, what: string): Promise
     const when = wait === undefined ? "" : `; try again in ${Math.ceil(wait / 1000)} seconds`;
     return make("REGISTRY_RATE_LIMITED", `${host} allows no more requests for now${when}`);
   }
+  if (status === 507)
+    return make(
+      "REGISTRY_FULL",
+      `${host} has no room for ${what} (status 507)`,
+      "its administrator must give it space, or delete images and collect garbage",
+    );
   if (status >= 500) return make("REGISTRY_FAILED", `${host} failed with status ${status} on ${what}`);
   return make("REGISTRY_REFUSED", `${host} refused ${what} with status ${status}`);
 }

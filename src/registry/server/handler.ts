@@ -145,6 +145,11 @@ export function failure(error: unknown): { response: Response; message?: string 
       }).response(),
       message,
     };
+  if (error instanceof StrakeError && error.code === "REGISTRY_FULL")
+    return {
+      response: new Refusal("UNAVAILABLE", "the registry has no room left", { status: 507 }).response(),
+      message,
+    };
   const known = error instanceof StrakeError && error.class !== "internal";
   const refusal = known
     ? new Refusal("UNAVAILABLE", "the registry's storage cannot be used now", {

@@ -114,9 +114,16 @@ async function whileMine(
 ): Promise<Response> {
   // Only who may continue it may take it over.
   if (call.core.sessions.isBusy(id)) await findUpload(call, repository, id);
-  return call.core.sessions.exclusively(id, async (turn) =>
-    work(await findUpload(call, repository, id), turn),
-  );
+  return call.core.sessions.exclusively(id, async (turn) => {
+    const upload = await findUpload(call, repository, id);
+    try {
+      return await work(upload, turn);
+    } catch (error) {
+      // What fills the disk up must not stay there for somebody to continue: nobody could.
+      if (error instanceof StrakeError && error.code === "REGISTRY_FULL") await discard(call.core, upload);
+      throw error;
+    }
+  });
 }
 
 async function receiveChunk(

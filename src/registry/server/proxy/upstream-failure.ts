@@ -15,6 +15,7 @@ export function upstreamFailure(error: unknown): "gone" | "forbidden" | "away" |
     case "REGISTRY_BLOCKED":
       return "forbidden";
     case "REGISTRY_STORAGE":
+    case "REGISTRY_FULL":
     case "OBJECT_CHANGED":
     case "OBJECT_KEY_INVALID":
     case "INTERNAL":

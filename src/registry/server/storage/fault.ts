@@ -16,10 +16,15 @@ export function checkCondition(
   if (condition?.ifMatch !== undefined && etag !== condition.ifMatch) throw objectChanged(key);
 }
 
-/** A failure of the medium in the registry's words; `cause` keeps what the system said. */
+/** What says that there is no room: errno of a file system, codes of S3 servers. */
+const full = /^(?:ENOSPC|EDQUOT|XMinioStorageFull|QuotaExceeded)$/;
+
+/** A failure of the medium in the registry's words; `cause` keeps what the system said. REGISTRY_STORAGE or REGISTRY_FULL. */
 export function storageFault(what: string, cause?: unknown): StrakeError {
   const why = cause instanceof Error ? `: ${cause.message}` : "";
-  return new StrakeError("REGISTRY_STORAGE", `${what}${why}`, { cause });
+  const said = (cause as { code?: unknown } | undefined)?.code;
+  const code = typeof said === "string" && full.test(said) ? "REGISTRY_FULL" : "REGISTRY_STORAGE";
+  return new StrakeError(code, `${what}${why}`, { cause });
 }
 
 export function tooLarge(key: string, size: number, limit: number): StrakeError {

@@ -5,6 +5,7 @@ import {
   openSync,
   read,
   readFileSync,
+  rmSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
@@ -51,6 +52,7 @@ export class FileUpload implements Upload {
       writeFileSync(upload.#labelPath, label, { flag: "wx", mode: 0o600 });
       writeFileSync(upload.#dataPath, "", { flag: "wx", mode: 0o600 });
     } catch (error) {
+      for (const path of [upload.#labelPath, upload.#dataPath]) rmSync(path, { force: true });
       throw storageFault("an upload cannot be begun", error);
     }
     return upload;

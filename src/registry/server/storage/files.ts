@@ -16,11 +16,15 @@ import type {
   Upload,
   WriteCondition,
 } from "./object-store.ts";
+import { Reserve } from "./reserve.ts";
+
+/** Keys that are written on the way to freeing space. */
+const forRemoval = /^(?:trash|collector)\//;
 
 /**
  * Objects as files under one folder, for one process at a time (a lock says so):
  *
- *     lock   objects/<key>   uploads/<id>.data and .label   temporary/
+ *     lock   reserve   objects/<key>   uploads/<id>.data and .label   temporary/
  *
  * A write goes to `temporary/`, is flushed and renamed. A kill -9 at any moment leaves whole objects, resumable uploads
  * and at most garbage in `temporary/`, which the next start empties.
@@ -31,6 +35,7 @@ export class FileStore implements ObjectStore {
   readonly root: string;
   readonly #durable: Durable;
   readonly #lock: FileLock;
+  readonly #reserve: Reserve;
   /** Conditional writes of one key take turns. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
@@ -38,6 +43,8 @@ export class FileStore implements ObjectStore {
     this.root = root;
     this.#lock = lock;
     this.#durable = new Durable(root);
+    this.#reserve = new Reserve(join(root, "reserve"));
+    this.#reserve.keep();
   }
 
   /** Throws REGISTRY_STORAGE_BUSY when another process has the folder open. */
@@ -85,6 +92,11 @@ export class FileStore implements ObjectStore {
 
   async put(key: string, bytes: Uint8Array, condition?: WriteCondition): Promise<string> {
     checkKey(key);
+    const write = () => this.#put(key, bytes, condition);
+    return forRemoval.test(key) ? this.#reserve.with(write) : write();
+  }
+
+  #put(key: string, bytes: Uint8Array, condition: WriteCondition | undefined): Promise<string> {
     return this.#inTurn(key, async () => {
       checkCondition(key, this.#stat(key)?.etag, condition);
       await this.#durable.write(this.#path(key), bytes);
@@ -121,6 +133,8 @@ export class FileStore implements ObjectStore {
   }
 
   async staleUploads(before: number): Promise<string[]> {
+    // Asked by every collection, which may have made room.
+    this.#reserve.keep();
     const names = readdirSync(this.#uploads()).filter((name) => name.endsWith(".data"));
     return names
       .filter(

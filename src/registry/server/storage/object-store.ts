@@ -49,7 +49,8 @@ export interface ListOptions {
  * - A reader that holds a body keeps it, even if the object is deleted or replaced meanwhile.
  * - What a call finds is what the last finished write left (no eventual consistency).
  * - `list` is in byte order of keys.
- * Errors: OBJECT_KEY_INVALID, OBJECT_CHANGED (a condition does not hold), REGISTRY_STORAGE (the medium failed).
+ * Errors: OBJECT_KEY_INVALID, OBJECT_CHANGED (a condition does not hold), REGISTRY_STORAGE (the medium failed),
+ * REGISTRY_FULL (it has no room).
  */
 export interface ObjectStore extends AsyncDisposable {
   readonly kind: "memory" | "files" | "s3";

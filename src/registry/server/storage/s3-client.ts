@@ -82,6 +82,7 @@ export class S3Client {
       if (status === 412) throw Object.assign(objectChanged(key), { retried: attempt > 1 });
       throw storageFault(
         `the S3 server answered ${status} ${code} to ${method} ${key || this.#options.bucket}`.trim(),
+        status === 507 ? { code: "ENOSPC" } : { code },
       );
     }
   }
