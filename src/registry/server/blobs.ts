@@ -4,6 +4,7 @@ import { holdBlob } from "./gc/hold.ts";
 import { blobKey, blobLinkKey } from "./layout.ts";
 import { parseRange } from "./protocol/range.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
+import { bytesOf, type Counted, deleteCounted, putCounted } from "./quota/counted.ts";
 import { encodeRecord } from "./records.ts";
 import type { ByteRange, ObjectInfo } from "./storage/object-store.ts";
 
@@ -25,9 +26,14 @@ export async function findBlob(
   return core.objects.head(blobKey(digest));
 }
 
-/** Makes a stored blob readable through a repository. */
+/** A blob of a repository, as quotas count it. */
+export function linkOf(core: Core, repository: string, digest: Digest): Counted {
+  return { repository, key: blobLinkKey(repository, digest), amount: () => bytesOf(core, digest) };
+}
+
+/** Makes a stored blob readable through a repository. Throws DENIED beyond a quota. */
 export async function linkBlob(core: Core, repository: string, digest: Digest): Promise<void> {
-  await core.objects.put(blobLinkKey(repository, digest), encodeRecord({ linkedAt: Date.now() }));
+  await putCounted(core, linkOf(core, repository, digest), encodeRecord({ linkedAt: Date.now() }));
 }
 
 /** GET and HEAD of a blob, whole or one range of it. */
@@ -90,7 +96,7 @@ export function blobHeaders(digest: Digest): Record<string, string> {
 /** DELETE of a blob: it is gone from this repository; its bytes go when no repository holds them any more. */
 export async function deleteBlob(call: Call, repository: string, text: string): Promise<Response> {
   const digest = checkDigest(text);
-  if (!(await call.core.objects.delete(blobLinkKey(repository, digest)))) throw blobUnknown(digest);
+  if (!(await deleteCounted(call.core, linkOf(call.core, repository, digest)))) throw blobUnknown(digest);
   call.core.emit({ type: "blob.deleted", repository, actor: call.actor, at: Date.now(), digest });
   return new Response(null, { status: 202, headers: versionHeader });
 }

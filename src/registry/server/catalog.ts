@@ -2,14 +2,21 @@ import { isRepositoryPath } from "../../oci/index.ts";
 import type { Call, Core } from "./core.ts";
 import { manifestsPrefix, nameKey, nameOfKey, namesPrefix } from "./layout.ts";
 import { pageResponse, parsePage } from "./protocol/page.ts";
+import { type Counted, deleteCounted, putCounted } from "./quota/counted.ts";
+import { encodeRecord } from "./records.ts";
 
 /** Repositories on a page when the client names no number, as Docker's registry has it. */
 const standardPage = 1000;
 
-/** Puts a repository in the catalog. */
+/** A repository in the catalog, as quotas count it. */
+export function nameOf(repository: string): Counted {
+  return { repository, key: nameKey(repository), amount: () => ({ repositories: 1 }) };
+}
+
+/** Puts a repository in the catalog. Throws DENIED beyond a quota. */
 export async function rememberName(core: Core, repository: string): Promise<void> {
   if (await hasName(core, repository)) return;
-  await core.objects.put(nameKey(repository), new TextEncoder().encode(JSON.stringify({ at: Date.now() })));
+  await putCounted(core, nameOf(repository), encodeRecord({ at: Date.now() }));
 }
 
 /** Whether something was pushed to the repository and not all of it deleted. */
@@ -25,7 +32,7 @@ export async function deleteName(core: Core, repository: string): Promise<void> 
   const isEmpty = async () =>
     (await core.objects.list(manifestsPrefix(repository), { limit: 1 })).length === 0;
   if (!(await isEmpty())) return;
-  await core.objects.delete(nameKey(repository));
+  await deleteCounted(core, nameOf(repository));
   if (!(await isEmpty())) await rememberName(core, repository);
 }
 

@@ -2,6 +2,7 @@ import type { AccessRequest } from "./access.ts";
 import type { ManifestCache } from "./cache.ts";
 import type { Admit, RegistryEvent } from "./events.ts";
 import type { PullThrough } from "./proxy/pull-through.ts";
+import type { Quotas } from "./quota/quotas.ts";
 import type { Sessions } from "./sessions.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
 
@@ -13,6 +14,7 @@ export interface Core {
   readonly admit: Admit;
   /** The registries that are cached here. */
   readonly proxy: PullThrough | undefined;
+  readonly quotas: Quotas;
   readonly emit: (event: RegistryEvent) => void;
   /** Accept image manifests whose blobs are not all here. */
   readonly sparse: boolean;

@@ -18,6 +18,7 @@ export type { CollectionTimes, ScrubTimes } from "./housekeeping.ts";
 export { checkOptions, openAdministration } from "./parts.ts";
 export { Refusal, type RefusalCode } from "./protocol/refusal.ts";
 export { decodeProxyConfig, type ProxyConfig, parseProxy, type UpstreamCredentials } from "./proxy/index.ts";
+export type { QuotaRule } from "./quota/rules.ts";
 export type { ExpiredTag, RetentionOptions, RetentionReport } from "./retention/retain.ts";
 export type { RetentionRule } from "./retention/rules.ts";
 export { type ChangeableOptions, Registry, type RegistryOptions } from "./server.ts";

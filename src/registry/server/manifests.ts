@@ -1,6 +1,6 @@
 import { type Digest, isDigest, isTag, matchesDigest, sha256 } from "../../oci/index.ts";
 import type { CachedManifest } from "./cache.ts";
-import { deleteName, rememberName } from "./catalog.ts";
+import { deleteName, nameOf, rememberName } from "./catalog.ts";
 import type { Call, Core } from "./core.ts";
 import { spare } from "./gc/condemned.ts";
 import { holdBlob, holdManifest } from "./gc/hold.ts";
@@ -8,8 +8,9 @@ import { throwAway } from "./gc/trash.ts";
 import { blobKey, manifestKey, referrerKey } from "./layout.ts";
 import { decodePushed, type PushedManifest, readManifestBody, referrerDescriptor } from "./manifest-body.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
+import { type Counted, checkRoom, deleteCounted, putCounted } from "./quota/counted.ts";
 import { encodeRecord, type ManifestRecord, readRecord } from "./records.ts";
-import { deleteTag, moveTag, resolveTag, tagsOf } from "./tags.ts";
+import { countedTag, deleteTag, moveTag, resolveTag, tagsOf } from "./tags.ts";
 
 /** Tags one push may set (distribution-spec asks for at least 10). */
 const tagParameterLimit = 100;
@@ -82,6 +83,9 @@ export async function putManifest(call: Call, repository: string, reference: str
   if (!core.sparse) await checkBlobs(core, repository, manifest);
   const size = bytes.byteLength;
   await core.admit({ kind: "manifest", repository, digest, size });
+  await checkRoom(core, manifestOf(repository, digest, size));
+  await checkRoom(core, nameOf(repository));
+  for (const tag of tags) await checkRoom(core, countedTag(repository, tag));
 
   const warnings = await missingManifests(core, repository, manifest);
   const { mediaType, subject } = manifest;
@@ -107,6 +111,11 @@ export async function putManifest(call: Call, repository: string, reference: str
   return response;
 }
 
+/** A manifest of a repository, as quotas count it. */
+export function manifestOf(repository: string, digest: Digest, size: number): Counted {
+  return { repository, key: manifestKey(repository, digest), amount: () => ({ bytes: size }) };
+}
+
 /** Makes a manifest readable in a repository, by digest; resolves to when, milliseconds since the epoch. */
 export async function storeManifest(
   core: Core,
@@ -121,7 +130,7 @@ export async function storeManifest(
   core.cache.forget(repository, digest);
   const size = bytes.byteLength;
   const record: ManifestRecord = { mediaType, size, pushedAt, ...(subject ? { subject } : {}) };
-  await core.objects.put(manifestKey(repository, digest), encodeRecord(record));
+  await putCounted(core, manifestOf(repository, digest, size), encodeRecord(record));
   core.cache.forget(repository, digest);
   if (subject) {
     const descriptor = referrerDescriptor(digest, manifest);
@@ -158,13 +167,13 @@ export async function deleteManifest(call: Call, repository: string, reference: 
   const listed = subject && referrerKey(repository, subject, digest);
   const descriptor = listed && (await readRecord<object>(core.objects, listed));
   core.cache.forget(repository, digest);
-  await core.objects.delete(key);
+  await deleteCounted(core, manifestOf(repository, digest, record.value.size));
   core.cache.forget(repository, digest);
   if (listed) await core.objects.delete(listed);
   // A push set a tag meanwhile and is told that it is there: so is its manifest.
   if ((await tagsOf(core, repository, digest)).length > 0) {
     if (listed && descriptor) await core.objects.put(listed, encodeRecord(descriptor.value));
-    await core.objects.put(key, encodeRecord(record.value));
+    await putCounted(core, manifestOf(repository, digest, record.value.size), encodeRecord(record.value));
     core.cache.forget(repository, digest);
     await rememberName(core, repository);
   }

@@ -10,6 +10,7 @@ import { ManifestCache } from "./cache.ts";
 import type { Core } from "./core.ts";
 import type { Metrics } from "./metrics.ts";
 import { PullThrough } from "./proxy/index.ts";
+import { Quotas } from "./quota/quotas.ts";
 import { checkRules } from "./retention/rules.ts";
 import type { RegistryOptions } from "./server.ts";
 import { Sessions } from "./sessions.ts";
@@ -74,11 +75,13 @@ export function openWebhooks(
 }
 
 /** Those of the core's rules that may be changed while it is used. */
-export function storedRules({
-  sparse,
-  collection,
-}: RegistryOptions): Pick<Core, "sparse" | "grace" | "undo"> {
+export function storedRules(
+  { sparse, collection, rules }: RegistryOptions,
+  { objects, proxy }: Pick<Core, "objects" | "proxy">,
+): Pick<Core, "sparse" | "grace" | "undo" | "quotas"> {
+  const isCached = (repository: string) => proxy?.covers(repository) ?? false;
   return {
+    quotas: new Quotas(objects, rules?.quotas ?? [], isCached),
     sparse: sparse ?? false,
     grace: collection?.grace ?? 3600_000,
     undo: collection?.undo ?? 7 * 24 * 3600_000,
@@ -99,7 +102,13 @@ export async function openAdministration(
   const proxies = options.proxy ?? [];
   const proxy = proxies.length > 0 ? new PullThrough(proxies, options.names) : undefined;
   const core: Core = {
-    ...{ objects, proxy, cache: new ManifestCache(0), sessions: new Sessions(), ...storedRules(options) },
+    ...{
+      objects,
+      proxy,
+      cache: new ManifestCache(0),
+      sessions: new Sessions(),
+      ...storedRules(options, { objects, proxy }),
+    },
     admit: async (change) => {
       await control?.admit(change);
       await options.admit?.(change);

@@ -116,7 +116,7 @@ export class Registry implements AsyncDisposable {
     const proxy = proxies.length > 0 ? new PullThrough(proxies, options.names) : undefined;
     this.#metrics.proxy = proxy?.metrics;
     this.#core = {
-      ...{ objects, proxy, cache, sessions: new Sessions(), ...storedRules(options) },
+      ...{ objects, proxy, cache, sessions: new Sessions(), ...storedRules(options, { objects, proxy }) },
       admit: async (change) => {
         await this.#control?.admit(change);
         await options.admit?.(change);
@@ -228,7 +228,7 @@ export class Registry implements AsyncDisposable {
     this.#options = options;
     this.#control = control;
     this.#webhooks = next;
-    Object.assign(this.#core, storedRules(options));
+    Object.assign(this.#core, storedRules(options, this.#core));
     if (isNewCertificate) this.#listenAgain();
     this.#housekeeping = this.#keepHouse();
     await previous.housekeeping.stop();

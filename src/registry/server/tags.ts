@@ -6,7 +6,9 @@ import { keysUnder } from "./gc/walk.ts";
 import { taggedPrefix, tagKey, tagsPrefix } from "./layout.ts";
 import { pageResponse, parsePage } from "./protocol/page.ts";
 import { Refusal } from "./protocol/refusal.ts";
+import { type Counted, deleteCounted, putNewCounted } from "./quota/counted.ts";
 import { encodeRecord, readRecord, type TagRecord } from "./records.ts";
+import { objectChanged } from "./storage/fault.ts";
 
 /** Races for one tag lost in a row before a push gives up. */
 const attempts = 20;
@@ -31,7 +33,12 @@ export async function noteTag(core: Core, repository: string, tag: string, diges
   await core.objects.put(taggedPrefix(repository, digest) + tag, note);
 }
 
-/** Points a tag to a manifest. What `admit` was told the tag is, is what it still is when it is written. */
+/** A tag, as quotas count it. */
+export function countedTag(repository: string, tag: string): Counted {
+  return { repository, key: tagKey(repository, tag), amount: () => ({ tags: 1 }) };
+}
+
+/** Points a tag to a manifest. Throws DENIED beyond a quota. What `admit` was told the tag is, is what it still is when it is written. */
 export async function moveTag(core: Core, repository: string, tag: string, target: TagRecord): Promise<void> {
   const key = tagKey(repository, tag);
   for (let attempt = 1; ; attempt++) {
@@ -40,8 +47,9 @@ export async function moveTag(core: Core, repository: string, tag: string, targe
     if (attempt === 1) await noteTag(core, repository, tag, target.digest);
     core.cache.forget(repository, tag);
     try {
-      const condition = current ? { ifMatch: current.etag } : ({ ifNoneMatch: "*" } as const);
-      await core.objects.put(key, encodeRecord(target), condition);
+      const bytes = encodeRecord(target);
+      if (current) await core.objects.put(key, bytes, { ifMatch: current.etag });
+      else if (!(await putNewCounted(core, countedTag(repository, tag), bytes))) throw objectChanged(key);
       return;
     } catch (error) {
       if (!(error instanceof StrakeError && error.code === "OBJECT_CHANGED") || attempt === attempts)
@@ -69,7 +77,7 @@ export async function deleteTag(
     await core.admit({ kind: "tag", repository, tag, from: current.value.digest });
     core.cache.forget(repository, tag);
     try {
-      await core.objects.delete(key, current.etag);
+      await deleteCounted(core, countedTag(repository, tag), current.etag);
       return current.value.digest;
     } catch (error) {
       if (!(error instanceof StrakeError && error.code === "OBJECT_CHANGED") || attempt === attempts)

@@ -1,6 +1,6 @@
 import { StrakeError } from "../../errors/index.ts";
 import { createDigester, type Digest, type DigestAlgorithm, digestAlgorithm } from "../../oci/index.ts";
-import { checkDigest, linkBlob } from "./blobs.ts";
+import { checkDigest, linkBlob, linkOf } from "./blobs.ts";
 import type { Call, Core } from "./core.ts";
 import { spare } from "./gc/condemned.ts";
 import { holdBlob } from "./gc/hold.ts";
@@ -8,6 +8,8 @@ import { blobKey } from "./layout.ts";
 import { parseContentRange } from "./protocol/range.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
 import { checkRepository } from "./protocol/route.ts";
+import { checkRoom } from "./quota/counted.ts";
+import { checkUploadRoom } from "./quota/upload-room.ts";
 import { type Turn, takeable } from "./sessions.ts";
 import type { Upload } from "./storage/object-store.ts";
 
@@ -28,6 +30,7 @@ export async function beginUpload(call: Call, repository: string): Promise<Respo
   const digest = whole === null ? undefined : checkDigest(whole);
   const algorithm = digest ? digestAlgorithm(digest) : parseAlgorithm(call.query.get("digest-algorithm"));
   const { core, actor } = call;
+  await checkUploadRoom(call, repository, { before: 0, digest });
   const label: UploadLabel = { repository, ...(actor === undefined ? {} : { actor }) };
   const upload = await core.objects.createUpload(JSON.stringify(label));
   core.sessions.begin(upload.id, algorithm, upload.version);
@@ -56,7 +59,7 @@ export async function continueUpload(call: Call, repository: string, id: string)
 export async function finishUpload(call: Call, repository: string, id: string): Promise<Response> {
   return whileMine(call, { repository, id }, async (upload, turn) => {
     const digest = checkDigest(call.query.get("digest") ?? "");
-    await receiveChunk(call, repository, { upload, turn });
+    await receiveChunk(call, repository, { upload, turn, digest });
     return finish(call, repository, { upload, digest });
   });
 }
@@ -129,9 +132,10 @@ async function whileMine(
 async function receiveChunk(
   call: Call,
   repository: string,
-  { upload, turn }: { upload: Upload; turn: Turn },
+  { upload, turn, digest }: { upload: Upload; turn: Turn; digest?: Digest },
 ): Promise<void> {
   const last = call.method === "PUT";
+  await checkUploadRoom(call, repository, { before: upload.length, digest });
   const header = call.request.headers.get("content-range");
   const before = upload.length;
   if (header === null) return receive(call, upload, { turn, last });
@@ -191,6 +195,7 @@ async function finish(
   }
   const size = upload.length;
   await core.admit({ kind: "blob", repository, digest, size });
+  await checkRoom(core, { ...linkOf(core, repository, digest), amount: () => ({ bytes: size }) });
   await spare(core.objects, digest);
   await upload.commit(blobKey(digest));
   await linkBlob(core, repository, digest);

@@ -1,3 +1,5 @@
+import type { QuotaRule } from "../quota/rules.ts";
+
 /** What may be done to a repository. `delete` is for manifests, tags and blobs; moving a tag is a push. */
 export type RepositoryAction = "pull" | "push" | "delete";
 export const repositoryActions: readonly RepositoryAction[] = ["pull", "push", "delete"];
@@ -48,6 +50,8 @@ export interface AccessConfig {
     readonly repositories: readonly string[];
     readonly tags: readonly string[];
   }[];
+  /** How much may be stored. */
+  readonly quotas?: readonly QuotaRule[];
   /** Requests of one user, or of one address without a user, per so many seconds. Counted by each replica. */
   readonly rateLimit?: { readonly requests: number; readonly seconds: number };
   /** Wrong passwords from one address per so many seconds; default 20 in 60. */

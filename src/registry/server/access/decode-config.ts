@@ -10,6 +10,7 @@ import {
   required,
   text,
 } from "../config/value.ts";
+import { decodeQuotas } from "../quota/decode.ts";
 import { type AccessConfig, type Policy, repositoryActions, type Scope, type TokenConfig } from "./config.ts";
 
 /** No colon: it ends the name in Basic credentials. No plus: names with one are robots. */
@@ -24,7 +25,7 @@ const tagGlob = /^[A-Za-z0-9_.*?-]{1,128}$/;
 export function decodeAccessConfig(value: unknown, path = ""): AccessConfig {
   const found = members({ value, path }, [
     ...(["htpasswd", "token", "groups", "admins", "policies", "publicMetrics"] as const),
-    ...(["immutableTags", "rateLimit", "loginLimit"] as const),
+    ...(["immutableTags", "quotas", "rateLimit", "loginLimit"] as const),
   ]);
   const groups = found.groups && Object.fromEntries(entries(found.groups).map(decodeGroup));
   const known = new Set(Object.keys(groups ?? {}));
@@ -36,6 +37,7 @@ export function decodeAccessConfig(value: unknown, path = ""): AccessConfig {
     policies: found.policies && items(found.policies).map((item) => decodePolicy(item, known)),
     publicMetrics: found.publicMetrics && flag(found.publicMetrics),
     immutableTags: found.immutableTags && items(found.immutableTags).map(decodeImmutable),
+    quotas: found.quotas && decodeQuotas(found.quotas),
     rateLimit: found.rateLimit && decodeLimit(found.rateLimit, "requests"),
     loginLimit: found.loginLimit && decodeLimit(found.loginLimit, "failures"),
   };

@@ -89,6 +89,7 @@ export async function collect(core: Core, options: CollectOptions = {}): Promise
       if (held.has(digest) || !(await core.objects.head(blobKey(digest))))
         await acquit(core.objects, digest, start);
     }
+  if (!dryRun) await core.quotas.recount(start);
   for (const id of await core.objects.staleUploads(start - uploads)) {
     if (!dryRun) await (await core.objects.openUpload(id))?.abort();
     report.uploads++;

@@ -1,8 +1,11 @@
 import { type Digest, decodeManifestOrIndex, digestFromHex } from "../../../oci/index.ts";
+import { linkOf } from "../blobs.ts";
 import { deleteName } from "../catalog.ts";
 import type { Core } from "../core.ts";
 import { blobKey, blobLinkKey, manifestKey, referrerKey } from "../layout.ts";
 import { decodePushed, referrerDescriptor } from "../manifest-body.ts";
+import { manifestOf } from "../manifests.ts";
+import { deleteCounted } from "../quota/counted.ts";
 import { encodeRecord, type ManifestRecord, readRecord } from "../records.ts";
 import { resolveTag } from "../tags.ts";
 import { whileUnchanged } from "./hold.ts";
@@ -73,8 +76,8 @@ export async function sweepRepository(
       const key = blobLinkKey(repository, digest);
       const info = await core.objects.head(key);
       if (!info || info.modified >= rules.start - core.grace) return;
-      if (rules.dryRun || (await whileUnchanged(() => core.objects.delete(key, info.etag))))
-        unlinked.push(digest);
+      const unlink = () => deleteCounted(core, linkOf(core, repository, digest), info.etag);
+      if (rules.dryRun || (await whileUnchanged(unlink))) unlinked.push(digest);
     },
   );
   if (!rules.dryRun) await sweepNotes(core, content, rules.start - core.grace);
@@ -163,7 +166,8 @@ async function removeManifest(
   const key = manifestKey(repository, digest);
   await throwAway(core, { repository, digest, record, tags: [], deletedAt: Date.now() });
   core.cache.forget(repository, digest);
-  const removed = await whileUnchanged(() => core.objects.delete(key, etag));
+  const counted = manifestOf(repository, digest, record.size);
+  const removed = await whileUnchanged(() => deleteCounted(core, counted, etag));
   core.cache.forget(repository, digest);
   if (!removed) return false;
   if (record.subject) {

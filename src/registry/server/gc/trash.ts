@@ -1,11 +1,13 @@
 import { type Digest, decodeManifestOrIndex } from "../../../oci/index.ts";
 import { rememberName } from "../catalog.ts";
 import type { Core } from "../core.ts";
-import { blobKey, manifestKey, referrerKey, tagKey } from "../layout.ts";
+import { blobKey, referrerKey } from "../layout.ts";
 import { decodePushed, referrerDescriptor } from "../manifest-body.ts";
+import { manifestOf } from "../manifests.ts";
+import { putCounted, putNewCounted } from "../quota/counted.ts";
 import { encodeRecord, type ManifestRecord, readRecord, type TagRecord } from "../records.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-import { noteTag } from "../tags.ts";
+import { countedTag, noteTag } from "../tags.ts";
 import { spare } from "./condemned.ts";
 import { holdBlob, holdManifest, whileUnchanged } from "./hold.ts";
 import { digestOfWord, repositoryTrashPrefix, trashKey, trashPrefix } from "./keys.ts";
@@ -104,7 +106,7 @@ export async function restore(
   }
   core.cache.forget(repository, digest);
   if (!(await holdManifest(core, repository, digest)))
-    await objects.put(manifestKey(repository, digest), encodeRecord(record));
+    await putCounted(core, manifestOf(repository, digest, record.size), encodeRecord(record));
   core.cache.forget(repository, digest);
   if (record.subject) {
     const descriptor = encodeRecord(referrerDescriptor(digest, manifest));
@@ -118,8 +120,7 @@ export async function restore(
     await noteTag(core, repository, tag, digest);
     core.cache.forget(repository, tag);
     const bytes = encodeRecord(target);
-    if (await whileUnchanged(() => objects.put(tagKey(repository, tag), bytes, { ifNoneMatch: "*" })))
-      back.push(tag);
+    if (await putNewCounted(core, countedTag(repository, tag), bytes)) back.push(tag);
     core.cache.forget(repository, tag);
   }
   await whileUnchanged(() => objects.delete(trashKey(repository, digest), found.etag));

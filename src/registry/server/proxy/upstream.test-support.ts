@@ -30,6 +30,7 @@ export async function pushImage(
   for (const blob of [config, layer]) {
     const url = new URL(`/v2/${repository}/blobs/uploads/`, base);
     const begun = await fetch(url, { method: "POST" });
+    if (begun.status !== 202) throw new Error(`upload: ${begun.status} ${await begun.text()}`);
     const location = new URL(begun.headers.get("location")!, base);
     location.searchParams.set("digest", digestOf(blob));
     const put = await fetch(location, { method: "PUT", body: new Uint8Array(blob) });

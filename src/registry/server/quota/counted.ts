@@ -1,0 +1,85 @@
+import type { Digest } from "../../../oci/index.ts";
+import type { Core } from "../core.ts";
+import { whileUnchanged } from "../gc/hold.ts";
+import { blobKey } from "../layout.ts";
+import { objectChanged } from "../storage/fault.ts";
+import type { Usage } from "./rules.ts";
+
+/** Something under a key that counts for the quotas of a repository. */
+export interface Counted {
+  readonly repository: string;
+  readonly key: string;
+  /** Only asked for where there are quotas. */
+  readonly amount: () => Partial<Usage> | Promise<Partial<Usage>>;
+}
+
+/** The bytes of a blob, as they count. */
+export async function bytesOf(core: Core, digest: Digest): Promise<Partial<Usage>> {
+  return { bytes: (await core.objects.head(blobKey(digest)))?.size ?? 0 };
+}
+
+/** Throws DENIED when something new would not have room now. What is there already needs none. */
+export async function checkRoom(core: Core, { repository, key, amount }: Counted): Promise<void> {
+  if (core.quotas.accounts(repository).length === 0 || (await core.objects.head(key))) return;
+  await core.quotas.check(repository, await amount());
+}
+
+/** Writes a key over whatever is there. What is new counts. Throws DENIED. */
+export async function putCounted(core: Core, counted: Counted, bytes: Uint8Array): Promise<void> {
+  const { objects, quotas } = core;
+  const { repository, key } = counted;
+  if (quotas.accounts(repository).length === 0) {
+    await objects.put(key, bytes);
+    return;
+  }
+  for (;;) {
+    const info = await objects.head(key);
+    if (info) {
+      if (await whileUnchanged(() => objects.put(key, bytes, { ifMatch: info.etag }))) return;
+    } else if (await putNewCounted(core, counted, bytes)) return;
+  }
+}
+
+/** Writes a key that has to be free, and counts it; false when it is not. Throws DENIED. */
+export async function putNewCounted(
+  { objects, quotas }: Core,
+  { repository, key, amount }: Counted,
+  bytes: Uint8Array,
+): Promise<boolean> {
+  const put = () => whileUnchanged(() => objects.put(key, bytes, { ifNoneMatch: "*" }));
+  if (quotas.accounts(repository).length === 0) return put();
+  const more = await amount();
+  await quotas.charge(repository, more);
+  let isNew = false;
+  try {
+    isNew = await put();
+  } finally {
+    if (!isNew) await quotas.release(repository, more);
+  }
+  return isNew;
+}
+
+/**
+ * Deletes a key, only this version of it if an etag is given, and counts it no more. False when there was nothing. Throws
+ * OBJECT_CHANGED.
+ */
+export async function deleteCounted(
+  { objects, quotas }: Core,
+  { repository, key, amount }: Counted,
+  etag?: string,
+): Promise<boolean> {
+  if (quotas.accounts(repository).length === 0) return objects.delete(key, etag);
+  const less = await amount();
+  for (;;) {
+    // Of two that delete the same, only one may count it.
+    const version = etag ?? (await objects.head(key))?.etag;
+    if (version === undefined) return false;
+    let gone = false;
+    const isSame = await whileUnchanged(async () => {
+      gone = await objects.delete(key, version);
+    });
+    if (gone) await quotas.release(repository, less);
+    if (isSame) return gone;
+    if (etag !== undefined) throw objectChanged(key);
+  }
+}

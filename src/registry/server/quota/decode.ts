@@ -1,0 +1,30 @@
+import { amount, type ConfigValue, configError, items, members, size, text } from "../config/value.ts";
+import type { QuotaRule } from "./rules.ts";
+
+const glob = /^[a-z0-9._/*?-]{1,255}$/;
+
+/** The quotas among the access rules. Throws REGISTRY_SERVER_CONFIG. */
+export function decodeQuotas(value: ConfigValue): QuotaRule[] {
+  return items(value).map(decodeOne);
+}
+
+function decodeOne(value: ConfigValue): QuotaRule {
+  const found = members(value, [
+    ...(["repositories", "namespaces", "maxBytes", "maxTags", "maxRepositories"] as const),
+  ]);
+  const globs = (list: ConfigValue | undefined) =>
+    list && items(list).map((item) => text(item, glob, "a pattern"));
+  const { repositories, namespaces, maxBytes, maxTags, maxRepositories } = found;
+  if (!repositories === !namespaces)
+    throw configError(value.path, "it is about repositories or about namespaces");
+  if (!maxBytes && !maxTags && !maxRepositories) throw configError(value.path, "it limits nothing");
+  if (maxRepositories && repositories)
+    throw configError(maxRepositories.path, "a repository holds no repositories", "limit namespaces");
+  return {
+    repositories: globs(repositories),
+    namespaces: globs(namespaces),
+    maxBytes: maxBytes && size(maxBytes),
+    maxTags: maxTags && amount(maxTags),
+    maxRepositories: maxRepositories && amount(maxRepositories),
+  };
+}

@@ -1,0 +1,160 @@
+import { whileUnchanged } from "../gc/hold.ts";
+import { keysUnder } from "../gc/walk.ts";
+import { Refusal } from "../protocol/refusal.ts";
+import { encodeRecord, readRecord } from "../records.ts";
+import type { ObjectStore, WriteCondition } from "../storage/object-store.ts";
+import { count } from "./count.ts";
+import { type Account, compileQuotas, type QuotaRule, type Usage } from "./rules.ts";
+
+/** What is known of an account, in the object store. */
+interface Ledger extends Usage {
+  /** When all of it was last counted, milliseconds since the epoch. */
+  readonly countedAt: number;
+}
+
+const prefix = "quotas/";
+const keyOf = ({ kind, name }: Account) => `${prefix}${kind}/${name.replaceAll("/", "!")}`;
+
+/** Races for one ledger lost in a row before a push is asked to come again. */
+const attempts = 60;
+/** Milliseconds between countings of an account, and without any change before one. */
+const countInterval = 24 * 3600_000;
+const quiet = 600_000;
+
+/**
+ * Counts what accounts hold. An account's ledger is changed by conditional writes: first the ledger, then what is counted, and
+ * the other way round when something goes. So the limits hold exactly, over all replicas and whatever happens at once. A
+ * process that dies in between leaves a ledger that says too much, never too little; a collection puts it right.
+ */
+export class Quotas {
+  readonly #accountsOf: (repository: string) => Account[];
+  readonly #isCached: (repository: string) => boolean;
+  readonly #objects: ObjectStore;
+  /** Changes of one ledger by this process take turns: only replicas race. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  constructor(
+    objects: ObjectStore,
+    rules: readonly QuotaRule[],
+    isCached: (repository: string) => boolean = () => false,
+  ) {
+    this.#objects = objects;
+    this.#accountsOf = compileQuotas(rules);
+    this.#isCached = isCached;
+  }
+
+  /** Empty for a repository that may hold anything. */
+  accounts(repository: string): Account[] {
+    return this.#isCached(repository) ? [] : this.#accountsOf(repository);
+  }
+
+  /** Throws DENIED when there is no room for so much more. Counts nothing: see `charge`. */
+  async check(repository: string, more: Partial<Usage>): Promise<void> {
+    for (const account of this.accounts(repository)) {
+      const { ledger } = await this.#open(account);
+      refuseBeyond(account, ledger, more);
+    }
+  }
+
+  /** Counts what is about to be stored. Throws DENIED, and has counted nothing, when there is no room. */
+  async charge(repository: string, more: Partial<Usage>): Promise<void> {
+    const charged: Account[] = [];
+    try {
+      for (const account of this.accounts(repository)) {
+        await this.#change(account, more, 1);
+        charged.push(account);
+      }
+    } catch (error) {
+      for (const account of charged) await this.#change(account, more, -1);
+      throw error;
+    }
+  }
+
+  /** Counts what is gone. */
+  async release(repository: string, less: Partial<Usage>): Promise<void> {
+    for (const account of this.accounts(repository)) await this.#change(account, less, -1);
+  }
+
+  /** Counts again what was not counted for long and does not change now. */
+  async recount(now: number): Promise<void> {
+    for await (const key of keysUnder(this.#objects, prefix)) {
+      const [, kind, word] = key.split("/") as [string, Account["kind"], string];
+      const name = word.replaceAll("!", "/");
+      const sample = kind === "repository" ? name : `${name}/x`;
+      const account = this.#accountsOf(sample).find((each) => each.kind === kind && each.name === name);
+      // No rule is about it any more: if one is again, what this says would be old.
+      if (!account) await this.#objects.delete(key);
+      else await this.#recount(account, now);
+    }
+  }
+
+  async #recount(account: Account, now: number): Promise<void> {
+    const key = keyOf(account);
+    const info = await this.#objects.head(key);
+    const found = await readRecord<Ledger>(this.#objects, key);
+    if (!info || !found || info.etag !== found.etag) return;
+    if (found.value.countedAt > now - countInterval || info.modified > now - quiet) return;
+    const usage = await this.#count(account);
+    await this.#write(key, { ...usage, countedAt: now }, { ifMatch: found.etag });
+  }
+
+  #change(account: Account, amount: Partial<Usage>, sign: 1 | -1): Promise<void> {
+    const key = keyOf(account);
+    const before = this.#turns.get(key);
+    const turn = (async () => {
+      await before?.catch(() => {});
+      for (let attempt = 1; attempt <= attempts; attempt++) {
+        const { ledger, etag } = await this.#open(account);
+        if (sign > 0) refuseBeyond(account, ledger, amount);
+        const next = {
+          bytes: Math.max(0, ledger.bytes + sign * (amount.bytes ?? 0)),
+          tags: Math.max(0, ledger.tags + sign * (amount.tags ?? 0)),
+          repositories: Math.max(0, ledger.repositories + sign * (amount.repositories ?? 0)),
+          countedAt: ledger.countedAt,
+        };
+        if (await this.#write(key, next, { ifMatch: etag })) return;
+        await Bun.sleep(Math.random() * Math.min(200, 5 * attempt));
+      }
+      throw new Refusal("UNAVAILABLE", "too many others store something here just now", {
+        headers: { "Retry-After": "2" },
+      });
+    })();
+    this.#turns.set(key, turn);
+    return turn.finally(() => {
+      if (this.#turns.get(key) === turn) this.#turns.delete(key);
+    });
+  }
+
+  /** The ledger of an account, made by counting when there is none. */
+  async #open(account: Account): Promise<{ readonly ledger: Ledger; readonly etag: string }> {
+    const key = keyOf(account);
+    for (;;) {
+      const found = await readRecord<Ledger>(this.#objects, key);
+      if (found) return { ledger: found.value, etag: found.etag };
+      const ledger = { ...(await this.#count(account)), countedAt: Date.now() };
+      await this.#write(key, ledger, { ifNoneMatch: "*" });
+    }
+  }
+
+  #count(account: Account): Promise<Usage> {
+    return count(this.#objects, account, (repository) => !this.#isCached(repository));
+  }
+
+  #write(key: string, ledger: Ledger, condition: WriteCondition): Promise<boolean> {
+    // The nonce makes every write another version where the version is a hash of the content.
+    const bytes = encodeRecord({ ...ledger, nonce: crypto.randomUUID() });
+    return whileUnchanged(() => this.#objects.put(key, bytes, condition));
+  }
+}
+
+function refuseBeyond({ kind, name, limits }: Account, used: Usage, more: Partial<Usage>): void {
+  for (const what of ["bytes", "tags", "repositories"] as const) {
+    const wanted = more[what] ?? 0;
+    if (wanted <= 0 || used[what] + wanted <= limits[what]) continue;
+    throw new Refusal(
+      "DENIED",
+      `the quota of the ${kind} ${name} is ${limits[what]} ${what}: ${used[what]} are used and ${wanted} more were to come; delete images here, their blobs count until they are collected`,
+      { detail: { quota: `${kind} ${name}`, limit: limits[what], used: used[what], wanted, unit: what } },
+    );
+  }
+}
