@@ -1,5 +1,4 @@
 import { StrakeError } from "../errors/index.ts";
-import type { Digest } from "../oci/index.ts";
 import { LayerFiles, type LayerPaths } from "./tree/layer-files.ts";
 import { Tree } from "./tree/tree.ts";
 
@@ -16,7 +15,8 @@ const gaps = [512, 1024];
 export class EarlierContents {
   readonly #files: LayerFiles;
   readonly #tree: Tree;
-  readonly #window = Buffer.allocUnsafe(windowSize);
+  readonly #window = new Uint8Array(windowSize);
+  readonly #hash = new Uint8Array(32);
   readonly #tarSize: number;
   #start = 0;
   #end = 0;
@@ -30,12 +30,12 @@ export class EarlierContents {
   }
 
   /**
-   * Bytes with this digest, if the layer has them at `path`; good until the next call. Whatever is found is hashed before it is given
+   * Bytes with this sha256 digest (32 bytes), if the layer has them at `path`; good until the next call. Whatever is found is hashed before it is given
    * away: no mistaken guess and no rotten disk makes a layer that differs from its source.
    */
   find(
     path: string,
-    { size, digest }: { readonly size: number; readonly digest: Digest },
+    { size, digest }: { readonly size: number; readonly digest: Uint8Array },
   ): Uint8Array | undefined {
     if (size === 0 || size > windowSize) return undefined;
     for (const gap of gaps) {
@@ -54,7 +54,7 @@ export class EarlierContents {
     this.close();
   }
 
-  #lookUp(path: string, size: number, digest: Digest): Uint8Array | undefined {
+  #lookUp(path: string, size: number, digest: Uint8Array): Uint8Array | undefined {
     try {
       const node = this.#tree.lookup(path, { follow: false });
       if (node?.type !== "file") return undefined;
@@ -70,9 +70,11 @@ export class EarlierContents {
     }
   }
 
-  #take(offset: number, size: number, digest: Digest): Uint8Array | undefined {
+  #take(offset: number, size: number, digest: Uint8Array): Uint8Array | undefined {
     const bytes = this.#view(offset, size);
-    if (!bytes || `sha256:${Bun.CryptoHasher.hash("sha256", bytes, "hex")}` !== digest) return undefined;
+    if (!bytes) return undefined;
+    Bun.CryptoHasher.hash("sha256", bytes, this.#hash);
+    if (!isEqual(this.#hash, digest)) return undefined;
     this.#next = paddedEnd(offset, size);
     return bytes;
   }
@@ -92,4 +94,9 @@ export class EarlierContents {
 
 function paddedEnd(offset: number, size: number): number {
   return offset + Math.ceil(size / 512) * 512;
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < 32; i++) if (a[i] !== b[i]) return false;
+  return b.length === 32;
 }

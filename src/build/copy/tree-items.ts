@@ -83,7 +83,7 @@ export class TreeItems implements Iterable<CopyItem> {
         });
         if (ignored) continue;
       }
-      for (const { item: above } of pending.splice(0)) yield above;
+      if (pending.length > 0) for (const { item: above } of pending.splice(0)) yield above;
       yield item;
     }
   }

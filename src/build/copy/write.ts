@@ -7,8 +7,11 @@ import type { OpenFile } from "./source.ts";
 
 /** Contents at hand that need not be opened and read in their source. */
 export interface Contents {
-  /** Bytes with this digest, good until the next call; undefined when they are not at hand. `path` is the one in the image. */
-  find(path: string, wanted: { readonly size: number; readonly digest: Digest }): Uint8Array | undefined;
+  /**
+   * Bytes with this sha256 digest (32 bytes), good until the next call; undefined when they are not at hand. `path` is
+   * the one in the image.
+   */
+  find(path: string, wanted: { readonly size: number; readonly digest: Uint8Array }): Uint8Array | undefined;
 }
 
 /** What a layer's writer must be able to do. */
@@ -22,7 +25,10 @@ export interface WriteOptions {
   readonly known?: DigestList;
   /** Where contents whose digest is known may be taken from. */
   readonly earlier?: Contents;
-  /** Told every entry as it was written, with the digest of a file's bytes or "". */
+  /**
+   * Told every entry as it was written, with the digest of a file's bytes or "". Not told those that came from `earlier`: theirs
+   * are the known ones.
+   */
   readonly onEntry: (header: EntryHeader, content: string, entry: CopyEntry) => void;
   readonly signal?: AbortSignal;
   /** Files done so far. */
@@ -58,13 +64,13 @@ export async function writeEntries(
       options.onEntry(header, "", entry);
       continue;
     }
-    const before = options.known?.get(entry.index);
-    const kept = before && options.earlier?.find(`/${header.path}`, { size: header.size, digest: before });
+    const wanted = options.earlier && options.known?.bytes(entry.index);
+    const kept = wanted && options.earlier?.find(`/${header.path}`, { size: header.size, digest: wanted });
     if (kept) {
       sink.addEntry(header, kept);
-      options.onEntry(header, before, entry);
       continue;
     }
+    const before = options.known?.get(entry.index);
     const file = body.source.open(body.from, body.node, { verify: before !== undefined });
     try {
       const size = file.size;
