@@ -132,7 +132,9 @@ class ImageWriter {
     let cursor = inodesStart;
     let blocks = 0;
     let copied = 0;
-    for (const inode of this.#order.inodes) {
+    const order = this.#order.inodes;
+    for (let i = 0; i < order.length; i++) {
+      const inode = order[i]!;
       const isize = this.#isCompact(inode) ? compactInodeSize : extendedInodeSize;
       const head = isize + this.#xattrs.sizeOf(inodes.xattrs[inode]!);
       this.#isize[inode] = isize;

@@ -66,7 +66,9 @@ export class InodeOrder {
     for (let next = 0; next < this.#count; next++) {
       const directory = this.#order[next]!;
       if (!inodes.isDirectory(directory)) continue;
-      for (const id of this.#sortNames(directory)) {
+      const ids = this.#sortNames(directory);
+      for (let i = 0; i < ids.length; i++) {
+        const id = ids[i]!;
         if (id <= parentName) continue;
         const child = names.inodeOf(id);
         if (nlink[child] === 0) this.#take(child);
@@ -119,7 +121,9 @@ export class InodeOrder {
     const inodes = this.#inodes;
     const counts = new Map<number, number>();
     let best = 0;
-    for (const inode of this.inodes) {
+    const all = this.inodes;
+    for (let i = 0; i < all.length; i++) {
+      const inode = all[i]!;
       const key = inodes.mtime[inode]! + inodes.mtimeNsec[inode]! / 1e9;
       const known = counts.get(key);
       if (known === undefined && counts.size >= epochCandidates) continue;

@@ -18,6 +18,7 @@ const signatures = {
   fallocate: [["i32", "i32", "i64_fast", "i64_fast"], "i32"],
   sync_file_range: [["i32", "i64_fast", "i64_fast", "u32"], "i32"],
   statfs: [["ptr", "ptr"], "i32"],
+  statx: [["i32", "ptr", "i32", "u32", "ptr"], "i32"],
   fstatfs: [["i32", "ptr"], "i32"],
   mkdirat: [["i32", "ptr", "u32"], "i32"],
   symlinkat: [["ptr", "i32", "ptr"], "i32"],

@@ -14,7 +14,7 @@ import type { IgnoreMatcher } from "../../dockerfile/index.ts";
 import { StrakeError } from "../../errors/index.ts";
 import type { Digest } from "../../oci/index.ts";
 import type { ContextStamps } from "../../store/index.ts";
-import { fromNodeError, nodePath } from "../../sys/index.ts";
+import { FolderStats, fromNodeError, nodePath } from "../../sys/index.ts";
 import { decodePath } from "../../tar/index.ts";
 import type { CopySource, OpenFile } from "../copy/source.ts";
 import { ContextNode, isCopyable } from "./context-node.ts";
@@ -118,14 +118,21 @@ export class BuildContext implements CopySource<ContextNode> {
     const known = this.#listings.get(path);
     if (known) return known;
     const prefix = path === "/" ? "/" : `${path}/`;
+    const host = this.#hostPath(path);
     const names: string[] = [];
     const rows: number[] = [];
-    for (const name of listNames(this.#hostPath(path))) {
-      const at = prefix + name;
-      const node = this.#nodes.get(at) ?? this.#look(at);
-      if (!node || this.#isIgnored(at, node)) continue;
-      names.push(name);
-      rows.push(node.row);
+    const isKnown = this.#nodes.size > 0;
+    const folder = openFolder(host);
+    try {
+      for (const name of listNames(host)) {
+        const at = prefix + name;
+        const node = (isKnown ? this.#nodes.get(at) : undefined) ?? this.#lookIn(folder, name);
+        if (!node || this.#isIgnored(at, node)) continue;
+        names.push(name);
+        rows.push(node.row);
+      }
+    } finally {
+      folder.close();
     }
     const listing = { names: names.join("/"), rows: Uint32Array.from(rows) };
     this.#listings.set(path, listing);
@@ -228,6 +235,11 @@ export class BuildContext implements CopySource<ContextNode> {
     return stats && isCopyable(stats.mode) ? new ContextNode(this.#rows, this.#rows.add(stats)) : undefined;
   }
 
+  #lookIn(folder: FolderStats, name: string): ContextNode | undefined {
+    if (!folder.look(name) || !isCopyable(folder.mode)) return undefined;
+    return new ContextNode(this.#rows, this.#rows.add(folder));
+  }
+
   /** An ignored directory still counts when something below it was taken in again. */
   #isIgnored(path: string, node: ContextNode): boolean {
     if (!this.#ignore || path === "/") return false;
@@ -251,6 +263,14 @@ function realRoot(folder: string): string {
     throw new StrakeError("BUILD_CONTEXT", `the build context ${folder} cannot be read`, { cause: error });
   }
   throw new StrakeError("BUILD_CONTEXT", `the build context ${folder} is not a folder`);
+}
+
+function openFolder(host: string): FolderStats {
+  try {
+    return new FolderStats(host);
+  } catch (error) {
+    throw fromNodeError(error);
+  }
 }
 
 /** Names of a folder, sorted. Node replaces bytes that are not UTF-8; then the bytes are asked for. */

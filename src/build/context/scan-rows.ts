@@ -1,4 +1,4 @@
-import type { Stats } from "node:fs";
+import type { FileFacts } from "../../sys/index.ts";
 
 /** Rows in one piece; pieces are never copied to grow. */
 const pieceRows = 2048;
@@ -19,7 +19,7 @@ export class ScanRows {
     return this.#count;
   }
 
-  add(stats: Stats): number {
+  add(stats: FileFacts): number {
     const row = this.#count++;
     const at = (row % pieceRows) * width;
     if (at === 0) this.#pieces.push(new Float64Array(pieceRows * width));
@@ -59,7 +59,7 @@ export class ScanRows {
     return this.#rdev.get(row) ?? 0;
   }
 
-  isSame(row: number, now: Stats): boolean {
+  isSame(row: number, now: FileFacts): boolean {
     return (
       this.ino(row) === now.ino &&
       this.size(row) === now.size &&

@@ -40,17 +40,21 @@ async function* interruptible(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   throwIfAborted(signal);
   const iterator = source[Symbol.asyncIterator]();
-  const interrupted = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
-  interrupted.catch(() => {});
+  let interrupt = (_reason: unknown): void => {};
+  const onAbort = () => interrupt(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
   try {
     while (true) {
-      const { value, done } = await Promise.race([iterator.next(), interrupted]);
+      // No race with one promise for all reads: it would keep each of their chunks for as long as it lives.
+      const { value, done } = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        interrupt = reject;
+        iterator.next().then(resolve, reject);
+      });
       if (done) return;
       yield value;
     }
   } finally {
+    signal.removeEventListener("abort", onAbort);
     // Not waited for: the read that hangs would hold it too.
     Promise.resolve(iterator.return?.()).catch(() => {});
   }
