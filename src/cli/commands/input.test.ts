@@ -19,23 +19,24 @@ test("chunks that were read are let go while the stream goes on", async () => {
       seen.push(new WeakRef(chunk));
       await Bun.sleep(0);
     }
-    await Bun.sleep(5);
-    Bun.gc(true);
-    await Bun.sleep(5);
-    Bun.gc(true);
-    const kept = seen.filter((ref) => ref.deref() !== undefined).length;
-    expect([seen.length >= 32, kept <= 8]).toEqual([true, true]);
+    // The collector looks at the stack too and may take an old word there for one of them, for a while.
+    const kept = () => seen.filter((ref) => ref.deref() !== undefined).length;
+    for (let tries = 0; tries < 100 && kept() > 8; tries++) {
+      await Bun.sleep(1);
+      Bun.gc(true);
+    }
+    expect([seen.length >= 32, kept() <= 8]).toEqual([true, true]);
   } finally {
     rmSync(folder, { recursive: true });
   }
 });
 
-test("an interrupt ends a read that waits", async () => {
+test("an interrupt between two reads ends the next one", async () => {
   const controller = new AbortController();
   const input = openInput(cliWith(controller.signal), "/proc/self/exe")[Symbol.asyncIterator]();
   await input.next();
   controller.abort(new Error("enough"));
-  expect(
+  await expect(
     (async () => {
       while (!(await input.next()).done);
     })(),

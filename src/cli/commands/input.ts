@@ -38,13 +38,13 @@ async function* interruptible(
   source: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  throwIfAborted(signal);
   const iterator = source[Symbol.asyncIterator]();
   let interrupt = (_reason: unknown): void => {};
   const onAbort = () => interrupt(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     while (true) {
+      throwIfAborted(signal);
       // No race with one promise for all reads: it would keep each of their chunks for as long as it lives.
       const { value, done } = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
         interrupt = reject;
