@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import type { Engine } from "../engine/index.ts";
 import { StrakeError } from "../errors/index.ts";
+import { ownTerminal, type TerminalFacts } from "./terminal.ts";
 
 /** What a command works with: the engine, the terminal, and the signal that Ctrl-C aborts. */
 export interface Cli {
@@ -20,16 +21,6 @@ export interface Cli {
   yieldSignals(): void;
 }
 
-export interface TerminalFacts {
-  readonly stdin: boolean;
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  readonly columns: number;
-  readonly rows: number;
-  /** NO_COLOR is not set and stderr is a terminal that can. */
-  readonly color: boolean;
-}
-
 /** The process's own terminal and store. */
 export function processCli(signal: AbortSignal, yieldSignals: () => void = () => {}): Cli {
   let opened: Promise<Engine> | undefined;
@@ -37,14 +28,7 @@ export function processCli(signal: AbortSignal, yieldSignals: () => void = () =>
     signal,
     env: process.env,
     cwd: process.cwd(),
-    terminal: {
-      stdin: process.stdin.isTTY === true,
-      stdout: process.stdout.isTTY === true,
-      stderr: process.stderr.isTTY === true,
-      columns: process.stderr.columns || process.stdout.columns || 80,
-      rows: process.stderr.rows || process.stdout.rows || 24,
-      color: process.stderr.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb",
-    },
+    terminal: ownTerminal,
     engine() {
       opened ??= import("../engine/index.ts").then((engine) =>
         engine.Engine.open({ warn: (message) => writeAll(2, `warning: ${message}\n`) }),
