@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { StrakeError } from "../errors/index.ts";
+import { createHash } from "./hash.ts";
 
 declare const digestBrand: unique symbol;
 

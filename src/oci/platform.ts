@@ -1,4 +1,3 @@
-import process from "node:process";
 import { StrakeError } from "../errors/index.ts";
 
 /** What an image runs on (image-spec image-index.md, "platform"; names are Go's GOOS and GOARCH). */

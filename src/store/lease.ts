@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomHex } from "../sys/index.ts";
 import type { Database } from "./database.ts";
 import { currentOwner, isOwnerDead } from "./owner.ts";
 import { addRef, dropRefs, isStored, type RefKind } from "./refs.ts";
@@ -21,7 +21,7 @@ export interface Lease {
 
 /** A lease of this process. Nothing is written before the first `add`. */
 export function createLease(database: Database, purpose: string): Lease {
-  const id = randomBytes(8).toString("hex");
+  const id = randomHex(8);
   const held = new Set<string>();
   let used = false;
   const release = () => {

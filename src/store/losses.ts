@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, digestAlgorithm, digestHex } from "../oci/index.ts";
@@ -52,7 +51,7 @@ function isThere(database: Database, { kind, digest }: Row): boolean {
 }
 
 function contentProblem(path: string, digest: Digest): string | undefined {
-  const hash = createHash(digestAlgorithm(digest));
+  const hash = new Bun.CryptoHasher(digestAlgorithm(digest));
   const buffer = Buffer.allocUnsafe(1 << 20);
   try {
     const file = openSync(path, "r");

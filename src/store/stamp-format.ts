@@ -1,5 +1,3 @@
-import { createHash, type Hash } from "node:crypto";
-
 /**
  * What changes when a file does. A `Stats` of node:fs is one. Times are in milliseconds with fraction: a double keeps
  * a quarter of a microsecond of them, finer than any clock that stamps files.
@@ -93,7 +91,7 @@ export function decodeStamps(bytes: Uint8Array | undefined): StampRows {
   const buffer = Buffer.from(aligned.buffer, aligned.byteOffset, aligned.byteLength);
   if (buffer.toString("latin1", 0, 16) !== magic) return empty;
   // Not synced when written: after a power cut the file may have its length but not its bytes.
-  const checksum = createHash("sha256").update(buffer.subarray(48)).digest();
+  const checksum = new Bun.CryptoHasher("sha256").update(buffer.subarray(48)).digest();
   if (!checksum.equals(buffer.subarray(16, 48))) return empty;
   const count = buffer.readUInt32LE(48);
   if (headerSize + count * rowSize !== buffer.byteLength) return empty;
@@ -102,7 +100,7 @@ export function decodeStamps(bytes: Uint8Array | undefined): StampRows {
 
 /** Makes the bytes that `decodeStamps` takes, piece by piece; only the header needs to be written out of turn. */
 export class StampEncoder {
-  readonly #hash: Hash = createHash("sha256");
+  readonly #hash = new Bun.CryptoHasher("sha256");
 
   readonly #count = Buffer.alloc(8);
   static readonly headerSize = headerSize;

@@ -1,11 +1,11 @@
-import { randomBytes } from "node:crypto";
+import { randomHex } from "../sys/index.ts";
 import { currentOwner, isOwnerDead, type Owner } from "./owner.ts";
 
 const prefix = ".tmp-";
 
 /** A fresh name for a file or folder being written. It stands beside its final place so that rename(2) is atomic. */
 export function temporaryName(): string {
-  return `${prefix}${currentOwner()}-${randomBytes(8).toString("hex")}`;
+  return `${prefix}${currentOwner()}-${randomHex(8)}`;
 }
 
 export function isTemporaryName(name: string): boolean {

@@ -101,6 +101,7 @@ export {
   setParentDeathSignal,
   signals,
 } from "./process.ts";
+export { randomBetween, randomHex } from "./random.ts";
 export { getRlimit, type Rlimit, type RlimitName, rlimitNames, setRlimit } from "./rlimit.ts";
 export { compileSeccomp, type SeccompFilter } from "./seccomp.ts";
 export { connectSeqpacket, shutdownWrite } from "./seqpacket.ts";

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { fstatSync, mkdirSync, rmdirSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import {
@@ -9,6 +8,7 @@ import {
   openDirectory,
   openFlags,
   processStartTime,
+  randomHex,
   resolveFlags,
 } from "../../sys/index.ts";
 import { packTree } from "../archive/pack.ts";
@@ -59,7 +59,7 @@ export async function withContainerRoot<T>(
   mkdirSync(`${services.runRoot}/locks`, { recursive: true, mode: 0o700 });
   using _lock = await lockFile(paths.lock);
   enterContainerNamespace();
-  const target = `${services.runRoot}/copy-${randomBytes(6).toString("hex")}`;
+  const target = `${services.runRoot}/copy-${randomHex(6)}`;
   mkdirSync(target, { recursive: true, mode: 0o700 });
   const request = { ...rootfsRequest(record, paths), target };
   try {

@@ -1,7 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
-import { bootId, processStartTime } from "../../sys/index.ts";
+import { bootId, processStartTime, randomHex } from "../../sys/index.ts";
 import { defaultLogSize } from "../monitor/conmon.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import type { MountRequest } from "../mount/parse.ts";
@@ -58,7 +57,7 @@ export interface CreateOptions {
 export function createContainer(services: ContainerServices, options: CreateOptions): ContainerRecord {
   // Most are started at once.
   readyControlGroups();
-  const id = randomBytes(32).toString("hex");
+  const id = randomHex(32);
   const wanted = options.name === undefined ? undefined : checkName(options.name);
   for (let attempt = 0; ; attempt++) {
     const record = planContainer(options, {
@@ -163,7 +162,7 @@ export function planContainer(
 
 /** The user's mounts, and an anonymous volume for each VOLUME of the image that none of them covers. */
 function settleMounts(requests: readonly MountRequest[], imageVolumes: readonly string[]): ContainerMount[] {
-  const anonymousName = () => randomBytes(32).toString("hex");
+  const anonymousName = () => randomHex(32);
   const mounts = requests.map((request): ContainerMount => {
     if (request.type === "tmpfs") return request;
     if (request.type === "volume")

@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
+import { randomHex } from "../../sys/index.ts";
 import type { OutputStream } from "../monitor/attach.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import { readInRoot } from "../rootfs/read.ts";
@@ -55,7 +55,7 @@ export async function execInContainer(
     throw new StrakeError("CONTAINER_OPTIONS_INVALID", "there is no command to run");
   enterContainerNamespace();
   const paths = containerPaths(services.root, services.runRoot, id);
-  const mark = `${paths.run}/exec-${randomBytes(6).toString("hex")}`;
+  const mark = `${paths.run}/exec-${randomHex(6)}`;
   const spec = JSON.parse(readFileSync(`${paths.run}/config.json`, "utf8")) as RuntimeSpec;
   writeFileSync(`${mark}.json`, JSON.stringify(execProcess(services, record, state, { spec, options })));
   try {

@@ -1,5 +1,5 @@
-import { randomInt } from "node:crypto";
 import { StrakeError } from "../../errors/index.ts";
+import { randomBetween } from "../../sys/index.ts";
 
 const adjectives = (
   "able agile amber ample azure bold brave breezy bright brisk calm candid cheerful clever coastal cosy crisp curious daring " +
@@ -20,8 +20,8 @@ const nouns = (
 
 /** `adjective_noun`, with a digit after the first tries so that a full house still finds one. */
 export function randomName(attempt = 0): string {
-  const name = `${adjectives[randomInt(adjectives.length)]}_${nouns[randomInt(nouns.length)]}`;
-  return attempt < 3 ? name : `${name}${randomInt(10 ** Math.min(attempt - 2, 6))}`;
+  const name = `${adjectives[randomBetween(0, adjectives.length)]}_${nouns[randomBetween(0, nouns.length)]}`;
+  return attempt < 3 ? name : `${name}${randomBetween(0, 10 ** Math.min(attempt - 2, 6))}`;
 }
 
 /** Throws CONTAINER_OPTIONS_INVALID unless the name is one Docker would take. A leading `/` is dropped, as there. */

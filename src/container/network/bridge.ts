@@ -1,7 +1,6 @@
-import { createHash, randomInt } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
-import { lockFile, processStartTime } from "../../sys/index.ts";
+import { lockFile, processStartTime, randomBetween } from "../../sys/index.ts";
 import { run } from "../runtime/command.ts";
 import { findProgram } from "../runtime/runtime.ts";
 import { passOtherFirewalls } from "./firewall.ts";
@@ -50,7 +49,7 @@ export class BridgeNetwork {
     this.#warn = warn;
     this.#isDefault = runRoot === defaultRunRoot;
     // Interface names have at most 15 bytes.
-    const hash = createHash("sha256").update(runRoot).digest("hex").slice(0, 8);
+    const hash = new Bun.CryptoHasher("sha256").update(runRoot).digest("hex").slice(0, 8);
     this.bridge = this.#isDefault ? "strake0" : `strake${hash}`;
     this.table = this.#isDefault ? "strake" : `strake_${hash}`;
   }
@@ -91,7 +90,7 @@ export class BridgeNetwork {
     const ports =
       request.ports.length === 0
         ? []
-        : assignPorts(request.ports, portsInUse(current), randomInt(32768, 61000));
+        : assignPorts(request.ports, portsInUse(current), randomBetween(32768, 61000));
     const owner = { pid: process.pid, startTime: processStartTime(process.pid) };
     const lease: NetworkLease = { id: request.id, address, ports, owner, folder: request.folder };
     leases.put(lease);
@@ -200,7 +199,7 @@ export class BridgeNetwork {
   }
 
   #vethOf(id: string): string {
-    return `strk${createHash("sha256").update(`${this.#runRoot}\0${id}`).digest("hex").slice(0, 10)}`;
+    return `strk${new Bun.CryptoHasher("sha256").update(`${this.#runRoot}\0${id}`).digest("hex").slice(0, 10)}`;
   }
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { compileSeccomp } from "../../sys/index.ts";
 import type { RuntimeSpec, Seccomp } from "../spec/types.ts";
@@ -21,7 +20,7 @@ export function withCompiledSeccomp(spec: RuntimeSpec, runtime: Runtime, runRoot
 
 /** The folder is below the run root, which others cannot enter: whoever writes here decides what containers may call. */
 function compiled(seccomp: Seccomp, folder: string): string {
-  const path = `${folder}/${createHash("sha256").update(JSON.stringify(seccomp)).digest("hex")}`;
+  const path = `${folder}/${new Bun.CryptoHasher("sha256").update(JSON.stringify(seccomp)).digest("hex")}`;
   try {
     return readFileSync(path, "latin1");
   } catch {

@@ -1,7 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
-import { processStartTime } from "../../sys/index.ts";
+import { processStartTime, randomHex } from "../../sys/index.ts";
 import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
 import { watchStubs } from "../rootfs/stubs.ts";
 import { toolEnvironment } from "../runtime/command.ts";
@@ -61,7 +60,7 @@ export async function runStep(options: StepOptions): Promise<StepResult> {
   readyControlGroups();
   enterContainerNamespace();
   const runtime = options.runtime ?? Runtime.find({ runRoot: options.runRoot });
-  const id = `step-${randomBytes(8).toString("hex")}`;
+  const id = `step-${randomHex(8)}`;
   const bundle = `${options.runRoot}/steps/${id}`;
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
   const owner = { pid: process.pid, startTime: processStartTime(process.pid), runtime: runtime.path };

@@ -1,6 +1,6 @@
-import { constants, createZstdCompress } from "node:zlib";
 import { parallelGzip } from "./parallel-gzip.ts";
 import { through } from "./through.ts";
+import { zlib } from "./zlib.ts";
 
 export interface CompressOptions {
   /** gzip 0 to 9 (default 2, docs/decisions/0052-registry-client.md), zstd 1 to 22 (default 3). */
@@ -20,6 +20,7 @@ export function compress(
   options: CompressOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (kind === "gzip") return parallelGzip(source, options.level ?? 2);
+  const { constants, createZstdCompress } = zlib();
   const params = {
     [constants.ZSTD_c_compressionLevel]: options.level ?? 3,
     [constants.ZSTD_c_checksumFlag]: 1,

@@ -1,4 +1,5 @@
-import { constants, crc32, deflateRaw, type ZlibOptions } from "node:zlib";
+import type { ZlibOptions } from "node:zlib";
+import { zlib } from "./zlib.ts";
 
 /** What one thread packs at a time. Part of the result: another size gives other bytes. */
 const blockSize = 256 << 10;
@@ -23,6 +24,7 @@ export async function* parallelGzip(
   let length = 0;
   let before: Uint8Array | undefined;
   const packing: Promise<Uint8Array>[] = [];
+  const { crc32 } = zlib();
   try {
     for await (const block of blocks(source)) {
       checksum = crc32(block, checksum);
@@ -50,6 +52,7 @@ interface Place {
 }
 
 function pack(block: Uint8Array, { level, before, last }: Place): Promise<Uint8Array> {
+  const { constants, deflateRaw } = zlib();
   const options: ZlibOptions = {
     level,
     memLevel: 9,
