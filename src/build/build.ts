@@ -202,11 +202,8 @@ async function openSource(
   diffIDs: readonly Digest[],
   chain: string,
 ): Promise<CopySource> {
-  const [{ TreeSource }, { Tree }] = await Promise.all([
-    import("./copy/tree-source.ts"),
-    import("../layer/index.ts"),
-  ]);
-  return new TreeSource(Tree.open(store.layers.intact(diffIDs)), chain);
+  const { openTreeSource } = await import("./copy/tree-source.ts");
+  return openTreeSource(store.layers.intact(diffIDs), chain);
 }
 
 /** The error that stopped the build: not that of a stage which was only stopped by it. */

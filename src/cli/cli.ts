@@ -30,8 +30,8 @@ export function processCli(signal: AbortSignal, yieldSignals: () => void = () =>
     cwd: process.cwd(),
     terminal: ownTerminal,
     engine() {
-      opened ??= import("../engine/index.ts").then((engine) =>
-        engine.Engine.open({ warn: (message) => writeAll(2, `warning: ${message}\n`) }),
+      opened ??= import("./open-engine.ts").then(({ openEngine }) =>
+        openEngine((message) => writeAll(2, `warning: ${message}\n`)),
       );
       return opened;
     },

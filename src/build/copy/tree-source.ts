@@ -1,4 +1,4 @@
-import type { Node, Tree } from "../../layer/index.ts";
+import { type LayerPaths, type Node, Tree } from "../../layer/index.ts";
 import type { Digest } from "../../oci/index.ts";
 import type { CopySource, OpenFile, SourceNode } from "./source.ts";
 
@@ -7,6 +7,11 @@ type DigestMemo = Map<string, Digest>;
 
 interface TreeNode extends SourceNode {
   readonly origin: Node;
+}
+
+/** The files of these layers as a source; see `TreeSource`. */
+export function openTreeSource(layers: readonly LayerPaths[], chain: string): TreeSource {
+  return new TreeSource(Tree.open(layers), chain);
 }
 
 /** A stage or an image as a source: read from its layers, never mounted. Owners, xattrs and hardlinks are kept. */

@@ -1,10 +1,10 @@
+import { copyRemote } from "../../engine/index.ts";
 import type { Handler } from "../command.ts";
 import { openDisplay } from "../render/show.ts";
 import type { copyFlags } from "../spec/remote.ts";
 import { remoteOptions } from "./remote-options.ts";
 
 export const copy: Handler<typeof copyFlags> = async (cli, { args, flags }) => {
-  const { copyRemote } = await import("../../engine/index.ts");
   const display = openDisplay(cli, flags.progress);
   const [from, to] = args.map((name) => name.replace(/^docker:\/\//, ""));
   let digest: string;

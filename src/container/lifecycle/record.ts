@@ -126,9 +126,10 @@ export interface RootfsProvider {
   readonly snapshotter: string;
   /**
    * Puts the root file system in place and gives its path, usually `target`. Called after `enterContainerNamespace()`: the
-   * mount is seen by this process's main thread and its children.
+   * mount is seen by this process's main thread and its children. `volatile`: what is written dies with the container, so nothing of it is
+   * ever synced; it cannot be mounted again.
    */
-  mount(request: RootfsRequest): Promise<string>;
+  mount(request: RootfsRequest & { readonly volatile?: boolean }): Promise<string>;
   /** Takes away what `mount` put in place, also when another process did. Idempotent. */
   unmount(request: RootfsRequest): void;
   /** Removes the writable layer. Idempotent. */

@@ -80,7 +80,10 @@ async function bringUp(
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   mkdirSync(paths.rootfs, { mode: 0o755 });
   mkdirSync(paths.data, { recursive: true, mode: 0o700 });
-  const rootfs = await services.rootfs.mount(rootfsRequest(record, paths));
+  const rootfs = await services.rootfs.mount({
+    ...rootfsRequest(record, paths),
+    volatile: record.autoRemove,
+  });
   const hostname = record.hostname || hostHostname();
   const writeFiles = (address?: string) =>
     writeNetworkFiles({

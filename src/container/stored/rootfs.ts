@@ -17,11 +17,12 @@ export function storedRootfs(store: Store, chosen?: Snapshotter): RootfsProvider
     get snapshotter() {
       return preferred().name;
     },
-    async mount(request: RootfsRequest) {
+    async mount({ volatile = false, ...request }: RootfsRequest & { readonly volatile?: boolean }) {
       const workspace = workspaceOf(request.data);
       mkdirSync(workspace, { recursive: true, mode: 0o700 });
       const layers = store.layers.intact(request.layers.map(parseDigest));
-      const { rootfs } = await by(request.snapshotter).mount({ workspace, layers, target: request.target });
+      const { target } = request;
+      const { rootfs } = await by(request.snapshotter).mount({ workspace, layers, target, volatile });
       return rootfs;
     },
     unmount({ snapshotter, data, target }) {
