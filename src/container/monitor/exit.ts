@@ -54,6 +54,7 @@ export async function waitForExit(
     const now = exitOf(paths, process);
     if (now) return now;
     await Bun.sleep(1);
+    signal?.throwIfAborted();
   }
   return await new Promise((resolve, reject) => {
     const look = () => {
