@@ -13,8 +13,6 @@ interface Runtime {
  * in all, and most of them hash nothing.
  */
 export function createHash(algorithm: "sha256" | "sha512"): Hash {
-  const { Bun } = globalThis as Runtime;
-  return Bun
-    ? new Bun.CryptoHasher(algorithm)
-    : process.getBuiltinModule("node:crypto").createHash(algorithm);
+  const Hasher = (globalThis as Runtime).Bun?.CryptoHasher;
+  return Hasher ? new Hasher(algorithm) : process.getBuiltinModule("node:crypto").createHash(algorithm);
 }
