@@ -24,7 +24,7 @@ export const ps: Handler<typeof psFlags> = async (cli, { flags }) => {
     {
       head: "COMMAND",
       field: "Command",
-      value: ({ args }) => `"${full ? args.join(" ") : truncate(args.join(" "), commandWidth)}"`,
+      value: ({ args }) => quote(full ? shown(args) : truncate(shown(args), commandWidth)),
     },
     { head: "CREATED", field: "RunningFor", value: (row) => ago(row.createdAt, now) },
     { head: "STATUS", field: "Status", value: (row) => describeState(row.state, now) },
@@ -57,6 +57,12 @@ export const ps: Handler<typeof psFlags> = async (cli, { flags }) => {
   });
   return 0;
 };
+
+/** Words with blanks in them stand out, as in Docker's list. */
+const shown = (args: readonly string[]) =>
+  args.map((word) => (word.includes(" ") ? `'${word}'` : word)).join(" ");
+
+const quote = (text: string) => JSON.stringify(text);
 
 function ports(row: ContainerRecord): string {
   if (row.state.status !== "running") return "";

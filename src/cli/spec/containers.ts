@@ -1,5 +1,5 @@
 import { command, type Flags } from "../command.ts";
-import { formatFlag, listFlags } from "./shared-flags.ts";
+import { listFlags, shortFormatFlag } from "./shared-flags.ts";
 
 export const psFlags = {
   all: { type: "boolean", short: "a", help: "those that do not run too" },
@@ -52,7 +52,7 @@ export const rmFlags = {
 } as const satisfies Flags;
 
 export const inspectFlags = {
-  ...formatFlag,
+  ...shortFormatFlag,
   type: { type: "string", value: "KIND", choices: ["container", "image"], help: "look only among these" },
   size: { type: "boolean", short: "s", help: "accepted for Docker's sake", hidden: true },
 } as const satisfies Flags;

@@ -1,5 +1,5 @@
 import { command, type Flags } from "../command.ts";
-import { formatFlag, listFlags, platformFlag, progressFlags } from "./shared-flags.ts";
+import { listFlags, platformFlag, progressFlags, shortFormatFlag } from "./shared-flags.ts";
 
 export const imagesFlags = {
   all: {
@@ -38,7 +38,7 @@ export const imagePruneFlags = {
   filter: { type: "strings", value: "NAME=VALUE", help: "until=24h, label=…" },
 } as const satisfies Flags;
 
-export const imageInspectFlags = { ...formatFlag } as const satisfies Flags;
+export const imageInspectFlags = { ...shortFormatFlag } as const satisfies Flags;
 
 export const saveFlags = {
   output: {

@@ -1,5 +1,5 @@
 import { command, type Flags } from "../command.ts";
-import { formatFlag } from "./shared-flags.ts";
+import { formatFlag, shortFormatFlag } from "./shared-flags.ts";
 
 export const dfFlags = {
   ...formatFlag,
@@ -13,10 +13,10 @@ export const gcFlags = {
   ...formatFlag,
 } as const satisfies Flags;
 
-export const infoFlags = { ...formatFlag } as const satisfies Flags;
+export const infoFlags = { ...shortFormatFlag } as const satisfies Flags;
 export const doctorFlags = { ...formatFlag } as const satisfies Flags;
 export const versionFlags = {
-  ...formatFlag,
+  ...shortFormatFlag,
   short: { type: "boolean", help: "the number alone" },
 } as const satisfies Flags;
 

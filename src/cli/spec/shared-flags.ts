@@ -18,6 +18,11 @@ export const formatFlag = {
   },
 } as const satisfies Flags;
 
+/** Docker's `-f` of the commands that show one thing; those that list use it for filters. */
+export const shortFormatFlag = {
+  format: { ...formatFlag.format, short: "f" },
+} as const satisfies Flags;
+
 export const listFlags = {
   ...formatFlag,
   quiet: { type: "boolean", short: "q", help: "only the ids" },

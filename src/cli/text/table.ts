@@ -1,7 +1,12 @@
+/** No column is narrower, as in Docker's tables: two lists of one command stay aligned. */
+const leastWidth = 7;
+
 /** Columns padded to their widest cell, three spaces apart, as Docker prints them. The last column is not padded. */
 export function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...lines.map((line) => displayWidth(line[column] ?? ""))));
+  const widths = head.map((_, column) =>
+    Math.max(leastWidth, ...lines.map((line) => displayWidth(line[column] ?? ""))),
+  );
   return lines
     .map((line) =>
       line

@@ -118,7 +118,7 @@ describe("words for people", () => {
           ["yyyy", "2"],
         ],
       ),
-    ).toBe("A      LONG\nx      1\nyyyy   2\n");
+    ).toBe("A         LONG\nx         1\nyyyy      2\n");
   });
 
   test.each([

@@ -10,7 +10,7 @@ import { enterContainerNamespace } from "../runtime/host.ts";
 import { capabilitySets } from "../spec/capabilities.ts";
 import { withHome } from "../spec/environment.ts";
 import type { Process, RuntimeSpec } from "../spec/types.ts";
-import type { ContainerRecord } from "./record.ts";
+import type { ContainerRecord, ResolveUser } from "./record.ts";
 import { refresh } from "./refresh.ts";
 import type { ContainerServices } from "./services.ts";
 import type { RunningState } from "./state.ts";
@@ -72,9 +72,7 @@ function execProcess(
   state: RunningState,
   { spec, options }: { spec: RuntimeSpec; options: ExecOptions },
 ): Process {
-  const { user, home } = services.resolveUser(options.user ?? record.user, (path) =>
-    readInRoot(`/proc/${state.pid}/root`, path),
-  );
+  const { user, home } = userOf(services, options.user ?? record.user, state.pid);
   const bounding = spec.process.capabilities.bounding;
   const env = new Map(spec.process.env.map(splitEnv));
   // Another user, another home, unless it was said what it is.
@@ -98,6 +96,15 @@ function execProcess(
     capabilities: capabilitySets(bounding, user.uid),
     noNewPrivileges: spec.process.noNewPrivileges,
   };
+}
+
+function userOf(services: ContainerServices, user: string, pid: number): ReturnType<ResolveUser> {
+  try {
+    return services.resolveUser(user, (path) => readInRoot(`/proc/${pid}/root`, path));
+  } catch (error) {
+    if (!(error instanceof StrakeError)) throw error;
+    throw new StrakeError(error.code, error.message, { hint: error.hint, exitCode: 126 });
+  }
 }
 
 /** As `workingDirectory`, for a container that runs: only the written path can be looked at (CVE-2024-21626). */

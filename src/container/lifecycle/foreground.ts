@@ -2,6 +2,7 @@ import { windowSize } from "../../sys/index.ts";
 import { attach } from "../monitor/attach.ts";
 import { interact, writeToOwnOutput } from "../monitor/interact.ts";
 import { containerPaths } from "../monitor/paths.ts";
+import { enterRawMode } from "../monitor/raw-terminal.ts";
 import { proxySignals } from "../monitor/signal-proxy.ts";
 import { cleanupContainer } from "./finish.ts";
 import { refresh } from "./refresh.ts";
@@ -33,8 +34,11 @@ export async function startInForeground(
   options: ForegroundOptions = {},
 ): Promise<ForegroundResult> {
   const size = windowSize(0);
-  const isTerminal = services.records.get(id)?.terminal === true && size !== undefined;
+  const wanted = services.records.get(id);
+  const isTerminal = wanted?.terminal === true && size !== undefined;
   const signals = options.signalProxy === false || isTerminal ? undefined : proxySignals();
+  // Before the start: a Ctrl-C right after the first output is the container's already.
+  const restore = isTerminal && wanted?.openStdin ? enterRawMode() : undefined;
   try {
     const { record, attachment } = await startContainer(services, id, {
       attended: true,
@@ -59,6 +63,7 @@ export async function startInForeground(
     await cleanupContainer(services, id, { attended: true });
     return { detached: false, exitCode };
   } finally {
+    restore?.();
     signals?.stop();
   }
 }
@@ -74,18 +79,21 @@ export async function attachToContainer(
   if (state.status !== "running") throw wrongState(record.state, "attached to");
   const paths = containerPaths(services.root, services.runRoot, id);
   const attachment = await attach(paths.attach, { onOutput: writeToOwnOutput });
+  const openStdin = record.openStdin && options.noStdin !== true;
+  const restore = record.terminal && openStdin ? enterRawMode() : undefined;
   const signals = options.signalProxy === false || record.terminal ? undefined : proxySignals();
   signals?.deliverTo((name) => void signalProcess(state, parseSignal(name)));
   try {
     const detached = await interact({
       attachment,
-      openStdin: record.openStdin && options.noStdin !== true,
+      openStdin,
       terminal: record.terminal,
       winsizePath: paths.winsize,
       detachKeys: options.detachKeys,
     });
     return { detached, exitCode: detached ? 0 : await waitContainer(services, id) };
   } finally {
+    restore?.();
     signals?.stop();
   }
 }

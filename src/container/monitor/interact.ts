@@ -1,5 +1,5 @@
 import { writeSync } from "node:fs";
-import { makeRaw, setTerminalState, windowSize } from "../../sys/index.ts";
+import { windowSize } from "../../sys/index.ts";
 import type { Attachment, OutputStream } from "./attach.ts";
 import { DetachKeys } from "./detach-keys.ts";
 import { resizeTerminal } from "./resize.ts";
@@ -8,7 +8,7 @@ export interface Interaction {
   readonly attachment: Attachment;
   /** Hand our stdin over. */
   readonly openStdin: boolean;
-  /** The container has a terminal; ours, if stdin is one, becomes raw and its size is passed on. */
+  /** The container has a terminal; the size of ours, if stdin is one, is passed on. The caller has made it raw (`enterRawMode`). */
   readonly terminal: boolean;
   /** conmon's pipe for the window size. */
   readonly winsizePath: string;
@@ -17,17 +17,12 @@ export interface Interaction {
 }
 
 /**
- * Connects the terminal or pipes of this process with a container until its output ends or the user detaches. The
- * terminal is as before on every way out. True when the user detached.
+ * Connects the terminal or pipes of this process with a container until its output ends or the user detaches. True when the user
+ * detached.
  */
 export async function interact(options: Interaction): Promise<boolean> {
   const { attachment } = options;
   const isTerminal = options.terminal && windowSize(0) !== undefined;
-  const before = isTerminal && options.openStdin ? makeRaw(0) : undefined;
-  const restore = () => {
-    if (before) setTerminalState(0, before);
-  };
-  process.on("exit", restore);
   const resize = () => {
     const size = windowSize(0);
     if (size) resizeTerminal(options.winsizePath, size);
@@ -50,8 +45,6 @@ export async function interact(options: Interaction): Promise<boolean> {
     await attachment.closed;
     return detached;
   } finally {
-    restore();
-    process.off("exit", restore);
     process.off("SIGWINCH", resize);
     await input?.cancel().catch(() => {});
   }

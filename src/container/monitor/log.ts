@@ -5,7 +5,7 @@ import type { OutputStream } from "./attach.ts";
 /** One line of a container's log. `data` ends with a newline unless the program wrote none (or a line beyond conmon's buffer). */
 export interface LogLine {
   readonly stream: OutputStream;
-  /** RFC 3339 with nanoseconds, as conmon wrote it. */
+  /** RFC 3339 in UTC with nanoseconds. */
   readonly time: string;
   readonly data: Uint8Array;
 }
@@ -44,7 +44,16 @@ export function parseLogLine(line: Uint8Array): LogLine | undefined {
   if ((stream !== "stdout" && stream !== "stderr") || (tag !== 0x46 && tag !== 0x50)) return undefined;
   const body = line.subarray(third + 1);
   const data = tag === 0x50 ? body.slice() : Buffer.concat([body, Buffer.of(newline)]);
-  return { stream, time: text(0, first), data };
+  return { stream, time: utc(text(0, first)), data };
+}
+
+/** conmon writes the zone of the machine; lines of machines and of summer and winter must sort as text. */
+function utc(time: string): string {
+  if (time.endsWith("+00:00")) return `${time.slice(0, -6)}Z`;
+  const at = Date.parse(time);
+  if (Number.isNaN(at)) return time;
+  const fraction = /\.\d+/.exec(time)?.[0] ?? "";
+  return `${new Date(at).toISOString().slice(0, 19)}${fraction}Z`;
 }
 
 /** The log's lines in order. A log that was rotated meanwhile is read on from its new beginning. */

@@ -1,11 +1,12 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { StrakeError } from "../../errors/index.ts";
 import { lockFile, processStartTime, randomBetween } from "../../sys/index.ts";
 import { run } from "../runtime/command.ts";
 import { findProgram } from "../runtime/runtime.ts";
 import { passOtherFirewalls } from "./firewall.ts";
 import { Leases, type NetworkLease } from "./leases.ts";
-import { assignPorts, listeningPorts, type TakenPort } from "./port-assignment.ts";
+import { assignPorts, checkAddresses, listeningPorts, type TakenPort } from "./port-assignment.ts";
 import type { PortMapping } from "./ports.ts";
 import {
   chooseSubnet,
@@ -77,6 +78,7 @@ export class BridgeNetwork {
         hint: "Use --network host or --network none.",
         exitCode: 125,
       });
+    if (request.ports.length > 0) checkAddresses(request.ports, hostAddresses());
     const leases = new Leases(`${this.#runRoot}/network`);
     using _lock = await lockFile(leases.lockPath);
     const current = leases.list();
@@ -278,4 +280,9 @@ function portsInUse(leases: readonly NetworkLease[]): TakenPort[] {
     })),
   );
   return [...listening, ...published];
+}
+
+function hostAddresses(): Set<string> {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return new Set(all.filter(({ family }) => family === "IPv4").map(({ address }) => address));
 }

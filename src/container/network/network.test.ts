@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { forwardRules } from "./firewall.ts";
 import { hostsFile, hostsFileOfHost } from "./hosts.ts";
-import { assignPorts, listeningPorts } from "./port-assignment.ts";
+import { assignPorts, checkAddresses, listeningPorts } from "./port-assignment.ts";
 import { exposedMappings, formatPort, type PortMapping, parsePorts } from "./ports.ts";
 import { resolvConf } from "./resolv.ts";
 import {
@@ -59,6 +59,22 @@ describe("ports", () => {
 });
 
 describe("assignPorts", () => {
+  test("one container port takes the first free one of a range", () => {
+    const wanted = parsePorts("8000-8002:80");
+    expect(wanted).toHaveLength(1);
+    const taken = (port: number) => ({ protocol: "tcp", address: "0.0.0.0", port, owner: "x" }) as const;
+    expect(assignPorts(wanted, [taken(8000)]).map(formatPort)).toEqual(["0.0.0.0:8001->80/tcp"]);
+    expect(() => assignPorts(wanted, [8000, 8001, 8002].map(taken))).toThrow(
+      expect.objectContaining({ code: "NETWORK_EXHAUSTED", exitCode: 125 }),
+    );
+  });
+
+  test("an address that the machine does not have is refused", () => {
+    const check = (text: string) => checkAddresses(parsePorts(text), new Set(["10.0.0.7"]));
+    expect(() => check("1.2.3.4:80:80")).toThrow(/this machine has no address 1.2.3.4/);
+    for (const text of ["80:80", "127.0.0.5:80:80", "10.0.0.7:80:80"]) check(text);
+  });
+
   const mapping = (hostPort: number, hostAddress = "0.0.0.0"): PortMapping => ({
     protocol: "tcp",
     hostAddress,

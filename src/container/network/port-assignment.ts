@@ -16,7 +16,7 @@ const firstRandomPort = 32768;
 const lastRandomPort = 60999;
 
 /**
- * Gives every mapping its port on the host: the asked one, or for 0 a free one from 32768 on. `start` moves the place where
+ * Gives every mapping its port on the host: the asked one, the first free one of a range, or for 0 a free one from 32768 on. `start` moves the place where
  * the search begins. Errors: PORT_BUSY, NETWORK_EXHAUSTED.
  */
 export function assignPorts(
@@ -34,26 +34,42 @@ export function assignPorts(
     });
     return mapping;
   };
+  const isFixed = (mapping: PortMapping) => mapping.hostPort !== 0 && mapping.hostPortEnd === undefined;
   // Asked ports first, so that a random one never takes what a later mapping names.
   const fixed = new Map(
-    wanted
-      .filter((mapping) => mapping.hostPort !== 0)
-      .map((mapping) => {
-        const owner = conflict(all, mapping)?.owner;
-        if (owner !== undefined) throw busy(mapping, owner);
-        return [mapping, take(mapping)] as const;
-      }),
+    wanted.filter(isFixed).map((mapping) => {
+      const owner = conflict(all, mapping)?.owner;
+      if (owner !== undefined) throw busy(mapping, owner);
+      return [mapping, take(mapping)] as const;
+    }),
   );
   return wanted.map((mapping) => {
     const known = fixed.get(mapping);
     if (known) return known;
-    const count = lastRandomPort - firstRandomPort + 1;
+    const { hostPortEnd, ...rest } = mapping;
+    const [first, last] =
+      hostPortEnd === undefined ? [firstRandomPort, lastRandomPort] : [mapping.hostPort, hostPortEnd];
+    const count = last - first + 1;
+    const skip = hostPortEnd === undefined ? start - first : 0;
     for (let n = 0; n < count; n++) {
-      const candidate = { ...mapping, hostPort: firstRandomPort + ((start - firstRandomPort + n) % count) };
+      const candidate = { ...rest, hostPort: first + ((skip + n) % count) };
       if (!conflict(all, candidate)) return take(candidate);
     }
-    throw new StrakeError("NETWORK_EXHAUSTED", "no free port is left on the host", { exitCode: 125 });
+    const where = hostPortEnd === undefined ? "on the host" : `from ${mapping.hostPort} to ${hostPortEnd}`;
+    throw new StrakeError("NETWORK_EXHAUSTED", `no free port is left ${where}`, { exitCode: 125 });
   });
+}
+
+/** Refuses addresses that are not the host's: nothing would ever arrive there. `own`: the addresses it has. Errors: PORT_INVALID. */
+export function checkAddresses(wanted: readonly PortMapping[], own: ReadonlySet<string>): void {
+  for (const { hostAddress, hostPort, containerPort } of wanted) {
+    if (hostAddress === "0.0.0.0" || hostAddress.startsWith("127.") || own.has(hostAddress)) continue;
+    throw new StrakeError(
+      "PORT_INVALID",
+      `cannot publish ${hostAddress}:${hostPort}:${containerPort}: this machine has no address ${hostAddress}`,
+      { hint: `it has ${[...own].join(", ")}`, exitCode: 125 },
+    );
+  }
 }
 
 function conflict(taken: readonly TakenPort[], mapping: PortMapping): TakenPort | undefined {

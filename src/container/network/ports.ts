@@ -7,11 +7,14 @@ export interface PortMapping {
   readonly protocol: PortProtocol;
   readonly hostAddress: string;
   readonly hostPort: number;
+  /** The last port of a range from which one is taken. */
+  readonly hostPortEnd?: number;
   readonly containerPort: number;
 }
 
 /**
- * Reads `-p`: `[address:][host:]container[/protocol]`, where host and container may be ranges of the same length.
+ * Reads `-p`: `[address:][host:]container[/protocol]`, where host and container may be ranges of the same length; one container port takes
+ * the first free one of a range.
  * `[::]` and `::` are not offered yet. Errors: PORT_INVALID.
  */
 export function parsePorts(text: string): PortMapping[] {
@@ -28,11 +31,13 @@ export function parsePorts(text: string): PortMapping[] {
   const host = hostText === "" || hostText === "0" ? undefined : parseRange(text, hostText);
   const count = container.end - container.start + 1;
   const hostCount = host ? host.end - host.start + 1 : count;
-  if (hostCount !== count) throw invalid(text, "the two ranges differ in length");
+  const isChoice = count === 1 && hostCount > 1;
+  if (hostCount !== count && !isChoice) throw invalid(text, "the two ranges differ in length");
   return Array.from({ length: count }, (_, n) => ({
     protocol,
     hostAddress,
     hostPort: host ? host.start + n : 0,
+    ...(isChoice && { hostPortEnd: host!.end }),
     containerPort: container.start + n,
   }));
 }

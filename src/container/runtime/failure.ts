@@ -32,6 +32,12 @@ export function startFailure(program: string, runtimeOutput: string): StrakeErro
         exitCode: 126,
       },
     );
+  const folder = /^chdir `([^`]*)`/.exec(reason)?.[1] ?? /chdir to cwd \("([^"]*)"\)/.exec(reason)?.[1];
+  if (folder !== undefined)
+    return new StrakeError("CONTAINER_PATH_INVALID", `cannot work in ${quote(folder)}: ${reason}`, {
+      hint: "A process that is run later does not make its working directory.",
+      exitCode: 126,
+    });
   return new StrakeError("CONTAINER_START_FAILED", `the container could not be started: ${reason}`, {
     exitCode: 125,
   });
@@ -44,7 +50,7 @@ export function startFailure(program: string, runtimeOutput: string): StrakeErro
 export function isRuntimeComplaint(text: string): boolean {
   const line = text.trimEnd();
   if (line.includes("\n") || line.length > 4096) return false;
-  return /^(executable file `|open executable: |exec container process |runc run failed: |exec failed: |exec \S+: (no such file|exec format|permission))/.test(
+  return /^(executable file `|open executable: |exec container process |runc run failed: |exec failed: |chdir `|exec \S+: (no such file|exec format|permission))/.test(
     line,
   );
 }

@@ -13,10 +13,13 @@ export function dockerObstacle(): string | undefined {
   return absent.length > 0 ? `${absent.join(", ")} not installed` : undefined;
 }
 
-/** A dockerd with a socket, a data root and networks of its own: it makes no bridge. */
+/** A dockerd with a socket, a data root and a bridge of its own. */
 export interface Docker {
   readonly home: string;
   readonly version: string;
+  /** The words that start its client, which needs `env`. */
+  readonly program: readonly string[];
+  readonly env: Record<string, string | undefined>;
   run(args: readonly string[], options?: RunOptions): Promise<Outcome>;
   ok(...args: string[]): Promise<string>;
   stop(): Promise<void>;
@@ -26,10 +29,16 @@ export async function startDocker(): Promise<Docker> {
   const home = mkdtempSync(join(tmpdir(), "strake-docker-"));
   const socket = join(home, "docker.sock");
   mkdirSync(join(home, "config"));
+  // `--bridge=none` would take away the docker0 of a dockerd that already runs here.
+  const bridge = `dk${process.pid}`;
+  const subnet = `10.254.${process.pid % 256}.1/24`;
+  const ip = (...args: string[]) => Bun.spawnSync(["ip", ...args], { stderr: "ignore" });
+  ip("link", "add", bridge, "type", "bridge");
+  ip("addr", "add", subnet, "dev", bridge);
   const daemon = Bun.spawn(
     [
       ...["dockerd", "--data-root", join(home, "data"), "--exec-root", join(home, "exec")],
-      ...["-H", `unix://${socket}`, "--pidfile", join(home, "pid"), "--bridge=none", "--iptables=false"],
+      ...["-H", `unix://${socket}`, "--pidfile", join(home, "pid"), "-b", bridge, "--iptables=false"],
     ],
     { stdin: "ignore", stdout: "ignore", stderr: Bun.file(join(home, "log")) },
   );
@@ -62,6 +71,7 @@ export async function startDocker(): Promise<Docker> {
       const target = line.split(" ")[1];
       if (target?.startsWith(`${home}/`)) Bun.spawnSync(["umount", target], { stderr: "ignore" });
     }
+    ip("link", "delete", bridge);
     rmSync(home, { recursive: true, force: true });
   };
   for (let i = 0; (await run(["version"])).code !== 0; i++) {
@@ -74,6 +84,8 @@ export async function startDocker(): Promise<Docker> {
   }
   return {
     home,
+    program: [client],
+    env,
     version: (await run(["version", "--format", "{{.Server.Version}}"])).stdout.trim(),
     run,
     async ok(...args) {

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Docker, dockerObstacle, startDocker } from "../support/docker/daemon.ts";
+import { runCases } from "../support/docker/run-cases.ts";
+import { containerObstacle, makeStrake, type Strake } from "../support/strake.ts";
+
+/** The same shell scripts with docker and with strake: what they print and their exit codes must be alike. */
+const obstacle = containerObstacle() ?? dockerObstacle();
+if (obstacle !== undefined) console.log(`skipped: containers beside docker: ${obstacle}`);
+
+const minute = 60_000;
+
+describe.skipIf(obstacle !== undefined)("containers beside docker", () => {
+  let strake: Strake;
+  let docker: Docker;
+  const workspace = mkdtempSync(join(tmpdir(), "strake-differential-"));
+
+  beforeAll(async () => {
+    strake = makeStrake();
+    docker = await startDocker();
+    await strake.ok("bootstrap", "busybox");
+    const base = join(workspace, "base.tar");
+    await strake.ok("save", "busybox", "-o", base);
+    await docker.ok("load", "-i", base);
+  }, 2 * minute);
+
+  afterAll(async () => {
+    await strake?.remove();
+    await docker?.stop();
+    rmSync(workspace, { recursive: true, force: true });
+  }, minute);
+
+  async function run(script: string, program: readonly string[], env: Record<string, string | undefined>) {
+    const folder = mkdtempSync(join(workspace, "run-"));
+    const quoted = program.map((word) => `'${word}'`).join(" ");
+    const child = Bun.spawn(["sh", "-c", `D() { ${quoted} "$@"; }\n${script}`], {
+      cwd: folder,
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "ignore",
+      env: { ...env, HERE: folder },
+    });
+    const text = await new Response(child.stdout).text();
+    return `${text.replaceAll(folder, "HERE")}exit code ${await child.exited}`;
+  }
+
+  for (const { name, script } of runCases) {
+    test(
+      name,
+      async () => {
+        const expected = await run(script, docker.program, docker.env);
+        expect(await run(script, strake.program, strake.env)).toBe(expected);
+      },
+      minute,
+    );
+  }
+});
+
+describe.skipIf(containerObstacle() !== undefined)("a terminal", () => {
+  let strake: Strake;
+  beforeAll(async () => {
+    strake = makeStrake();
+    await strake.ok("bootstrap", "busybox");
+  }, minute);
+  afterAll(async () => await strake?.remove());
+
+  /** Runs strake on a terminal; `answers` are typed as soon as what they wait for has been printed. */
+  async function session(args: readonly string[], answers: readonly (readonly [string, string])[]) {
+    let shown = "";
+    const waiting = [...answers];
+    const child = Bun.spawn([...strake.program, ...args], {
+      env: strake.env,
+      terminal: {
+        cols: 80,
+        rows: 24,
+        data(terminal: { write(text: string): void }, data: Uint8Array) {
+          shown += Buffer.from(data).toString();
+          if (waiting[0] && shown.includes(waiting[0][0])) terminal.write(waiting.shift()![1]);
+        },
+      },
+    } as Parameters<typeof Bun.spawn>[1]);
+    return { code: await child.exited, shown };
+  }
+
+  test(
+    "a Ctrl-C right after the first output is the container's",
+    async () => {
+      const script = "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.1; done";
+      const { code, shown } = await session(
+        ["run", "--rm", "-it", "--name", "raw", "busybox", "sh", "-c", script],
+        [["ready", "\x03"]],
+      );
+      expect(shown).toContain("caught");
+      expect(code).toBe(9);
+      expect(await strake.ok("ps", "-aq")).toBe("");
+    },
+    minute,
+  );
+
+  test(
+    "has the size of ours, and the detach keys leave the container running",
+    async () => {
+      const sized = await session(["run", "--rm", "-it", "busybox", "sh", "-c", "tty; stty size"], []);
+      expect(sized).toEqual({ code: 0, shown: "/dev/pts/0\r\n24 80\r\n" });
+      const { code } = await session(["run", "-it", "--name", "left", "busybox", "sh"], [["#", "\x10\x11"]]);
+      expect(code).toBe(0);
+      expect(await strake.ok("inspect", "-f", "{{.State.Running}}", "left")).toBe("true\n");
+      const asked = await session(["exec", "-it", "left", "sh"], [["#", "tty; exit 3\n"]]);
+      expect(asked.code).toBe(3);
+      expect(asked.shown).toContain("/dev/pts/");
+      await strake.ok("rm", "-f", "left");
+    },
+    minute,
+  );
+});

@@ -1,0 +1,148 @@
+/** A shell script in which `D` is docker or strake. Its stdout and exit code count; HERE is an empty folder of its own. */
+export interface RunCase {
+  readonly name: string;
+  readonly script: string;
+}
+
+export const runCases: readonly RunCase[] = [
+  {
+    name: "what a process is given",
+    script: String.raw`
+D run --rm busybox sh -c 'env | grep -v HOSTNAME | sort; pwd; umask; id; ulimit -a; tty; cat /proc/1/comm'
+D run --rm busybox sh -c 'grep -e Cap -e Secc -e NoNew -e Groups /proc/self/status; cat /proc/self/limits /proc/self/oom_score_adj'
+D run --rm -h web busybox sh -c 'hostname; cat /etc/hostname; grep -v 10. /etc/hosts; cat /etc/resolv.conf; env | grep HOSTN'
+D run --rm busybox sh -c "mount | cut -d' ' -f3,5 | grep -v -e ' overlay' -e cgroup -e /proc/ | sort"
+D run --rm busybox sh -c "cd /dev; for f in *; do stat -c '%N %F %a %u:%g %t,%T' \$f; done | grep -v /proc/kcore"
+D run --rm -w /new/dir busybox sh -c 'pwd; stat -c "%a %u" /new/dir'`,
+  },
+  {
+    name: "users",
+    script: String.raw`
+D run --rm -u 1000 busybox sh -c 'id; echo $HOME; grep Cap /proc/self/status'
+D run --rm -u 1000:2000 busybox id
+D run --rm -u daemon busybox sh -c 'id; echo $HOME'
+D run --rm -u nosuch busybox true; echo $?
+D run --rm -u root:nosuch busybox true; echo $?`,
+  },
+  {
+    name: "exit codes",
+    script: String.raw`
+D run --rm busybox sh -c 'exit 42'; echo $?
+D run --rm busybox nosuch; echo $?
+D run --rm busybox /etc/passwd; echo $?
+D run --rm busybox /etc; echo $?
+D run --rm --badflag busybox true; echo $?
+D run --rm --network nosuch busybox true; echo $?
+D run --rm --cap-add NOSUCH busybox true; echo $?
+D run --rm --entrypoint "" busybox; echo $?
+D run --rm --entrypoint "" busybox echo hi
+D run --rm --entrypoint /bin/echo busybox hi`,
+  },
+  {
+    name: "stdin",
+    script: "echo x | D run --rm -i busybox cat; echo y | D run --rm busybox cat; D run --rm -i busybox cat",
+  },
+  {
+    name: "options",
+    script: String.raw`
+D run --rm --cap-drop ALL --cap-add NET_ADMIN busybox grep Cap /proc/self/status
+D run --rm --cap-add SYS_ADMIN busybox grep CapEff /proc/self/status
+D run --rm --security-opt no-new-privileges busybox grep NoNew /proc/self/status
+D run --rm --security-opt seccomp=unconfined busybox grep Seccomp: /proc/self/status
+D run --rm --shm-size 1m busybox sh -c "mount | grep shm"
+D run --rm --add-host foo:1.2.3.4 busybox grep foo /etc/hosts
+D run --rm --dns 9.9.9.9 --dns-search ex.am busybox sort /etc/resolv.conf
+D run --rm --cidfile cf busybox true; wc -c < cf; D run --rm --cidfile cf busybox true; echo $?
+D run --rm --read-only busybox touch /x; echo $?
+D run --rm -e A=1 -e B -e C= -e "D=x y" busybox env | grep -e ^A -e ^B -e ^C -e ^D
+printf 'F=1\n#c\n\n  G=2 \nH\nI=a=b\nJ="q"\n' > ef; export H=host; D run --rm --env-file ef busybox env | grep -e ^[FGHIJ]=
+D run --rm --env-file nosuch busybox true; echo $?`,
+  },
+  {
+    name: "logs",
+    script: String.raw`
+D run -d --name aa busybox sh -c "echo out; sleep 0.2; echo err >&2; sleep 100" >/dev/null; sleep 1
+D logs aa; D logs --tail 1 aa; D logs -n 0 aa; D logs -t aa | grep -cE '^[0-9T:-]{19}\.[0-9]{9}Z out$'
+D logs --since 1h aa; D logs --until 1m aa; D logs --since 2099-01-01 aa; D logs --tail all aa
+D rm -f aa; D logs aa; echo $?`,
+  },
+  {
+    name: "stop, kill, wait, start",
+    script: String.raw`
+D run -d --name aa busybox sh -c 'trap "echo got; exit 3" TERM; echo ready; while :; do sleep 0.1; done' >/dev/null
+sleep 1; D stop aa; D wait aa; D logs aa
+D inspect -f "{{.State.ExitCode}} {{.State.Status}} {{.State.Running}} {{.State.OOMKilled}} {{.State.Error}}" aa; D rm aa
+D run -d --name aa busybox sleep 1000 >/dev/null; D rm aa; echo $?; D stop -t 1 aa; D wait aa
+D start aa; D kill aa; D wait aa; D start aa; D kill -s TERM aa; D kill -s 9 aa; D wait aa
+D kill aa; echo $?; D rm aa; D rm aa; echo $?; D stop aa; echo $?
+D run --name aa busybox true; D run --name aa busybox true; echo $?; D start -a aa; D exec aa true; echo $?; D rm aa
+D run -d --name aa --rm busybox sleep 0.5 >/dev/null; sleep 3; D ps -a --format "{{.Names}}"`,
+  },
+  {
+    name: "signals are passed on",
+    script: String.raw`
+D run --name aa busybox sh -c 'trap "echo got; exit 5" TERM; echo ready; while :; do sleep 0.1; done' & pid=$!
+until D logs aa 2>/dev/null | grep -q ready; do sleep 0.2; done
+kill -TERM $(ps -o pid= --ppid $pid 2>/dev/null | grep . || echo $pid); wait $pid; echo $?; D rm aa`,
+  },
+  {
+    name: "exec",
+    script: String.raw`
+D run -d --name aa -e A=1 busybox sleep 1000 >/dev/null
+D exec aa sh -c "echo hi; exit 5"; echo $?
+D exec -e X=1 -w /tmp -u 1000 aa sh -c 'echo $X $A; pwd; id -u; echo $HOME'; echo in | D exec -i aa cat
+D exec -d aa touch /tmp/det; sleep 0.5; D exec aa ls /tmp
+D exec -w /nosuch aa pwd >/dev/null; echo $?; D exec -u nosuch aa pwd >/dev/null; echo $?
+D exec nosuchc true; echo $?; D exec aa; echo $?; D exec aa sh -c 'kill -9 $$'; echo $?
+D exec aa env | grep -v HOSTNAME; D rm -f aa`,
+  },
+  {
+    name: "ps",
+    script: String.raw`
+D ps; D ps -a; D create --name aa -it busybox sh -c "exit 4" | wc -c
+D ps -a --format "{{.Names}} {{.Status}} {{.Image}} {{.Command}} {{.Ports}}"; D start -a aa; echo $?; D rm aa
+D run -d --name n1 -l k=v -p 127.0.0.1:18091:80 busybox sleep 100 >/dev/null
+D ps --format "{{.Names}}|{{.Ports}}|{{.Labels}}|{{.State}}|{{.Networks}}|{{.Mounts}}"
+D ps -q --filter name=n1 | wc -c; D ps --filter label=k=v --format "{{.Names}}"; D ps --filter status=exited -q
+D ps --filter ancestor=busybox -q | wc -l; D ps --filter nosuch=1; echo $?; D ps --no-trunc -q | wc -c; D rm -f n1`,
+  },
+  {
+    name: "cp",
+    script: String.raw`
+D run -d --name aa busybox sleep 100 >/dev/null; echo hello > f1; mkdir -p dd/e; echo 2 > dd/e/f2; ln -s f1 lnk
+D cp f1 aa:/tmp/; D cp dd aa:/tmp/dd2; D cp dd aa:/tmp/dd2; D cp dd/. aa:/tmp/dot
+D exec aa sh -c "cd /tmp; find . | sort; stat -c %a:%u f1"
+D cp aa:/tmp/dd2 - | tar tf - | sort; D cp aa:/etc/passwd - | tar tf -; D cp aa:/etc/passwd .; wc -l < passwd
+D cp aa:/tmp/dd2 out; find out | sort; tar cf - f1 | D cp - aa:/home; D exec aa ls /home
+for to in nosuch aa:/nosuch; do D cp $to ./x; echo $?; done
+D cp f1 aa:/nosuch/dir/; echo $?; D cp f1 aa:/nosuch/x; echo $?; D cp dd aa:/tmp/f1; echo $?
+D cp f1 f2; echo $?; D cp f1 nosuchc:/x; echo $?; D cp lnk aa:/tmp/; D cp -L lnk aa:/tmp/deref
+D exec aa ls -l /tmp | cut -c1-10; D stop -t 0 aa; D cp aa:/tmp/f1 - | tar tf -; D cp f1 aa:/tmp/stopped; D rm -f aa`,
+  },
+  {
+    name: "volumes and binds",
+    script: String.raw`
+D run --rm -v vv1:/etc busybox ls -la /etc/passwd | cut -c1-30
+D run --rm -v vv1:/x busybox sh -c "wc -l < /x/passwd; stat -c %a:%u /x"; D run --rm -v vv1:/etc:ro busybox touch /etc/x; echo $?
+mkdir bind; D run --rm -v $HERE/bind:/b busybox sh -c "id -u > /b/f; ls -la /b | tail -1 | cut -c1-20"; cat bind/f
+D run --rm -v $HERE/newdir:/b busybox true; ls -d $HERE/newdir
+D run --rm --mount type=bind,source=$HERE/nonexist,target=/b busybox true; echo $?
+D run --rm -v $HERE/bind:b busybox true; echo $?; D run --rm -v rel/path:/b busybox true; echo $?
+D run --rm --tmpfs /t:size=1m busybox sh -c 'mount | grep " /t " | cut -d" " -f5,6'`,
+  },
+  {
+    name: "ports",
+    script: String.raw`
+D run -d --name aa -p 127.0.0.1::80 -p 127.0.0.1:18100-18101:90-91 -p 127.0.0.1:18110-18112:95 busybox sleep 100 >/dev/null
+D ps --format "{{.Ports}}" | sed -e "s/127.0.0.1:[3-6][0-9]*->80/X->80/" -e "s/1811[012]->95/Y->95/"
+D run --rm -p 127.0.0.1:18100:1 busybox true; echo $?; D rm -f aa
+for p in a:b 99999:1 1-3:1-2 1.2.3.4:18099:80 18099:80/xyz; do D run --rm -p $p busybox true; echo $?; done`,
+  },
+  {
+    name: "networks",
+    script: String.raw`
+D run --rm --network none busybox sh -c 'ip -o addr | grep -v inet6 | cut -c1-40; cat /etc/hosts'
+D run --rm --network host busybox hostname
+D run --rm busybox sh -c 'ip -o link | wc -l; ip route | grep -c default'`,
+  },
+];
