@@ -50,7 +50,7 @@ test.each([
       await stress({
         url: () => registry.url.href,
         administrations: [administration, administration],
-        seconds,
+        ...{ seconds, reliable: collection.grace / 2 },
       }),
     );
   },
@@ -98,7 +98,8 @@ test.skipIf("reason" in found)(
     try {
       const url = () => replicas[turn++ % replicas.length]!.url;
       const administrations = [one.administration, two.administration];
-      const report = await stress({ url, administrations, seconds, mayFail: true });
+      const reliable = collection.grace / 2 - 1000;
+      const report = await stress({ url, administrations, seconds, reliable, mayFail: true });
       expectWork(report);
     } finally {
       over = true;

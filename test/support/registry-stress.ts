@@ -9,6 +9,8 @@ export interface StressOptions {
   /** Collectors, which all work at once. */
   readonly administrations: readonly Administration[];
   readonly seconds: number;
+  /** Milliseconds for which whoever was told that a blob is there can rely on it: half the grace period. */
+  readonly reliable: number;
   /** A request may find its replica dead: then it did not happen, or nobody was told that it did. */
   readonly mayFail?: boolean;
 }
@@ -28,6 +30,8 @@ export interface StressReport {
   /** Images that were read whole, blob by blob, while all of this happened. */
   reads: number;
   unreachable: number;
+  /** Pushes that took longer than one can rely on what one was told, and had to begin again. */
+  slow: number;
 }
 
 interface Descriptor {
@@ -50,12 +54,13 @@ const pause = (milliseconds: number) => Bun.sleep(Math.random() * milliseconds);
 
 /** The replica that was asked is gone. */
 class Unreachable extends Error {}
+class Slow extends Error {}
 
 /** Clients that push, pull, mount, delete and restore, with collection and retention at work all the time. */
 class Stress {
   readonly report: StressReport = {
     ...{ pushes: 0, skipped: 0, mounted: 0, deletions: 0, restored: 0, retained: 0 },
-    ...{ collected: 0, unlinked: 0, freed: 0, reads: 0, unreachable: 0 },
+    ...{ collected: 0, unlinked: 0, freed: 0, reads: 0, unreachable: 0, slow: 0 },
   };
   readonly #options: StressOptions;
   readonly #end: number;
@@ -89,8 +94,9 @@ class Stress {
       try {
         await work();
       } catch (error) {
-        if (!(error instanceof Unreachable)) throw error;
-        this.report.unreachable++;
+        if (error instanceof Unreachable) this.report.unreachable++;
+        else if (error instanceof Slow) this.report.slow++;
+        else throw error;
       }
       await pause(milliseconds);
     }
@@ -135,12 +141,18 @@ class Stress {
     return described;
   }
 
-  async #put(repository: string, reference: string | undefined, document: object, mediaType: string) {
+  /** `since`: when the first of its blobs was asked for. */
+  async #put(
+    repository: string,
+    reference: string | undefined,
+    { mediaType, since, ...document }: { mediaType: string; since: number; [member: string]: unknown },
+  ) {
     const body = JSON.stringify({ schemaVersion: 2, mediaType, ...document });
     const digest = digestOf(body);
     const { status, text } = await this.#call(`${repository}/manifests/${reference ?? digest}`, {
       ...{ method: "PUT", body, headers: { "Content-Type": mediaType } },
     });
+    if (status === 404 && Date.now() - since > this.#options.reliable) throw new Slow();
     // Whoever was told a moment ago that the blobs are there is not refused now.
     expect([status, text]).toEqual([201, ""]);
     this.report.pushes++;
@@ -148,10 +160,11 @@ class Stress {
   }
 
   async #image(repository: string, reference: string | undefined, note: string, extra: object = {}) {
+    const since = Date.now();
     const layers = [await this.#needBlob(repository, content()), await this.#needBlob(repository, content())];
     const config = { ...(await this.#needBlob(repository, content())), mediaType: mediaTypes.ociConfig };
-    const document = { config, layers, annotations: { note }, ...extra };
-    return this.#put(repository, reference, document, mediaTypes.ociManifest);
+    const document = { mediaType: mediaTypes.ociManifest, since, config, layers, annotations: { note } };
+    return this.#put(repository, reference, { ...document, ...extra });
   }
 
   async #push(worker: number): Promise<void> {
@@ -163,7 +176,11 @@ class Stress {
         await this.#image(repository, undefined, note),
         await this.#image(repository, undefined, `${note}!`),
       ];
-      await this.#put(repository, pick(tags), { manifests }, mediaTypes.ociIndex);
+      await this.#put(repository, pick(tags), {
+        mediaType: mediaTypes.ociIndex,
+        since: Date.now(),
+        manifests,
+      });
     } else if (kind < 0.3) {
       const subject = await this.#image(repository, pick(tags), note);
       await this.#image(repository, undefined, `about ${note}`, { subject });

@@ -17,6 +17,8 @@ export interface S3Server extends AsyncDisposable {
   readonly endpoint: string;
   /** Makes an empty bucket. */
   bucket(): string;
+  /** Where a bucket's objects are as files. */
+  folder(bucket: string): string;
 }
 
 /** A real S3 server on a free port, with buckets in a temporary folder. */
@@ -50,6 +52,7 @@ export async function startS3Server(path: string): Promise<S3Server> {
       mkdirSync(join(root, name));
       return name;
     },
+    folder: (bucket) => join(root, bucket),
     [Symbol.asyncDispose]: async () => {
       child.kill();
       await child.exited;

@@ -10,7 +10,7 @@ import { decodePushed, type PushedManifest, readManifestBody, referrerDescriptor
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
 import { type Counted, checkRoom, deleteCounted, putCounted } from "./quota/counted.ts";
 import { encodeRecord, type ManifestRecord, readRecord } from "./records.ts";
-import { countedTag, deleteTag, moveTag, resolveTag, tagsOf } from "./tags.ts";
+import { countedTag, deleteTag, moveNotedTag, noteTag, resolveTag, tagsOf } from "./tags.ts";
 
 /** Tags one push may set (distribution-spec asks for at least 10). */
 const tagParameterLimit = 100;
@@ -89,9 +89,11 @@ export async function putManifest(call: Call, repository: string, reference: str
 
   const warnings = await missingManifests(core, repository, manifest);
   const { mediaType, subject } = manifest;
-  const pushedAt = await storeManifest(core, repository, { digest, manifest });
+  // One wait for the medium in place of two: the notes only have to be there before the tags.
+  const notes = tags.map((tag) => noteTag(core, repository, tag, digest));
+  const [pushedAt] = await Promise.all([storeManifest(core, repository, { digest, manifest }), ...notes]);
   const target = { digest, mediaType, size, pushedAt, ...(actor === undefined ? {} : { actor }) };
-  for (const tag of tags) await moveTag(core, repository, tag, target);
+  for (const tag of tags) await moveNotedTag(core, repository, tag, target);
   // Deleted by its digest meanwhile: either that deletion saw these tags, or this look sees what it took.
   if (!(await core.objects.head(manifestKey(repository, digest))))
     await storeManifest(core, repository, { digest, manifest });

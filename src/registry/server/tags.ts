@@ -38,13 +38,23 @@ export function countedTag(repository: string, tag: string): Counted {
   return { repository, key: tagKey(repository, tag), amount: () => ({ tags: 1 }) };
 }
 
-/** Points a tag to a manifest. Throws DENIED beyond a quota. What `admit` was told the tag is, is what it still is when it is written. */
+/** Points a tag to a manifest. Throws DENIED beyond a quota. */
 export async function moveTag(core: Core, repository: string, tag: string, target: TagRecord): Promise<void> {
+  await noteTag(core, repository, tag, target.digest);
+  await moveNotedTag(core, repository, tag, target);
+}
+
+/** The same after {@link noteTag}. What `admit` was told the tag is, is what it still is when it is written. */
+export async function moveNotedTag(
+  core: Core,
+  repository: string,
+  tag: string,
+  target: TagRecord,
+): Promise<void> {
   const key = tagKey(repository, tag);
   for (let attempt = 1; ; attempt++) {
     const current = await readRecord<TagRecord>(core.objects, key);
     await core.admit({ kind: "tag", repository, tag, from: current?.value.digest, to: target.digest });
-    if (attempt === 1) await noteTag(core, repository, tag, target.digest);
     core.cache.forget(repository, tag);
     try {
       const bytes = encodeRecord(target);

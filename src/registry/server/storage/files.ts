@@ -5,7 +5,7 @@ import { type FileLock, tryLockFile } from "../../../sys/index.ts";
 import { Durable, errnoOfFile, missing } from "./durable.ts";
 import { checkCondition, storageFault, tooLarge } from "./fault.ts";
 import { FileUpload } from "./files-upload.ts";
-import { checkKey, checkPrefix, isUploadId } from "./key.ts";
+import { checkKey, checkPrefix, isKey, isUploadId } from "./key.ts";
 import type {
   ByteRange,
   ListOptions,
@@ -119,6 +119,7 @@ export class FileStore implements ObjectStore {
     const found: string[] = [];
     for (const key of this.#walk(checkPrefix(prefix), after)) {
       if (found.length >= limit) break;
+      if (!isKey(key)) continue;
       found.push(key);
     }
     return found;

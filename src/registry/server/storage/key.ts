@@ -12,9 +12,14 @@ const uploadPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 /** S3's limit is 1024 bytes; the rest is left to a bucket's own prefix. */
 const lengthLimit = 900;
 
+/** Whether something that is stored is an object of ours: in a bucket or a folder there may be other things as well. */
+export function isKey(key: string): boolean {
+  return key.length <= lengthLimit && keyPattern.test(key);
+}
+
 /** The key itself. Throws OBJECT_KEY_INVALID. */
 export function checkKey(key: string): string {
-  if (key.length <= lengthLimit && keyPattern.test(key)) return key;
+  if (isKey(key)) return key;
   throw new StrakeError("OBJECT_KEY_INVALID", `${JSON.stringify(key.slice(0, 160))} is not an object key`);
 }
 

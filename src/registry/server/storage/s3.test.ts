@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   findS3Server,
   type S3Server,
@@ -36,6 +38,23 @@ describe.skipIf(reason !== undefined)("s3", () => {
   });
   testRegistry("s3", () => S3Store.open(options(server.bucket())));
   testChecks("s3", () => S3Store.open(options(server.bucket())));
+
+  test("what is no object of ours is not listed, and hides none of ours", async () => {
+    const bucket = server.bucket();
+    await using store = await S3Store.open(options(bucket));
+    const ours = ["a", "b", "c", "d"].map((name) => `blobs/sha256/${name}`);
+    for (const key of ours) await store.put(key, new Uint8Array([1]));
+    const folder = join(server.folder(bucket), "some/prefix/blobs/sha256");
+    for (const name of [".a.sgwtmp.1", ".b.sgwtmp.2", "a b", "b~", "c,"])
+      writeFileSync(join(folder, name), "x");
+    expect(await store.list("blobs/", { limit: 10 })).toEqual(ours);
+    for (const size of [1, 2, 3]) {
+      const seen: string[] = [];
+      for (let page = ["", ""]; page.length > 0; seen.push(...page))
+        page = await store.list("blobs/", { after: seen.at(-1), limit: size });
+      expect(seen).toEqual(ours);
+    }
+  });
 
   test("of two that continue one upload, the one that is late is told", async () => {
     await using store = await S3Store.open(options(server.bucket()));

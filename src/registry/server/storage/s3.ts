@@ -1,6 +1,6 @@
 import { StrakeError } from "../../../errors/index.ts";
 import { objectChanged, storageFault, tooLarge } from "./fault.ts";
-import { checkKey, checkPrefix, isUploadId } from "./key.ts";
+import { checkKey, checkPrefix, isKey, isUploadId } from "./key.ts";
 import type {
   ByteRange,
   ListOptions,
@@ -117,8 +117,17 @@ export class S3Store implements ObjectStore {
   }
 
   async list(prefix: string, { after, limit }: ListOptions): Promise<string[]> {
-    const found = await this.#client.list(checkPrefix(prefix), { after, limit });
-    return found.map(({ key }) => key);
+    checkPrefix(prefix);
+    const found: string[] = [];
+    for (let from = after; found.length < limit; ) {
+      const wanted = limit - found.length;
+      const page = await this.#client.list(prefix, { after: from, limit: wanted });
+      // Some servers list what they are just writing, under names of their own.
+      found.push(...page.map(({ key }) => key).filter(isKey));
+      from = page.at(-1)?.key;
+      if (page.length < wanted) break;
+    }
+    return found;
   }
 
   createUpload(label: string): Promise<Upload> {
