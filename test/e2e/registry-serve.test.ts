@@ -1,7 +1,11 @@
 import { afterAll, expect, test } from "bun:test";
+import { createHmac } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { digestOf, pushImage } from "../support/push-image.ts";
+import { startServe } from "../support/registry-process.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "strake-registry-cli-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -40,6 +44,69 @@ test("serves a folder, logs requests as JSON, ends in order with SIGTERM", async
   const [line] = (await new Response(server.stdout).text()).trim().split("\n");
   expect(JSON.parse(line!)).toMatchObject({ method: "GET", path: "/v2/", status: 200 });
 });
+
+test("SIGTERM lets an upload finish, tells webhooks what happened, and ends; a second one does not wait", async () => {
+  const told: { body: string; signature: string | null }[] = [];
+  const hook = Bun.serve({
+    ...{ port: 0, hostname: "127.0.0.1" },
+    fetch: async (request) => {
+      told.push({ body: await request.text(), signature: request.headers.get("x-hub-signature-256") });
+      return new Response();
+    },
+  });
+  writeFileSync(join(folder, "hook-secret"), "between us\n");
+  writeFileSync(
+    join(folder, "drain.toml"),
+    `listen = "127.0.0.1:0"
+     log = "none"
+     stopTimeout = "20s"
+     storage = { driver = "memory" }
+     webhooks = [{ url = "${hook.url}", secretFile = "hook-secret" }]
+     metrics = { listen = "127.0.0.1:0" }`,
+  );
+  const server = await startServe(["--config", "drain.toml"], folder);
+  const reports = /metrics and health at (\S+)/.exec(server.said())![1]!;
+  await pushImage(server.url, "a:v1");
+  const begun = await fetch(`${server.url}v2/a/blobs/uploads/`, { method: "POST" });
+  const { promise, resolve: finish } = Promise.withResolvers<void>();
+  const body = new ReadableStream({
+    async start(controller) {
+      controller.enqueue(new TextEncoder().encode("first "));
+      await promise;
+      controller.enqueue(new TextEncoder().encode("second"));
+      controller.close();
+    },
+  });
+  const location = new URL(begun.headers.get("location")!, server.url);
+  location.searchParams.set("digest", digestOf("first second"));
+  const put = fetch(location, { method: "PUT", body });
+  await Bun.sleep(100);
+  server.child.kill("SIGTERM");
+  await server.says("stopping");
+  await expect(fetch(`${server.url}v2/`)).rejects.toThrow();
+  expect((await fetch(`${reports}readyz`)).status).toBe(503);
+  finish();
+  expect((await put).status).toBe(201);
+  expect(await server.child.exited).toBe(0);
+  expect(told).toHaveLength(1);
+  expect(JSON.parse(told[0]!.body)).toMatchObject({ type: "manifest.pushed", repository: "a", tags: ["v1"] });
+  const hmac = createHmac("sha256", "between us").update(told[0]!.body).digest("hex");
+  expect(told[0]!.signature).toBe(`sha256=${hmac}`);
+  await hook.stop(true);
+
+  const stubborn = await startServe(["--storage", "memory", "--listen", "127.0.0.1:0", "--quiet"], folder);
+  const again = await fetch(`${stubborn.url}v2/a/blobs/uploads/`, { method: "POST" });
+  const half = connect(Number(new URL(stubborn.url).port), "127.0.0.1", () =>
+    half.write(`PATCH ${again.headers.get("location")} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nx`),
+  );
+  half.on("error", () => {});
+  await Bun.sleep(100);
+  stubborn.child.kill("SIGTERM");
+  await stubborn.says("stopping");
+  stubborn.child.kill("SIGTERM");
+  expect(await stubborn.child.exited).toBe(143);
+  half.destroy();
+}, 30_000);
 
 test("serves TLS", async () => {
   const openssl = Bun.which("openssl");

@@ -32,6 +32,7 @@ test("docs/registry.md names every setting that is known, and no other", () => {
     ["access.token.", { access: { token: unknown } }],
     ["access.policies[].", { access: { policies: [unknown] } }],
     ["access.immutableTags[].", { access: { immutableTags: [unknown] } }],
+    ["access.quotas[].", { access: { quotas: [unknown] } }],
     ["access.rateLimit.", { access: { rateLimit: unknown } }],
     ["access.loginLimit.", { access: { loginLimit: unknown } }],
     ["collection.", { collection: unknown }],
@@ -72,7 +73,8 @@ test("its example is a configuration", () => {
 });
 
 test("its metrics are those that are served", async () => {
-  await using registry = await Registry.start();
+  const proxy = [{ prefix: "elsewhere", upstream: "http://127.0.0.1:1" }];
+  await using registry = await Registry.start({ proxy });
   const served = await (await fetch(`${registry.url}metrics`)).text();
   const names = [...served.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name!);
   const table = page.slice(page.indexOf("## Metrics"), page.indexOf("Worth an alert"));
