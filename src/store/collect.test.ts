@@ -1,5 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { sha256 } from "../oci/index.ts";
 import { makeImage, makeLayer, temporaryStore } from "./fixture/temporary-store.ts";
@@ -128,6 +136,38 @@ describe("verify", () => {
     expect(problems[0]!.message).toContain("other bytes");
   });
 
+  test("finds one flipped bit of an index; the layer is refused until it is written again", async () => {
+    using t = temporaryStore();
+    using lease = t.store.lease();
+    const layer = await makeLayer(t.store, "layer", lease);
+    const index = readFileSync(layer.indexPath);
+    index[0]! ^= 1;
+    writeFileSync(layer.indexPath, index);
+    expect(t.store.layers.isIntact(layer.diffID)).toBe(true);
+    const { problems } = t.store.gc({ verify: true });
+    expect(problems.map((problem) => problem.message)).toEqual([
+      expect.stringContaining("layer.erofs has other bytes"),
+    ]);
+    expect(() => t.store.layers.intact([layer.diffID])).toThrow(
+      expect.objectContaining({ code: "LAYER_DAMAGED" }),
+    );
+    await makeLayer(t.store, "layer", lease);
+    expect(t.store.layers.isIntact(layer.diffID)).toBe(true);
+    expect(t.store.gc({ verify: true }).problems).toEqual([]);
+  });
+
+  test("damage that is repaired by hand is forgotten", async () => {
+    using t = temporaryStore();
+    using lease = t.store.lease();
+    const layer = await makeLayer(t.store, "layer", lease);
+    writeFileSync(layer.tarPath, "lazer");
+    expect(t.store.gc({ verify: true }).problems).toHaveLength(1);
+    writeFileSync(layer.tarPath, "layer");
+    expect(t.store.layers.isIntact(layer.diffID)).toBe(false);
+    expect(t.store.gc({ verify: true }).problems).toEqual([]);
+    expect(t.store.layers.isIntact(layer.diffID)).toBe(true);
+  });
+
   test("what a living process is writing is nobody's fault", () => {
     using t = temporaryStore();
     using lease = t.store.lease();
@@ -145,9 +185,11 @@ test("what a snapshotter extracts beside a layer is the layer's; what a killed o
   using t = temporaryStore();
   using lease = t.store.lease();
   const { dir } = await makeLayer(t.store, "x", lease);
+  const before = t.store.df().layers.size;
   mkdirSync(join(dir, "fs"));
   writeFileSync(join(dir, "fs", "file"), "extracted");
   writeFileSync(join(dir, "fs.lock"), "");
+  expect(t.store.df().layers.size - before).toBe("extracted".length);
   mkdirSync(join(dir, temporaryName()));
   expect(t.store.gc({ verify: true })).toMatchObject({ leftovers: [], problems: [] });
   const dead = join(dir, ".tmp-0.0.1.1-0123456789abcdef");

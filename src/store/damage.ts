@@ -2,14 +2,15 @@ import { lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * What is wrong with a layer's files as far as their lengths tell; undefined when nothing. A few microseconds, unlike reading them: enough to
+ * What is wrong with a layer's files as far as their lengths tell, and what was found when they were read; undefined when nothing. A few microseconds, unlike reading them: enough to
  * see what a repaired file system or a careless hand has cut off, before the kernel runs programs out of it.
  */
 export function layerDamage(
   dir: string,
-  { size, diskSize }: { readonly size: number; readonly diskSize: number },
+  { size, diskSize, damage }: { readonly size: number; readonly diskSize: number; readonly damage?: string },
 ): string | undefined {
   return (
+    damage ??
     lengthProblem(join(dir, "layer.tar"), size) ??
     lengthProblem(join(dir, "layer.erofs")) ??
     (filesSize(dir) === diskSize ? undefined : "its files do not have the recorded length")

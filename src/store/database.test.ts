@@ -64,3 +64,18 @@ test("what would break a transaction is refused", () => {
   expect(() => t.database.write(async () => insert(t.database, "a"))).toThrow(/cannot wait/);
   expect(count(t.database)).toBe(0);
 });
+
+test("a store of the version before is brought up to date, one of a later version refused", () => {
+  using t = temporaryDatabase();
+  for (const column of ["index_digest", "damage"]) t.database.run(`alter table layers drop column ${column}`);
+  t.database.run("insert into layers values ('sha256:a', 1, 2, 3, 4)");
+  t.database.run("pragma user_version = 1");
+  const opened = new Database(t.path);
+  expect(opened.get<object>("select * from layers")).toEqual({
+    ...{ diff_id: "sha256:a", size: 1, disk_size: 2, entries: 3, created_at: 4 },
+    ...{ index_digest: null, damage: null },
+  });
+  opened.run("pragma user_version = 99");
+  opened.close();
+  expect(() => new Database(t.path)).toThrow(expect.objectContaining({ code: "STORE_VERSION" }));
+});

@@ -1,6 +1,6 @@
 import { Database as SQLite, type SQLQueryBindings } from "bun:sqlite";
 import { StrakeError } from "../errors/index.ts";
-import { layoutVersion, schema } from "./schema.ts";
+import { layoutVersion, migrations, schema } from "./schema.ts";
 
 export type Value = SQLQueryBindings;
 
@@ -41,7 +41,8 @@ export class Database {
         `${path} has layout version ${version}; this strake knows versions up to ${layoutVersion}`,
         { hint: "use the newer strake that wrote it, or another STRAKE_ROOT" },
       );
-    if (version < layoutVersion) this.#create();
+    if (version === 0) this.#create();
+    else if (version < layoutVersion) this.#migrate();
   }
 
   get<Row>(sql: string, ...values: Value[]): Row | undefined {
@@ -123,6 +124,16 @@ export class Database {
 
   #version(): number {
     return this.get<{ user_version: number }>("pragma user_version")!.user_version;
+  }
+
+  /** The first of several processes that opens an older store brings it up to date. */
+  #migrate(): void {
+    this.write(() => {
+      for (let version = this.#version() + 1; version <= layoutVersion; version++) {
+        attempt(() => this.#sqlite.run(migrations[version]!));
+        this.run(`pragma user_version = ${version}`);
+      }
+    });
   }
 
   /** The first of several processes makes the tables; changing the journal mode is not covered by the busy timeout. */

@@ -1,7 +1,8 @@
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Digest } from "../oci/index.ts";
 import type { Database } from "./database.ts";
-import type { Layout } from "./layout.ts";
+import { type Layout, layerPath } from "./layout.ts";
 import { treeSize } from "./tree-size.ts";
 
 /** Sizes in bytes. `shared` counts layers that other images have too, `unique` those that would go with the image. */
@@ -56,7 +57,11 @@ where diff_id in (select key from refs where kind = 'layer' and holder_kind = 'c
 
 /** How much each kind of thing takes. Walks the folders of containers and volumes. */
 export function diskUsage(database: Database, layout: Layout): DiskUsage {
-  const tables = database.read(() => readTables(database));
+  const tables = withExtracted(
+    database,
+    layout,
+    database.read(() => readTables(database)),
+  );
   const folder = (kind: "container" | "volume", at: string) => {
     const rows = tables.records.filter((record) => record.kind === kind);
     const names = rows.map((row) => join(at, kind === "volume" ? row.name : row.id));
@@ -105,4 +110,59 @@ function readTables(database: Database) {
     },
     records: database.all<{ kind: string; id: string; name: string }>("select kind, id, name from records"),
   };
+}
+
+/**
+ * Adds what the snapshotters that extract keep beside a layer. It is no part of the recorded sizes, because it may be
+ * made and dropped at any time.
+ */
+function withExtracted(database: Database, layout: Layout, tables: ReturnType<typeof readTables>) {
+  const extra = new Map<string, number>();
+  for (const { diff_id } of database.all<{ diff_id: Digest }>("select diff_id from layers")) {
+    const size = foldersSize(layerPath(layout, diff_id));
+    if (size > 0) extra.set(diff_id, size);
+  }
+  if (extra.size === 0) return tables;
+  const sum = (diffIDs: Iterable<string>) =>
+    [...diffIDs].reduce((total, diffID) => total + (extra.get(diffID) ?? 0), 0);
+  const uses = database.all<{ image_id: string; diff_id: string }>(
+    "select distinct image_id, diff_id from image_layers",
+  );
+  const imagesOf = Map.groupBy(uses, (use) => use.diff_id);
+  const layersOf = Map.groupBy(uses, (use) => use.image_id);
+  const active = tables.images.each.filter(({ containers }) => containers > 0).map(({ id }) => id as string);
+  const used = new Set(uses.filter((use) => active.includes(use.image_id)).map((use) => use.diff_id));
+  const each = tables.images.each.map((image) => {
+    const layers = (layersOf.get(image.id) ?? []).map((use) => use.diff_id);
+    const shared = sum(layers.filter((layer) => imagesOf.get(layer)!.length > 1));
+    const all = sum(layers);
+    return {
+      ...image,
+      size: image.size + all,
+      shared: image.shared + shared,
+      unique: image.unique + all - shared,
+    };
+  });
+  const inImages = sum(imagesOf.keys());
+  const { images, layers } = tables;
+  return {
+    ...tables,
+    images: {
+      ...images,
+      size: images.size + inImages,
+      reclaimable: images.reclaimable + inImages - sum(used),
+      each,
+    },
+    layers: { ...layers, size: layers.size + sum(extra.keys()) },
+  };
+}
+
+/** Bytes in the folders of a folder. */
+function foldersSize(path: string): number {
+  try {
+    const folders = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return folders.reduce((total, { name }) => total + treeSize(join(path, name)), 0);
+  } catch {
+    return 0;
+  }
 }

@@ -9,6 +9,7 @@ import type { Database } from "./database.ts";
 import { writeError } from "./disk.ts";
 import { type Layout, layerPath } from "./layout.ts";
 import type { Lease } from "./lease.ts";
+import { readPieces } from "./read-pieces.ts";
 import { temporaryName } from "./temporary.ts";
 
 /** A stored layer: its tar, byte for byte, and the EROFS index of it (DESIGN.md 1). */
@@ -24,6 +25,8 @@ export interface Layer {
   readonly dir: string;
   readonly tarPath: string;
   readonly indexPath: string;
+  /** What `gc --verify` found wrong with its bytes. */
+  readonly damage?: string;
 }
 
 /** A layer being made. Whoever began it ends it, with commit or abort. */
@@ -41,11 +44,17 @@ export interface LayerTransaction {
   abort(): void;
 }
 
+interface Facts extends Pick<Layer, "diffID" | "diskSize" | "size" | "entries"> {
+  /** Of layer.erofs; null when the layer has none. */
+  readonly indexDigest: Digest | null;
+}
+
 interface Row {
   readonly diff_id: Digest;
   readonly size: number;
   readonly disk_size: number;
   readonly entries: number;
+  readonly damage: string | null;
 }
 
 export class Layers {
@@ -113,7 +122,8 @@ export class Layers {
       commit: async (diffID, facts) => {
         try {
           const diskSize = await syncFiles(dir);
-          return this.#publish(dir, { diffID, diskSize, ...facts }, lease);
+          const indexDigest = fileDigest(filesIn(dir).indexPath);
+          return this.#publish(dir, { diffID, diskSize, indexDigest, ...facts }, lease);
         } catch (error) {
           throw writeError(error);
         } finally {
@@ -149,7 +159,7 @@ export class Layers {
     return row && this.#layer(row);
   }
 
-  #publish(dir: string, facts: Pick<Layer, "diffID" | "diskSize" | "size" | "entries">, lease: Lease): Layer {
+  #publish(dir: string, facts: Facts, lease: Lease): Layer {
     const target = layerPath(this.#layout, facts.diffID);
     try {
       return this.#database.write(() => {
@@ -158,8 +168,8 @@ export class Layers {
           renameSync(dir, target);
           fsyncDirectory(this.#layout.layers);
           this.#database.run(
-            "insert or replace into layers values (?, ?, ?, ?, ?)",
-            ...[facts.diffID, facts.size, facts.diskSize, facts.entries, Date.now()],
+            "insert or replace into layers values (?, ?, ?, ?, ?, ?, null)",
+            ...[facts.diffID, facts.size, facts.diskSize, facts.entries, Date.now(), facts.indexDigest],
           );
         }
         return this.get(facts.diffID)!;
@@ -187,12 +197,20 @@ export class Layers {
       entries: row.entries,
       dir,
       ...filesIn(dir),
+      ...(row.damage !== null && { damage: row.damage }),
     };
   }
 }
 
 function filesIn(dir: string): { tarPath: string; indexPath: string } {
   return { tarPath: join(dir, "layer.tar"), indexPath: join(dir, "layer.erofs") };
+}
+
+function fileDigest(path: string): Digest | null {
+  if (!existsSync(path)) return null;
+  const hash = new Bun.CryptoHasher("sha256");
+  readPieces(path, (piece) => hash.update(piece));
+  return `sha256:${hash.digest("hex")}` as Digest;
 }
 
 /** Makes the files of a finished layer durable, off the main thread; gives their bytes. */

@@ -1,9 +1,9 @@
-import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, digestAlgorithm, digestHex } from "../oci/index.ts";
 import { layerDamage, lengthProblem } from "./damage.ts";
 import type { Database } from "./database.ts";
 import { blobPath, type Layout, layerPath } from "./layout.ts";
+import { readPieces } from "./read-pieces.ts";
 
 /** A row whose bytes are missing or are not those it names. */
 export interface Loss {
@@ -18,23 +18,28 @@ interface Row {
   readonly digest: Digest;
   readonly size: number;
   readonly disk_size: number;
+  readonly index_digest: Digest | null;
+  readonly damage: string | null;
 }
 
 const rows =
-  "select 'blob' as kind, digest, size, size as disk_size from blobs union all select 'layer', diff_id, size, disk_size from layers";
+  "select 'blob' as kind, digest, size, size as disk_size, null as index_digest, null as damage from blobs union all select 'layer', diff_id, size, disk_size, index_digest, damage from layers";
 
 /**
- * The blobs and layers whose files are not what their row says, down to the last bit of blobs and layer.tar: all of them are read, at the
+ * The blobs and layers whose files are not what their row says, down to the last bit of blobs, tars and indexes: all of them are read, at the
  * speed of the hash. Others may collect meanwhile: what they take away is no loss.
  */
 export function* losses(database: Database, layout: Layout): Generator<Loss> {
   for (const row of database.all<Row>(rows)) {
     const loss = lossOf(layout, row);
-    if (loss && database.write(() => isThere(database, row))) yield loss;
+    if (loss && database.write(() => isThere(database, row) && remember(database, loss))) yield loss;
+    // What could not be read then can be read now.
+    if (!loss && row.damage !== null)
+      database.run("update layers set damage = null where diff_id = ?", row.digest);
   }
 }
 
-function lossOf(layout: Layout, { kind, digest, size, disk_size }: Row): Loss | undefined {
+function lossOf(layout: Layout, { kind, digest, size, disk_size, index_digest }: Row): Loss | undefined {
   if (kind === "blob") {
     const path = blobPath(layout, digest);
     const problem = lengthProblem(path, size) ?? contentProblem(path, digest);
@@ -42,8 +47,16 @@ function lossOf(layout: Layout, { kind, digest, size, disk_size }: Row): Loss | 
   }
   const path = layerPath(layout, digest);
   const problem =
-    layerDamage(path, { size, diskSize: disk_size }) ?? contentProblem(join(path, "layer.tar"), digest);
+    layerDamage(path, { size, diskSize: disk_size }) ??
+    contentProblem(join(path, "layer.tar"), digest) ??
+    (index_digest === null ? undefined : contentProblem(join(path, "layer.erofs"), index_digest));
   return problem === undefined ? undefined : { kind, digest, path, problem };
+}
+
+/** What was read and is wrong is not run any more, and is replaced when it comes again. */
+function remember(database: Database, { kind, digest, problem }: Loss): true {
+  if (kind === "layer") database.run("update layers set damage = ? where diff_id = ?", problem, digest);
+  return true;
 }
 
 function isThere(database: Database, { kind, digest }: Row): boolean {
@@ -52,17 +65,8 @@ function isThere(database: Database, { kind, digest }: Row): boolean {
 
 function contentProblem(path: string, digest: Digest): string | undefined {
   const hash = new Bun.CryptoHasher(digestAlgorithm(digest));
-  const buffer = Buffer.allocUnsafe(1 << 20);
   try {
-    const file = openSync(path, "r");
-    try {
-      for (let read = 1; read > 0; ) {
-        read = readSync(file, buffer);
-        hash.update(buffer.subarray(0, read));
-      }
-    } finally {
-      closeSync(file);
-    }
+    readPieces(path, (piece) => hash.update(piece));
   } catch (error) {
     return `${path} cannot be read: ${(error as Error).message}`;
   }

@@ -1,5 +1,11 @@
 /** Version of the layout on disk: tables, folders and the meaning of names. A higher one is refused. */
-export const layoutVersion = 1;
+export const layoutVersion = 2;
+
+/** What makes a store of the version before into one of this version. */
+export const migrations: Readonly<Record<number, string>> = {
+  // NULL: written before indexes were remembered, only its length is known.
+  2: "alter table layers add column index_digest text; alter table layers add column damage text",
+};
 
 /**
  * The tables. A row in `blobs` or `layers` means that the bytes are there and complete; bytes without a row belong to
@@ -17,7 +23,11 @@ create table layers (
   size integer not null,
   disk_size integer not null,
   entries integer not null,
-  created_at integer not null
+  created_at integer not null,
+  -- SHA-256 of layer.erofs; its bytes are ours and not covered by the diff ID.
+  index_digest text,
+  -- What reading it back has found; such a layer is refused until it is written again.
+  damage text
 ) without rowid, strict;
 
 -- Compressed forms of a layer that are in blobs.
