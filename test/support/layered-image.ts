@@ -8,7 +8,7 @@ import {
   mediaTypes,
   sha256,
 } from "../../src/oci/index.ts";
-import { Remote } from "../../src/registry/client/index.ts";
+import { type Credentials, Remote } from "../../src/registry/client/index.ts";
 import { tarOf } from "./archives.ts";
 
 export interface LayeredImage {
@@ -40,8 +40,14 @@ export async function makeLayeredImage(sizes: readonly number[]): Promise<Layere
 }
 
 /** Puts it into a registry, past everything that harms connections. */
-export async function pushLayeredImage(image: LayeredImage, host: string, path: string): Promise<void> {
-  using remote = new Remote({ env: { CONTAINERS_REGISTRIES_CONF: "/dev/null" } });
+export async function pushLayeredImage(
+  image: LayeredImage,
+  host: string,
+  path: string,
+  credentials?: Credentials,
+): Promise<void> {
+  const env = { CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+  using remote = new Remote({ env, ...(credentials ? { credentials } : {}) });
   const repository = await remote.repository({ domain: host, path });
   for (const [digest, bytes] of image.blobs)
     await repository.uploadBlob(

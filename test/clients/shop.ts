@@ -1,0 +1,114 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { FileStore, Registry } from "../../src/registry/server/index.ts";
+import { type LayeredImage, makeLayeredImage, pushLayeredImage } from "../support/layered-image.ts";
+
+/** How a registry of ours asks who somebody is. */
+export const kinds = ["open", "basic", "token"] as const;
+export type Kind = (typeof kinds)[number];
+
+export const user = { name: "ann", password: "correct horse" } as const;
+const credentials = { kind: "basic", username: user.name, password: user.password } as const;
+
+export interface Counter {
+  readonly host: string;
+  /** Whether it wants a password. */
+  readonly guarded: boolean;
+  /** What its pages answer, with the password where it wants one. */
+  get(path: string): Promise<Response>;
+  tags(repository: string): Promise<string[]>;
+  digest(repository: string, reference: string): Promise<string | undefined>;
+}
+
+/** Registries of ours for the programs of others, each with an image as `source/app:1`. */
+export interface Shop extends AsyncDisposable {
+  readonly folder: string;
+  readonly image: LayeredImage;
+  readonly counters: Readonly<Record<Kind, Counter>>;
+  /** Runs a program with a home of its own; gives stdout, throws with all it said when it fails. */
+  run(
+    command: readonly string[],
+    options?: { stdin?: string; env?: Record<string, string> },
+  ): Promise<string>;
+}
+
+export async function openShop(): Promise<Shop> {
+  const folder = mkdtempSync(join(tmpdir(), "strake-clients-"));
+  const htpasswd = join(folder, "htpasswd");
+  const hash = await Bun.password.hash(user.password, { algorithm: "bcrypt", cost: 4 });
+  writeFileSync(htpasswd, `${user.name}:${hash}\n`);
+  const rules = { htpasswd, admins: { users: [user.name] } };
+  const image = await makeLayeredImage([20_000, 1_200_000]);
+  const registries: Registry[] = [];
+  const counters = {} as Record<Kind, Counter>;
+  for (const kind of kinds) {
+    const registry = await Registry.start({
+      storage: await FileStore.open(join(folder, kind)),
+      ...(kind === "basic" ? { rules } : {}),
+      ...(kind === "token" ? { rules: { ...rules, token: {} } } : {}),
+    });
+    registries.push(registry);
+    const guarded = kind !== "open";
+    await pushLayeredImage(image, registry.host, "source/app", guarded ? credentials : undefined);
+    counters[kind] = counter(registry.host, guarded);
+  }
+  const home = join(folder, "home");
+  mkdirSync(home);
+  return {
+    folder,
+    image,
+    counters,
+    async run(command, { stdin, env } = {}) {
+      const child = Bun.spawn([...command], {
+        stdin: stdin === undefined ? "ignore" : Buffer.from(stdin),
+        stdout: "pipe",
+        stderr: "pipe",
+        cwd: home,
+        env: { PATH: process.env.PATH, HOME: home, TMPDIR: tmpdir(), ...env },
+      });
+      const [code, out, err] = await Promise.all([
+        child.exited,
+        new Response(child.stdout).text(),
+        new Response(child.stderr).text(),
+      ]);
+      if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}\n${err}\n${out}`);
+      return out.trim();
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const registry of registries) await registry.stop({ grace: 100 });
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function counter(host: string, guarded: boolean): Counter {
+  const authorization = `Basic ${btoa(`${user.name}:${user.password}`)}`;
+  const get = (path: string) =>
+    fetch(`http://${host}${path}`, { headers: { Accept: "*/*", ...(guarded ? { authorization } : {}) } });
+  return {
+    host,
+    guarded,
+    get,
+    async tags(repository) {
+      const answer = await get(`/v2/${repository}/tags/list`);
+      return answer.status === 404 ? [] : ((await answer.json()) as { tags: string[] }).tags;
+    },
+    async digest(repository, reference) {
+      const answer = await get(`/v2/${repository}/manifests/${reference}`);
+      return answer.headers.get("docker-content-digest") ?? undefined;
+    },
+  };
+}
+
+/** A program on the path or where scripts/fetch-clients puts it; says so when there is none. */
+export function findClient(name: string, { root = false }: { root?: boolean } = {}): string | undefined {
+  if (root && process.getuid?.() !== 0) {
+    console.log(`skipped: ${name} against our registry: not root`);
+    return undefined;
+  }
+  const cache = process.env.STRAKE_CACHE ?? join(homedir(), ".cache", "strake");
+  const path = Bun.which(name) ?? [join(cache, "clients", name)].find(existsSync);
+  if (path === undefined) console.log(`skipped: ${name} against our registry: ${name} is not installed`);
+  return path;
+}
