@@ -38,7 +38,7 @@ export async function ingestTar(
   try {
     for await (const chunk of source) {
       throwIfAborted(signal);
-      writer.writeChunk(chunk);
+      await writer.writeChunk(chunk);
       if (expectedSize !== undefined && writer.size > expectedSize)
         throw new StrakeError(
           "LAYER_MISMATCH",

@@ -1,15 +1,13 @@
-import { constants, createReadStream, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { constants, createReadStream, fchmodSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { StrakeError, throwIfAborted } from "../errors/index.ts";
 import { createDigester, type Digest, digestAlgorithm } from "../oci/index.ts";
-import { fromNodeError, fsyncDirectory } from "../sys/index.ts";
+import { fromNodeError, fsyncDirectory, StreamFile } from "../sys/index.ts";
 import type { Database } from "./database.ts";
 import { writeError } from "./disk.ts";
 import { blobPath, type Layout } from "./layout.ts";
 import type { Lease } from "./lease.ts";
 import { temporaryName } from "./temporary.ts";
-import { WriteBehind } from "./write-behind.ts";
 
 export interface BlobInfo {
   readonly digest: Digest;
@@ -158,18 +156,16 @@ async function writeVerified(
 ): Promise<BlobInfo> {
   const { digest: promised, size: promisedSize } = options;
   const digester = createDigester(promised === undefined ? "sha256" : digestAlgorithm(promised));
-  // 0444: a blob never changes, not even by mistake.
-  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o444);
+  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+  const file = new StreamFile(fd, path);
   try {
-    const behind = new WriteBehind(handle.fd);
     let size = 0;
     for await (const chunk of source instanceof Uint8Array ? [source] : source) {
       throwIfAborted(options.signal);
       size += chunk.byteLength;
       if (promisedSize !== undefined && size > promisedSize) throw wrongSize(promisedSize, size);
       digester.update(chunk);
-      writeAll(handle, chunk);
-      behind.wrote(size);
+      await file.append(chunk);
       options.onProgress?.(size);
     }
     throwIfAborted(options.signal);
@@ -179,16 +175,13 @@ async function writeVerified(
       throw new StrakeError("BLOB_MISMATCH", `content with digest ${digest} was promised as ${promised}`, {
         hint: "the content was changed or damaged on its way; try again or ask its sender",
       });
-    await handle.sync();
+    // 0444: a blob never changes, not even by mistake.
+    fchmodSync(fd, 0o444);
+    await file.sync();
     return { digest, size };
   } finally {
-    await handle.close();
+    await file.close();
   }
-}
-
-/** write(2) may take less than it is given. */
-function writeAll(handle: FileHandle, chunk: Uint8Array): void {
-  for (let done = 0; done < chunk.byteLength; ) done += writeSync(handle.fd, chunk, done);
 }
 
 function wrongSize(promised: number, actual: number): StrakeError {

@@ -85,6 +85,7 @@ export {
   resolveFlags,
 } from "./open.ts";
 export { cPath, nodePath } from "./path.ts";
+export { allocatePiece, blockSize, Pieces, pieceSize } from "./piece.ts";
 export {
   bootId,
   getgid,
@@ -106,6 +107,7 @@ export { getRlimit, type Rlimit, type RlimitName, rlimitNames, setRlimit } from 
 export { compileSeccomp, type SeccompFilter } from "./seccomp.ts";
 export { connectSeqpacket, shutdownWrite } from "./seqpacket.ts";
 export { type FileSystemStat, statfs } from "./statfs.ts";
+export { StreamFile, type StreamFileOptions } from "./stream-file.ts";
 export { fallocate, fsyncDirectory, syncFileRange, syncFileSystem, syncRangeFlags } from "./sync.ts";
 export {
   makeRaw,

@@ -1,24 +1,19 @@
 import {
   closeSync,
-  fdatasync,
   fstatSync,
   openSync,
   read,
   readFileSync,
-  rmSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
-  writeSync,
 } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { StreamFile } from "../../../sys/index.ts";
 import { missing } from "./durable.ts";
 import { storageFault } from "./fault.ts";
 import type { AppendOptions, Upload, UploadReader } from "./object-store.ts";
-
-/** Bytes after which the disk is told to begin writing, so that the flush at the end finds little left to do. */
-const writeBehind = 16 << 20;
 
 /** A growing file. What was written is what is kept: a resumed upload continues at the file's length. */
 export class FileUpload implements Upload {
@@ -28,6 +23,8 @@ export class FileUpload implements Upload {
   /** One process has the folder, and lets one request at a time work on an upload. */
   readonly version = "";
   readonly #folder: string;
+  /** Whoever asked for a reader reads what the next `append` brings at once. */
+  #watched = false;
   readonly #commit: (data: string, key: string) => Promise<void>;
 
   private constructor(
@@ -93,31 +90,29 @@ export class FileUpload implements Upload {
     } catch (error) {
       throw storageFault(`the upload ${this.id} is gone`, error);
     }
-    let started = this.length;
-    let flushing: Promise<void> | undefined;
-    let fault: Error | undefined;
+    const file = new StreamFile(fd, this.#dataPath, { position: this.length, eager: this.#watched });
+    const keep = async (work: () => Promise<void>) => {
+      try {
+        await work();
+      } catch (error) {
+        throw storageFault("an upload cannot be written to the disk", error);
+      }
+    };
     try {
       for await (const chunk of source) {
-        // Written at once and without waiting: nothing piles up behind a slow disk, and the socket is not read meanwhile.
-        this.#write(fd, chunk);
+        await keep(() => file.append(chunk));
+        this.length = file.written;
         onChunk?.(chunk);
-        this.length += chunk.byteLength;
-        if (flushing || this.length - started < writeBehind) continue;
-        started = this.length;
-        flushing = new Promise((resolve) =>
-          fdatasync(fd, (error) => {
-            // The kernel reports a failed write to one flush only: the one at the end would not hear of it.
-            fault ??= error ?? undefined;
-            flushing = undefined;
-            resolve();
-          }),
-        );
       }
+      await keep(() => file.flush());
+    } catch (error) {
+      // What came before the source broke is kept for the client to continue.
+      await file.flush().catch(() => {});
+      throw error;
     } finally {
-      await flushing;
-      closeSync(fd);
+      await file.close();
+      this.length = file.written;
     }
-    if (fault) throw storageFault("an upload cannot be written to the disk", fault);
   }
 
   async *stream(): AsyncIterable<Uint8Array> {
@@ -125,6 +120,7 @@ export class FileUpload implements Upload {
   }
 
   reader(): UploadReader {
+    this.#watched = true;
     try {
       return fileReader(openSync(this.#dataPath, "r"));
     } catch (error) {
@@ -155,15 +151,6 @@ export class FileUpload implements Upload {
       } catch (error) {
         if (!missing(error)) throw storageFault(`the upload ${this.id} cannot be dropped`, error);
       }
-    }
-  }
-
-  #write(fd: number, chunk: Uint8Array): void {
-    try {
-      for (let done = 0; done < chunk.byteLength; )
-        done += writeSync(fd, chunk, done, chunk.byteLength - done, this.length + done);
-    } catch (error) {
-      throw storageFault("an upload cannot be written", error);
     }
   }
 }
