@@ -16,7 +16,7 @@ export async function importLayer(
   source: AsyncIterable<Uint8Array>,
   { lease, signal }: ImportOptions,
 ): Promise<Layer> {
-  return await ingestTar(store, decompress(source, signal ? { signal } : {}), {
+  return await ingestTar(store, decompress(source, { reuse: true, ...(signal ? { signal } : {}) }), {
     lease,
     ...(signal ? { signal } : {}),
   });

@@ -154,7 +154,7 @@ async function readLayer(
   const known = isThere && store.layers.isIntact(before.diffID) ? before : undefined;
   const layer =
     known ??
-    (await ingestTar(store, decompress(store.blobs.stream(blob.digest)), {
+    (await ingestTar(store, decompress(store.blobs.stream(blob.digest), { reuse: true }), {
       lease,
       ...(signal ? { signal } : {}),
     }));

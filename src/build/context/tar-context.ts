@@ -34,7 +34,7 @@ export async function openTarContext(
   const chunks = (async function* () {
     yield bytes;
   })();
-  const layer = await ingestTar(store, decompress(chunks, { signal }), { lease, signal });
+  const layer = await ingestTar(store, decompress(chunks, { signal, reuse: true }), { lease, signal });
   const tree = Tree.open([layer]);
   const node = tree.lookup(`/${file}`);
   if (node?.type !== "file")

@@ -74,6 +74,7 @@ export async function pullLayer(
 function unpack(source: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array> {
   return decompress(source, {
     signal,
+    reuse: true,
     onDetected(format) {
       if (format === "xz" || format === "bzip2")
         throw new StrakeError(

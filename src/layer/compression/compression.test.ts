@@ -30,8 +30,9 @@ const hasXz = spawnSync("xz", ["--version"]).status === 0;
 const hasBzip2 = spawnSync("bzip2", ["--help"]).status === 0;
 if (!hasXz || !hasBzip2) console.log("skipped: xz or bzip2 is not installed");
 
-const packers: [string, string, boolean, (bytes: Uint8Array) => Buffer][] = [
+const packers: [string, string, boolean, (bytes: Uint8Array) => Buffer, DecompressOptions?][] = [
   ["gzip", "gzip", true, (bytes) => gzipSync(bytes)],
+  ["gzip, memory used again", "gzip", true, (bytes) => gzipSync(bytes), { reuse: true }],
   [
     "zstd",
     "zstd",
@@ -47,15 +48,19 @@ const packers: [string, string, boolean, (bytes: Uint8Array) => Buffer][] = [
   ],
 ];
 
-for (const [name, kind, present, pack] of packers)
+for (const [name, kind, present, pack, ways] of packers)
   describe.skipIf(!present)(name, () => {
+    const open = (source: AsyncIterable<Uint8Array>, options?: DecompressOptions) =>
+      decompress(source, { ...ways, ...options });
+    const unpack = (bytes: Uint8Array) => collect(open(pieces(bytes)));
+
     test("is detected and unpacked, however it is cut", async () => {
       const packed = pack(text);
       expect(detectCompression(packed)).toBe(kind as never);
       for (const step of [1, 777, packed.length]) {
         const sample = step === 1 ? pack(Buffer.from("short")) : packed;
         const expected = step === 1 ? Buffer.from("short") : text;
-        expect((await collect(decompress(pieces(sample, step)))).equals(expected)).toBe(true);
+        expect((await collect(open(pieces(sample, step)))).equals(expected)).toBe(true);
       }
     });
 
@@ -63,6 +68,13 @@ for (const [name, kind, present, pack] of packers)
       expect(
         (await unpack(Buffer.concat([pack(text), pack(text)]))).equals(Buffer.concat([text, text])),
       ).toBe(true);
+    });
+
+    test("output that fills whole pieces of memory comes whole", async () => {
+      for (const size of [512 << 10, (512 << 10) + 1, 3 << 20]) {
+        const even = Buffer.alloc(size, "0123456789abcdef");
+        expect((await collect(open(pieces(pack(even), 1 << 20)))).equals(even)).toBe(true);
+      }
     });
 
     test("nothing packed is nothing", async () => {
@@ -87,7 +99,7 @@ for (const [name, kind, present, pack] of packers)
         yield packed.subarray(0, packed.length >> 1);
         throw Object.assign(new Error("lost"), { code: "UPSTREAM" });
       })();
-      expect(await failure(collect(decompress(source)))).toBe("UPSTREAM");
+      expect(await failure(collect(open(source)))).toBe("UPSTREAM");
     });
 
     test("a consumer that stops early closes the source", async () => {
@@ -100,7 +112,7 @@ for (const [name, kind, present, pack] of packers)
           closed = true;
         }
       })();
-      for await (const _ of decompress(source)) break;
+      for await (const _ of open(source)) break;
       expect(closed).toBe(true);
     });
 
@@ -114,7 +126,7 @@ for (const [name, kind, present, pack] of packers)
           yield piece;
         }
       })();
-      expect(await failure(collect(decompress(source, { maxBytes: 1 << 20 })))).toBe("COMPRESSION_LIMIT");
+      expect(await failure(collect(open(source, { maxBytes: 1 << 20 })))).toBe("COMPRESSION_LIMIT");
       if (bomb.length > 100_000) expect(given).toBeLessThan(bomb.length / 2);
     });
   });

@@ -4,6 +4,7 @@ import {
   openSync,
   read,
   readFileSync,
+  rmSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
