@@ -82,7 +82,8 @@ export function accessOf(
   // An upload belongs to a push, whatever is done with it.
   if (route.kind === "upload" || route.kind === "uploads") return { action: "push", repository };
   if (method === "DELETE") return { action: "delete", repository, tag };
-  return { action: method === "GET" || method === "HEAD" ? "pull" : "push", repository, tag };
+  const reads = method === "GET" || method === "HEAD" || method === "OPTIONS";
+  return { action: reads ? "pull" : "push", repository, tag };
 }
 
 function dispatch(call: Call, route: Route): Promise<Response> | Response {
@@ -120,8 +121,22 @@ function dispatch(call: Call, route: Route): Promise<Response> | Response {
       if (call.method === "DELETE") return cancelUpload(call, route.repository, route.id);
       break;
   }
-  throw new Refusal("UNSUPPORTED", "this method is not supported here");
+  const headers = { Allow: allowed[route.kind] };
+  if (call.method === "OPTIONS") return new Response(null, { status: 204, headers });
+  throw new Refusal("UNSUPPORTED", "this method is not supported here", { headers });
 }
+
+/** Methods of each resource; an answer 405 has to name them (RFC 9110, 15.5.6). */
+const allowed: Record<Route["kind"], string> = {
+  base: "GET, HEAD, OPTIONS",
+  catalog: "GET, HEAD, OPTIONS",
+  tags: "GET, HEAD, OPTIONS",
+  referrers: "GET, HEAD, OPTIONS",
+  manifest: "GET, HEAD, PUT, DELETE, OPTIONS",
+  blob: "GET, HEAD, DELETE, OPTIONS",
+  uploads: "POST, OPTIONS",
+  upload: "GET, HEAD, PATCH, PUT, DELETE, OPTIONS",
+};
 
 export function denial(decision: Extract<AccessDecision, { allow: false }>): Refusal {
   const { status, message, challenge, retryAfter } = decision;
