@@ -96,6 +96,7 @@ export class Registry implements AsyncDisposable {
   readonly administration: Administration;
   #options: RegistryOptions;
   #control: AccessControl | undefined;
+  #access: Access;
   #webhooks: Webhooks;
   #housekeeping: Housekeeping;
   #server: Bun.Server<undefined>;
@@ -107,6 +108,7 @@ export class Registry implements AsyncDisposable {
     const { objects } = parts;
     this.#options = options;
     this.#control = parts.control;
+    this.#access = options.access ?? parts.control?.access ?? openAccess;
     this.#metrics = parts.metrics;
     this.#robots = parts.robots;
     this.#webhooks = parts.webhooks;
@@ -227,6 +229,7 @@ export class Registry implements AsyncDisposable {
     const previous = { housekeeping: this.#housekeeping, webhooks: this.#webhooks };
     this.#options = options;
     this.#control = control;
+    this.#access = options.access ?? control?.access ?? openAccess;
     this.#webhooks = next;
     Object.assign(this.#core, storedRules(options, this.#core));
     if (isNewCertificate) this.#listenAgain();
@@ -299,10 +302,6 @@ export class Registry implements AsyncDisposable {
     const limited = (this.#core.proxy?.limited.length ?? 0) > 0;
     const collection = { ...rest, every: every ?? (limited ? limitInterval : undefined) };
     return new Housekeeping(this.administration, this.#metrics, { collection, scrub: scrubbing });
-  }
-
-  get #access(): Access {
-    return this.#options.access ?? this.#control?.access ?? openAccess;
   }
 
   async #answer(request: Request, server: Bun.Server<undefined>): Promise<Response> {
