@@ -139,7 +139,7 @@ export const registryHtpasswdFlags = {
 export const registrySpecs = [
   command({
     name: "registry serve",
-    group: "Store and machine",
+    group: "Registries",
     summary: "Serve a registry of images",
     description:
       "Speaks the OCI distribution-spec. Writes one line of JSON for each request to stdout; metrics are at /metrics, health at /healthz and /readyz. Any number of replicas may serve one S3 bucket. SIGHUP, or a change of the configuration file or the certificate, makes it read them again; SIGTERM lets what is being answered finish. docs/registry.md has every setting.",
@@ -157,7 +157,7 @@ export const registrySpecs = [
   command({
     name: "registry check-config",
     aliases: ["registry verify"],
-    group: "Store and machine",
+    group: "Registries",
     summary: "Check a registry's configuration without serving it",
     args: [{ name: "FILE", completes: "file" }],
     flags: {},
@@ -166,7 +166,7 @@ export const registrySpecs = [
   command({
     name: "registry gc",
     aliases: ["registry garbage-collect"],
-    group: "Store and machine",
+    group: "Registries",
     summary: "Take what nothing in a registry needs, while it serves",
     description:
       "What was deleted stays for the undo time, and what nothing needs for the grace period: a blob goes at the second collection after it.",
@@ -177,7 +177,7 @@ export const registrySpecs = [
   }),
   command({
     name: "registry retain",
-    group: "Store and machine",
+    group: "Registries",
     summary: "Delete the tags of a registry that no retention rule keeps",
     args: [],
     flags: registryRetainFlags,
@@ -186,7 +186,7 @@ export const registrySpecs = [
   }),
   command({
     name: "registry scrub",
-    group: "Store and machine",
+    group: "Registries",
     summary: "Read everything in a registry and find what has changed on the medium",
     args: [],
     flags: registryScrubFlags,
@@ -194,7 +194,7 @@ export const registrySpecs = [
   }),
   command({
     name: "registry trash",
-    group: "Store and machine",
+    group: "Registries",
     summary: "Have back what was deleted from a registry, or give it up",
     args: [
       { name: "list|restore|empty" },
@@ -207,7 +207,7 @@ export const registrySpecs = [
   }),
   command({
     name: "registry robot",
-    group: "Store and machine",
+    group: "Registries",
     summary: "Make, list and revoke accounts of programs",
     args: [{ name: "create|list|revoke" }, { name: "NAME", optional: true }],
     flags: registryRobotFlags,
@@ -216,7 +216,7 @@ export const registrySpecs = [
   }),
   command({
     name: "registry htpasswd",
-    group: "Store and machine",
+    group: "Registries",
     summary: "Print a user's line for the password file",
     args: [{ name: "USER" }],
     flags: registryHtpasswdFlags,

@@ -226,6 +226,7 @@ export class Registry implements AsyncDisposable {
     const next = openWebhooks(options, (outcome) => this.#metrics.webhook(outcome));
     const isNewCertificate = tls?.cert !== this.#options.tls?.cert || tls?.key !== this.#options.tls?.key;
     if (tls && isNewCertificate) checkCertificate(tls);
+    if (this.#stopping) return;
     const previous = { housekeeping: this.#housekeeping, webhooks: this.#webhooks };
     this.#options = options;
     this.#control = control;

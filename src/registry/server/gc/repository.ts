@@ -85,8 +85,15 @@ export async function sweepRepository(
 }
 
 /** Takes notes about tags that point elsewhere by now. A young one may be of a push that is just about to set its tag. */
-async function sweepNotes(core: Core, { name, notes }: RepositoryContent, before: number): Promise<void> {
-  await eachOf(notes, async (key) => {
+async function sweepNotes(
+  core: Core,
+  { name, notes, tags }: RepositoryContent,
+  before: number,
+): Promise<void> {
+  const byTag = Map.groupBy(notes, (key) => key.slice(key.lastIndexOf("/") + 1));
+  // The only note about a tag that is there is true: nothing has to be read for it.
+  for (const tag of tags) if (byTag.get(tag)?.length === 1) byTag.delete(tag);
+  await eachOf([...byTag.values()].flat(), async (key) => {
     const [algorithm, hex, tag] = key.split("/").slice(-3) as ["sha256" | "sha512", string, string];
     const info = await core.objects.head(key);
     if (!info || info.modified >= before) return;

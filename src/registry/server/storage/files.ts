@@ -59,8 +59,8 @@ export class FileStore implements ObjectStore {
       throw storageFault(`the registry's folder ${root} cannot be used`, cause);
     }
     if (!lock)
-      throw new StrakeError("REGISTRY_STORAGE_BUSY", `another registry is serving ${root}`, {
-        hint: "a folder is served by one process; several replicas share an S3 bucket",
+      throw new StrakeError("REGISTRY_STORAGE_BUSY", `another process serves or tidies ${root}`, {
+        hint: "a folder belongs to one process at a time; several replicas share an S3 bucket",
       });
     rmSync(join(root, "temporary"), { recursive: true, force: true });
     mkdirSync(join(root, "temporary"), { mode: 0o700 });
