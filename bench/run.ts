@@ -153,6 +153,38 @@ const rows: readonly Row[] = [
   },
   {
     ...{
+      id: "memory-changed",
+      what: "peak memory: one of 20,000 files changed",
+      unit: "MiB",
+      reach: 128,
+      runs: false,
+    },
+    async measure(peer) {
+      const directory = await context(copyFile, (d) => writeManyFiles(d, seed++));
+      build(peer, directory, "bench/memory-changed");
+      appendFileSync(join(directory, "d3", "e4", "file3400.js"), "// changed\n");
+      return build(peer, directory, "bench/memory-changed").peakMiB;
+    },
+  },
+  {
+    ...{
+      id: "memory-more",
+      what: "peak memory: COPY 100,000 files (460 MB)",
+      unit: "MiB",
+      reach: 128,
+      runs: false,
+    },
+    async measure(peer) {
+      const directory = await context(copyFile, (d) =>
+        writeManyFiles(d, seed++, { count: 100_000, bytes: 460_000_000 }),
+      );
+      const { peakMiB } = build(peer, directory, "bench/memory-more");
+      rmSync(directory, { recursive: true });
+      return peakMiB;
+    },
+  },
+  {
+    ...{
       id: "memory-large",
       what: "peak memory: COPY one file of 1 GiB",
       unit: "MiB",

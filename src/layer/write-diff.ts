@@ -1,3 +1,4 @@
+import { edenGC } from "bun:jsc";
 import { closeSync } from "node:fs";
 import { throwIfAborted } from "../errors/index.ts";
 import type { EntryHeader } from "../tar/index.ts";
@@ -10,14 +11,19 @@ export interface WritableEntry {
   readonly body?: AsyncIterable<Uint8Array>;
 }
 
+/** Entries between collections of the young, of which the collector would let some tens of megabytes pile up. */
+const collectEvery = 2000;
+
 /** Adds all entries of a diff to a layer. Files that change while they are read fail with `LAYER_SOURCE_CHANGED`. */
 export async function writeDiff(
   writer: LayerWriter,
   entries: AsyncIterable<WritableEntry> | Iterable<WritableEntry>,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<void> {
+  let count = 0;
   for await (const entry of entries) {
     throwIfAborted(options.signal);
+    if (++count % collectEvery === 0) edenGC();
     if (entry.open) {
       const fd = entry.open();
       try {

@@ -17,6 +17,9 @@ import {
 import { TarFile } from "./tar-file.ts";
 import { TarStream } from "./tar-stream.ts";
 
+/** From so many entries on an index takes megabytes. */
+const manyEntries = 30_000;
+
 export interface LayerWriterOptions {
   readonly limits?: TarLimits;
 }
@@ -140,6 +143,8 @@ export class LayerWriter {
       const diffID = await (this.#stream ?? this.#file).finish();
       const { size } = this;
       verify(diffID, size, options);
+      // The index is made in memory: what the entries left behind makes room for it (10 ms).
+      if (this.#entries > manyEntries) Bun.gc(true);
       const { image } = this.#index.finish({
         tarSize: size,
         uuid: Buffer.from(digestHex(diffID).slice(0, 32), "hex"),

@@ -58,6 +58,8 @@ interface KeyedLayer {
  * entry leaves behind is young, and a collection of the young takes less than a millisecond.
  */
 const collectEvery = 3000;
+/** Tables that grew leave their shorter forms behind, which are not young. */
+const collectAllEvery = 30_000;
 
 class CopyStep {
   readonly #session: Session;
@@ -98,7 +100,7 @@ class CopyStep {
     // On a first build every file would be read for a key that cannot be there; it is then computed while writing.
     const read = wasRecorded(this.#session, this.#place);
     const manifest = new Manifest();
-    for (const entry of entriesOf(this.#plan.items, this.#attributes)) {
+    for (const entry of this.#entries()) {
       const { header, body, index } = entry;
       if (!body) {
         manifest.add(header, "");
@@ -169,9 +171,12 @@ class CopyStep {
     return new EarlierContents(this.#session.store.layers.get(before.diffID)!);
   }
 
+  /** The entries, made anew, with the collections that a walk over many needs. */
   *#entries(): Generator<CopyEntry, void, undefined> {
     for (const entry of entriesOf(this.#plan.items, this.#attributes)) {
-      if (entry.index % collectEvery === collectEvery - 1) edenGC();
+      const at = entry.index + 1;
+      if (at % collectAllEvery === 0) Bun.gc(true);
+      else if (at % collectEvery === 0) edenGC();
       yield entry;
     }
   }

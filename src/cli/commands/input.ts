@@ -11,7 +11,7 @@ export function openInput(cli: Cli, name: string | undefined): AsyncIterable<Uin
     if (!stat) throw new StrakeError("USAGE", `there is no file ${name}`);
     if (stat.isDirectory()) throw new StrakeError("USAGE", `${name} is a folder, not an archive`);
     return interruptible(
-      createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>,
+      createReadStream(path, { highWaterMark: 256 << 10 }) as AsyncIterable<Uint8Array>,
       cli.signal,
     );
   }
