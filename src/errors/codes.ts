@@ -171,6 +171,10 @@ export const errorCodes = {
     "invalid",
     "the command cannot be executed in the container (exit code 126)",
   ],
+  CONTAINER_RIGHTS: [
+    "denied",
+    "this user may not make the mounts and namespaces that RUN and containers need",
+  ],
   CONTAINER_TOOL_MISSING: ["precondition", "a program that containers need is not installed"],
   CAPABILITY_UNKNOWN: ["invalid", "a Linux capability of that name does not exist"],
   NETWORK_FAILED: ["internal", "the network of a container could not be set up"],

@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { chmodSync, createReadStream, mkdirSync } from "node:fs";
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
 import { type Emit, emitNothing } from "../../events/index.ts";
 import { LayerWriter } from "../../layer/index.ts";
@@ -6,6 +6,7 @@ import type { Image, Lease, Store } from "../../store/index.ts";
 import { type Entry, type EntryHeader, readTar, TarScanner } from "../../tar/index.ts";
 import { storeBaseImage } from "../import.ts";
 import { additions } from "./additions.ts";
+import { encloseCommand } from "./enclosed.ts";
 import { fateOf, plainPath, settleShadow } from "./tidy.ts";
 
 export interface BootstrapDebianOptions {
@@ -47,8 +48,11 @@ export async function bootstrapDebian(store: Store, options: BootstrapDebianOpti
   const suite = suiteName(options.suite);
   const started = Math.floor(Date.now() / 1000);
   using scratch = store.scratch();
-  const tar = `${scratch.path}/root.tar`;
-  await runMmdebstrap(suite, tar, options);
+  const folder = `${scratch.path}/tmp`;
+  mkdirSync(folder);
+  chmodSync(folder, 0o1777);
+  await runMmdebstrap(suite, folder, options);
+  const tar = `${folder}/${tarName}`;
   throwIfAborted(options.signal);
 
   const newest = await newestFile(tar, started);
@@ -85,7 +89,10 @@ const leftOut = [
   "path-include=/usr/share/doc/*/copyright",
 ];
 
-async function runMmdebstrap(suite: string, target: string, options: BootstrapDebianOptions): Promise<void> {
+const tarName = "root.tar";
+
+/** Makes the tar in the folder, which also has all that is temporary. */
+async function runMmdebstrap(suite: string, folder: string, options: BootstrapDebianOptions): Promise<void> {
   const { signal, emit = emitNothing } = options;
   const program = Bun.which("mmdebstrap");
   if (program === null)
@@ -100,8 +107,8 @@ async function runMmdebstrap(suite: string, target: string, options: BootstrapDe
     kind: "bootstrap",
     at: Date.now(),
   });
-  const child = Bun.spawn(
-    [
+  const { command, environment } = encloseCommand(
+    (seen) => [
       program,
       `--variant=${options.variant ?? "minbase"}`,
       "--format=tar",
@@ -109,18 +116,21 @@ async function runMmdebstrap(suite: string, target: string, options: BootstrapDe
       '--aptopt=Acquire::Languages "none"',
       ...((options.include?.length ?? 0) > 0 ? [`--include=${options.include!.join(",")}`] : []),
       suite,
-      target,
+      `${seen}/${tarName}`,
       ...(options.mirror === undefined ? [] : [options.mirror]),
     ],
-    // mmdebstrap would clamp every time to SOURCE_DATE_EPOCH; ours comes from the packages, below.
-    {
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-      env: { ...process.env, SOURCE_DATE_EPOCH: undefined, LC_ALL: "C" },
-    },
+    folder,
   );
-  const abort = () => child.kill("SIGTERM");
+  const child = Bun.spawn([...command], {
+    cwd: "/",
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    // mmdebstrap would clamp every time to SOURCE_DATE_EPOCH; ours comes from the packages, below.
+    env: { ...process.env, ...environment, SOURCE_DATE_EPOCH: undefined, LC_ALL: "C" },
+  });
+  // Its pipes end with the last of its processes: nothing writes to the scratch folder any more when this returns.
+  const abort = () => child.kill(environment.TMPDIR === undefined ? "SIGTERM" : "SIGKILL");
   signal?.addEventListener("abort", abort, { once: true });
   let said = "";
   const listen = async (stream: ReadableStream<Uint8Array>) => {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { enterPrivateMountNamespace, umount, umountFlags } from "../../sys/index.ts";
+import { StrakeError } from "../../errors/index.ts";
+import { enterPrivateMountNamespace, errnoOf, umount, umountFlags } from "../../sys/index.ts";
 import type { HostFacts } from "../spec/spec.ts";
 import { type CgroupLayout, cgroupLayout, treesToHide } from "./cgroup.ts";
 
@@ -34,10 +35,23 @@ export function hostFacts(): HostFacts {
 export function enterContainerNamespace(): void {
   // Not whether the process is in a namespace of its own: somebody else may have moved it there without hiding anything.
   if (entered) return;
-  entered = true;
   const hide = treesToHide(hostCgroups(), controllersOf);
-  enterPrivateMountNamespace();
+  try {
+    enterPrivateMountNamespace();
+  } catch (error) {
+    throw errnoOf(error) === "EPERM" ? needsRoot(error) : error;
+  }
+  entered = true;
   for (const point of hide) umount(point, umountFlags.detach);
+}
+
+function needsRoot(cause: unknown): StrakeError {
+  const uid = process.getuid?.();
+  const who = uid === 0 ? "this root may not mount (no CAP_SYS_ADMIN)" : `this is user ${uid}`;
+  return new StrakeError("CONTAINER_RIGHTS", `RUN and containers need root, and ${who}`, {
+    hint: "run strake as root (sudo); builds without RUN, images, load, save, pull and push work without",
+    cause,
+  });
 }
 
 /** Names of the v2 controllers of a tree; none when it cannot be read. */
