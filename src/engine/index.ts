@@ -1,5 +1,7 @@
+export { writeArchiveFile } from "./archive-file.ts";
 export type { BootstrapOptions } from "./bootstrap.ts";
 export type { BuildRequest } from "./build.ts";
+export { type CopiedImage, type CopyRequest, copyBetween } from "./copy/copy.ts";
 export type { CreateRequest } from "./create.ts";
 export type { DoctorReport, Finding } from "./doctor.ts";
 export { Engine, type EngineOptions } from "./engine.ts";
@@ -21,7 +23,6 @@ export {
 } from "./operations.ts";
 export {
   attachArtifact,
-  copyRemote,
   deleteRemote,
   inspectManifest,
   listReferrers,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { copyRemote, Engine } from "../../src/engine/index.ts";
+import { copyBetween, Engine } from "../../src/engine/index.ts";
 import type { StrakeError } from "../../src/errors/index.ts";
 import { FileStore, Registry } from "../../src/registry/server/index.ts";
 import { dockerRegistryObstacle, startDockerRegistry } from "../support/docker-registry.ts";
@@ -268,7 +268,7 @@ for (const [name, { obstacle, start }] of Object.entries(peers)) {
       await using proxy = await startFaultProxy(peer.host, plan);
       await using from = await startFaultProxy(source.host, plan);
       const path = `copy/app-${count++}`;
-      const copy = () => copyRemote(`${from.host}/source/app:1`, `${proxy.host}/${path}:1`, client);
+      const copy = () => copyBetween(`${from.host}/source/app:1`, `${proxy.host}/${path}:1`, client);
       const ended = await outcome([proxy, from], copy());
       judge(ended, codes);
       expect(proxy.faults + from.faults).toBeGreaterThan(0);

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
 import {
   attachArtifact,
-  copyRemote,
+  copyBetween,
   deleteRemote,
   Engine,
   inspectManifest,
@@ -140,7 +140,7 @@ for (const [name, { obstacle, start }] of Object.entries(peers)) {
       expect(await listReferrers(`${peer.host}/list/app:a`, { env, artifactType: "text/x-other" })).toEqual(
         [],
       );
-      const copied = await copyRemote(`${peer.host}/list/app:a`, `${peer.host}/copied/app`, {
+      const copied = await copyBetween(`${peer.host}/list/app:a`, `${peer.host}/copied/app`, {
         env,
         referrers: true,
       });

@@ -20,6 +20,8 @@ export interface LoadOptions {
   readonly platform?: Platform;
   /** Names in place of those of the archive, which must then hold one image. */
   readonly names?: readonly Reference[];
+  /** No names at all, neither these nor the archive's. */
+  readonly unnamed?: boolean;
   readonly signal?: AbortSignal;
   readonly emit?: Emit;
 }
@@ -28,6 +30,8 @@ export interface LoadedImage {
   readonly image: Image;
   /** Canonical references that mean the image now. */
   readonly tags: readonly string[];
+  /** What the archive calls it. */
+  readonly names: readonly Reference[];
 }
 
 /**
@@ -52,12 +56,13 @@ export async function loadArchive(
   // One transaction: an archive of several images is loaded whole or not at all.
   return store.transaction(() =>
     found.map((item) => {
-      const names = (options.names?.length ? options.names : item.names).map(withDefaultTag);
+      const chosen = options.unnamed ? [] : options.names?.length ? options.names : item.names;
+      const names = chosen.map(withDefaultTag);
       const image = record(store, item, lease);
       for (const name of names) store.images.tag(name, image.id);
       const tags = [...new Set(names.map(formatReference))];
       emit({ type: "image", id: image.id, tags, at: Date.now() });
-      return { image, tags };
+      return { image, tags, names: item.names };
     }),
   );
 }

@@ -1,5 +1,5 @@
-import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
+import { writeArchiveFile } from "../../engine/index.ts";
 import { StrakeError } from "../../errors/index.ts";
 import type { Handler } from "../command.ts";
 import { openDisplay } from "../render/show.ts";
@@ -22,7 +22,7 @@ export const save: Handler<typeof saveFlags> = async (cli, { args, flags }) => {
   try {
     if (!toFile) await engine.save(args, { ...options, sink: (chunk) => cli.print(chunk) });
     else
-      await writeAtomically(resolve(cli.cwd, flags.output!), (sink) =>
+      await writeArchiveFile(resolve(cli.cwd, flags.output!), (sink) =>
         engine.save(args, { ...options, sink }),
       );
   } finally {
@@ -30,21 +30,3 @@ export const save: Handler<typeof saveFlags> = async (cli, { args, flags }) => {
   }
   return 0;
 };
-
-type Sink = (chunk: Uint8Array) => void;
-
-/** A file of the final name is complete: half an archive is never left for somebody to load. */
-async function writeAtomically(path: string, write: (sink: Sink) => Promise<void>): Promise<void> {
-  const temporary = `${path}.tmp-${process.pid}`;
-  const fd = openSync(temporary, "wx", 0o600);
-  try {
-    await write((chunk) => {
-      for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done);
-    });
-    closeSync(fd);
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
-}

@@ -15,7 +15,7 @@ export const pullFlags = {
   ...progressFlags,
 } as const satisfies Flags;
 
-export const pushFlags = {
+const compressionFlag = {
   compression: {
     type: "string",
     value: "KIND",
@@ -23,6 +23,10 @@ export const pushFlags = {
     default: "gzip; a pulled image stays as it is",
     help: "compression of the layers",
   },
+} as const satisfies Flags;
+
+export const pushFlags = {
+  ...compressionFlag,
   ...quietFlag,
   ...remoteFlags,
   ...progressFlags,
@@ -31,6 +35,7 @@ export const pushFlags = {
 export const copyFlags = {
   ...platformFlag,
   referrers: { type: "boolean", help: "with what refers to the image: signatures, attestations" },
+  ...compressionFlag,
   ...remoteFlags,
   ...progressFlags,
 } as const satisfies Flags;
@@ -103,9 +108,19 @@ export const remoteSpecs = [
   command({
     name: "copy",
     group,
-    summary: "Copy an image between registries without storing it here",
+    summary: "Copy an image between registries, layouts, archives and the store",
+    description: [
+      "A place is REFERENCE or docker://REFERENCE (a registry), oci:FOLDER[:TAG|@DIGEST] (an OCI layout),",
+      "oci-archive:FILE[:TAG|@DIGEST], docker-archive:FILE[:REFERENCE], or strake:IMAGE (the store here).",
+      "Between registries and layouts all platforms are copied, byte for byte, without passing the store.",
+    ].join("\n"),
     args: [{ name: "SOURCE" }, { name: "TARGET" }],
     flags: copyFlags,
+    examples: [
+      "strake copy registry.example/app:1 mirror.example/app:1",
+      "strake copy registry.example/app:1 oci:layout:1",
+      "strake copy docker-archive:app.tar docker://registry.example/app:1",
+    ],
     load: async () => (await import("../commands/copy.ts")).copy,
   }),
   command({

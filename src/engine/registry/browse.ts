@@ -1,5 +1,4 @@
 import { StrakeError } from "../../errors/index.ts";
-import type { Emit } from "../../events/index.ts";
 import {
   type Descriptor,
   type Digest,
@@ -12,8 +11,6 @@ import {
 import {
   type Artifact,
   attach,
-  type CopyResult,
-  copyImage,
   Keychain,
   Remote,
   type RemoteManifest,
@@ -90,37 +87,6 @@ export async function deleteRemote(name: string, options: RemoteOptions = {}): P
       throw error;
     throw error.with({ hint: `it may delete by digest alone, with all tags: strake digest ${name}` });
   }
-}
-
-/** Copies an image from one registry to another, digests and all, without the store. Errors: REGISTRY_*. */
-export async function copyRemote(
-  from: string,
-  to: string,
-  options: RemoteOptions & {
-    readonly platform?: string;
-    readonly referrers?: boolean;
-    readonly emit?: Emit;
-  } = {},
-): Promise<CopyResult> {
-  const source = withDefaultTag(parseReference(from));
-  const written = parseReference(to);
-  const target =
-    written.tag === undefined ? { ...written, ...(source.tag ? { tag: source.tag } : {}) } : written;
-  const { platform, referrers, emit } = options;
-  using remote = new Remote(options);
-  const repository = await remote.repository(target);
-  return await remote.read(source, (origin) =>
-    copyImage(
-      { repository: origin, reference: source.digest ?? source.tag! },
-      { repository, reference: target.tag ?? target.digest ?? source.digest! },
-      {
-        ...(platform === undefined ? {} : { platform: parsePlatform(platform) }),
-        ...(referrers ? { referrers } : {}),
-        ...(emit ? { emit } : {}),
-        ...call(options),
-      },
-    ),
-  );
 }
 
 /** What refers to an image: signatures, attestations, SBOMs. Errors: REGISTRY_*. */

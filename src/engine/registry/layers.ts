@@ -2,7 +2,7 @@ import { StrakeError } from "../../errors/index.ts";
 import type { Emit } from "../../events/index.ts";
 import { decompress, ingestTar } from "../../layer/index.ts";
 import { type Descriptor, type Digest, layerMediaType, parseLayerType } from "../../oci/index.ts";
-import type { Repository } from "../../registry/client/index.ts";
+import type { ImageSource } from "../../registry/client/index.ts";
 import type { Lease, Store } from "../../store/index.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { asStep } from "./progress.ts";
@@ -11,7 +11,7 @@ import { Relay } from "./relay.ts";
 export interface LayerPull {
   readonly store: Store;
   readonly lease: Lease;
-  readonly repository: Repository;
+  readonly repository: ImageSource;
   readonly emit?: Emit;
 }
 

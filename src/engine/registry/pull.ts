@@ -20,11 +20,12 @@ import {
   withDefaultTag,
 } from "../../oci/index.ts";
 import {
+  type ImageSource,
   inParallel,
   Remote,
   type RemoteManifest,
   type RemoteOptions,
-  type Repository,
+  readBlob,
 } from "../../registry/client/index.ts";
 import type { Image, Lease, Store } from "../../store/index.ts";
 import { pullLayer } from "./layers.ts";
@@ -58,7 +59,14 @@ export async function pullImage(store: Store, request: PullRequest): Promise<Pul
   using remote = new Remote(request);
   return await remote.read(
     reference,
-    (repository) => pullFrom(repository, { store, reference, platform, emit, signal: request.signal }),
+    async (repository) => {
+      const wanted = reference.digest ?? reference.tag!;
+      const pulled = await pullFrom(repository, wanted, {
+        ...{ store, reference, platform, emit },
+        signal: request.signal,
+      });
+      return { ...pulled, reference: formatReference(reference) };
+    },
     (host, error) =>
       emit({
         type: "warning",
@@ -69,19 +77,25 @@ export async function pullImage(store: Store, request: PullRequest): Promise<Pul
   );
 }
 
-interface Pulling {
+export interface Pulling {
   readonly store: Store;
-  readonly reference: Reference;
+  /** What the image is called here; without one it gets no name. */
+  readonly reference: Reference | undefined;
   readonly platform: Platform | undefined;
   readonly emit: Emit;
   readonly signal: AbortSignal | undefined;
 }
 
-async function pullFrom(repository: Repository, pulling: Pulling): Promise<PullResult> {
+/** Gets the image that a tag or digest means at a place into the store. */
+export async function pullFrom(
+  repository: ImageSource,
+  wanted: string,
+  pulling: Pulling,
+): Promise<Omit<PullResult, "reference">> {
   const { store, reference, platform, emit, signal } = pulling;
   using lease = store.lease("pull");
   const call = signal ? { signal } : {};
-  const root = await repository.getManifest(reference.digest ?? reference.tag!, call);
+  const root = await repository.getManifest(wanted, call);
   const { manifest, parents } = await descend(repository, root, pulling);
   const layers = checkLayers(manifest.value, repository.name);
   const config = await readConfig(repository, manifest.value, { store, call });
@@ -91,31 +105,40 @@ async function pullFrom(repository: Repository, pulling: Pulling): Promise<PullR
     await store.blobs.put(document.raw, { lease, digest: document.digest });
   await store.blobs.put(config.raw, { lease, digest: manifest.value.config.digest });
   const diffIDs = config.value.rootfs.diff_ids;
-  const wanted = new Map(
+  const unique = new Map(
     layers.map((descriptor, i) => [descriptor.digest, { descriptor, diffID: diffIDs[i]! }]),
   );
-  await inParallel([...wanted.values()], { limit: layersAtOnce, ...call }, (layer, stop) =>
+  await inParallel([...unique.values()], { limit: layersAtOnce, ...call }, (layer, stop) =>
     pullLayer(layer, { store, lease, repository, emit }, stop),
   );
 
   return store.transaction(() => {
     const image = record(store, { manifest, parents, layers, lease });
     const digest = root.digest;
-    const before = store.images.byReference(reference)?.id;
-    for (const known of new Set([digest, manifest.digest]))
-      store.images.addRepoDigest(reference, known, image.id);
-    if (reference.digest === undefined) store.images.tag(reference, image.id);
-    const name = formatReference(reference);
-    emit({ type: "image", id: image.id, tags: reference.digest === undefined ? [name] : [], at: Date.now() });
-    return { image: store.images.find(image.id), reference: name, digest, isCurrent: before === image.id };
+    const before = reference && store.images.byReference(reference)?.id;
+    const tags =
+      reference === undefined ? [] : name(store, { image, reference, digests: [digest, manifest.digest] });
+    emit({ type: "image", id: image.id, tags, at: Date.now() });
+    return { image: store.images.find(image.id), digest, isCurrent: before === image.id };
   });
+}
+
+/** Gives the image its name and notes by which digests it is known there; the tags it has now. */
+function name(
+  store: Store,
+  { image, reference, digests }: { image: Image; reference: Reference; digests: readonly Digest[] },
+): string[] {
+  for (const known of new Set(digests)) store.images.addRepoDigest(reference, known, image.id);
+  if (reference.digest !== undefined) return [];
+  store.images.tag(reference, image.id);
+  return [formatReference(reference)];
 }
 
 type ManifestDocument = Extract<RemoteManifest, { kind: "manifest" }>;
 
 /** Through indexes to the one manifest for the platform. Errors: REGISTRY_PLATFORM, BLOB_MISMATCH. */
 async function descend(
-  repository: Repository,
+  repository: ImageSource,
   root: RemoteManifest,
   { platform, signal }: Pulling,
 ): Promise<{ manifest: ManifestDocument; parents: RemoteManifest[] }> {
@@ -162,14 +185,14 @@ function checkLayers(manifest: Manifest, name: string): readonly Descriptor[] {
 }
 
 async function readConfig(
-  repository: Repository,
+  repository: ImageSource,
   { config }: Manifest,
   { store, call }: { store: Store; call: { signal?: AbortSignal } },
 ) {
   const limit = documentLimits.config;
   const raw = store.blobs.has(config.digest)
     ? await store.blobs.read(config.digest, { limit })
-    : await repository.readBlob(config, limit, call);
+    : await readBlob(repository, config, { limit, ...call });
   if (raw.byteLength !== config.size)
     throw new StrakeError(
       "BLOB_MISMATCH",

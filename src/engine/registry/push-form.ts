@@ -54,7 +54,11 @@ export function ownManifest(
   store: Store,
   image: Image,
 ):
-  | (Pick<Descriptor, "mediaType" | "digest"> & { readonly raw: Uint8Array; readonly value: Manifest })
+  | (Pick<Descriptor, "mediaType" | "digest"> & {
+      readonly kind: "manifest";
+      readonly raw: Uint8Array;
+      readonly value: Manifest;
+    })
   | undefined {
   const { manifest } = image;
   // One that only an archive had, with layers as they are on disk, is not what people want to pull.
@@ -64,5 +68,5 @@ export function ownManifest(
   const types = value.layers.map((layer) => parseLayerType(layer.mediaType));
   if (types.length !== image.diffIDs.length) return undefined;
   if (image.repoDigests.length === 0 && types.some((type) => type?.compression === "none")) return undefined;
-  return { mediaType: manifest.mediaType, digest: manifest.digest, raw, value };
+  return { kind: "manifest", mediaType: manifest.mediaType, digest: manifest.digest, raw, value };
 }

@@ -5,21 +5,23 @@ import {
   type Compression,
   type Descriptor,
   type Digest,
+  decodeManifestOrIndex,
   encodeManifest,
   formatReference,
   mediaTypes,
   parseLayerType,
   parseReference,
   type Reference,
-  sha256,
   withDefaultTag,
 } from "../../oci/index.ts";
 import {
   type BlobSource,
+  type ImageTarget,
   inParallel,
   Remote,
+  type RemoteManifest,
   type RemoteOptions,
-  type Repository,
+  Repository,
 } from "../../registry/client/index.ts";
 import type { Image, Layer, Lease, Store } from "../../store/index.ts";
 import { asStep } from "./progress.ts";
@@ -57,19 +59,49 @@ export async function pushImage(store: Store, request: PushRequest): Promise<Pus
   using lease = store.lease("push");
   lease.add("image", image.id);
   using remote = new Remote(request);
-  const repository = await remote.repository(reference);
-  const { signal, emit = emitNothing } = request;
-  const pushing: Pushing = {
-    store,
-    lease,
-    image,
-    repository,
-    reference,
-    emit,
-    compression: request.compression,
-  };
+  const { signal, emit, compression } = request;
+  const { manifest, forms } = await sendImage(store, image, {
+    ...{ target: await remote.repository(reference), tag: reference.tag!, reference, lease },
+    ...(emit ? { emit } : {}),
+    ...(signal ? { signal } : {}),
+    ...(compression ? { compression } : {}),
+  });
+  await store.blobs.put(manifest.raw, { lease, digest: manifest.digest });
+  const { mediaType, digest } = manifest;
+  const size = manifest.raw.byteLength;
+  store.transaction(() => {
+    const blobs = forms.map((form) => form.digest).filter((each) => store.blobs.has(each));
+    store.images.put({ configDigest: image.id, manifest: { mediaType, digest, size }, blobs, lease });
+    store.images.addRepoDigest(reference, digest, image.id);
+  });
+  return { reference: formatReference(reference), digest, size };
+}
+
+export interface SendOptions {
+  readonly target: ImageTarget;
+  /** What it is called there. */
+  readonly tag: string;
+  /** The same as a reference, where the target is a repository. */
+  readonly reference?: Reference;
+  readonly lease: Lease;
+  /** How layers that were never packed are packed. Default: gzip. */
+  readonly compression?: Compression;
+  readonly signal?: AbortSignal;
+  readonly emit?: Emit;
+}
+
+export interface SentImage {
+  readonly manifest: RemoteManifest;
+  /** The layers as they were sent. */
+  readonly forms: readonly Descriptor[];
+}
+
+/** Sends an image of the store, which the lease holds, to a place. */
+export async function sendImage(store: Store, image: Image, options: SendOptions): Promise<SentImage> {
+  const { target, signal, emit = emitNothing } = options;
+  const pushing: Pushing = { ...options, store, image, emit };
   const layers = store.layers.intact(image.diffIDs);
-  const own = request.compression === undefined ? ownManifest(store, image) : undefined;
+  const own = options.compression === undefined ? ownManifest(store, image) : undefined;
   const call = signal ? { signal } : {};
 
   const jobs = layers.map((layer, i) => ({ layer, promised: own?.value.layers[i] }));
@@ -88,26 +120,14 @@ export async function pushImage(store: Store, request: PushRequest): Promise<Pus
 
   const manifest =
     own && isWhole ? own : newManifest(image, { size: config.byteLength, layers: forms as Descriptor[] });
-  await repository.putManifest(reference.tag!, manifest, call);
-  await store.blobs.put(manifest.raw, { lease, digest: manifest.digest });
-  const { mediaType, digest } = manifest;
-  const size = manifest.raw.byteLength;
-  store.transaction(() => {
-    const blobs = (forms as Descriptor[]).map((form) => form.digest).filter((each) => store.blobs.has(each));
-    store.images.put({ configDigest: image.id, manifest: { mediaType, digest, size }, blobs, lease });
-    store.images.addRepoDigest(reference, digest, image.id);
-  });
-  return { reference: formatReference(reference), digest, size };
+  await target.putManifest(options.tag || manifest.digest, manifest, { ...call, isRoot: true });
+  return { manifest, forms: forms as Descriptor[] };
 }
 
-interface Pushing {
+interface Pushing extends SendOptions {
   readonly store: Store;
-  readonly lease: Lease;
   readonly image: Image;
-  readonly repository: Repository;
-  readonly reference: Reference;
   readonly emit: Emit;
-  readonly compression: Compression | undefined;
 }
 
 interface LayerJob {
@@ -149,29 +169,30 @@ async function pushBlob(
   source: BlobSource | undefined,
   { pushing, signal }: BlobContext,
 ): Promise<boolean> {
-  const { repository, emit } = pushing;
+  const { target, emit } = pushing;
   const call = signal ? { signal } : {};
   return await asStep(blob, { emit, kind: "export", verb: "push" }, async (step) => {
-    if ((await repository.headBlob(blob.digest, { forPush: true, ...call })) !== undefined) {
+    if ((await target.headBlob(blob.digest, { forPush: true, ...call })) !== undefined) {
       step.skipped();
       return true;
     }
     for (const from of neighbours(pushing))
-      if (await mounts(repository, { digest: blob.digest, from, ...call })) {
+      if (await mounts(target, { digest: blob.digest, from, ...call })) {
         step.skipped();
         return true;
       }
     if (source === undefined) return false;
-    await repository.uploadBlob(blob, source, { ...call, onProgress: step.progress });
+    await target.uploadBlob(blob, source, { ...call, onProgress: step.progress });
     return true;
   });
 }
 
 /** A repository we may not read is no reason to fail: the bytes are sent then. */
 async function mounts(
-  repository: Repository,
+  repository: ImageTarget,
   { digest, from, signal }: { digest: Digest; from: string; signal?: AbortSignal },
 ): Promise<boolean> {
+  if (!(repository instanceof Repository)) return false;
   try {
     return await repository.mountBlob(digest, from, signal ? { signal } : {});
   } catch (error) {
@@ -186,6 +207,7 @@ async function mounts(
 
 /** Other repositories of the registry that this image was pulled from or pushed to. */
 function neighbours({ image, reference }: Pushing): string[] {
+  if (reference === undefined) return [];
   const names = [...image.repoDigests, ...image.tags].map((name) => parseReference(name));
   const paths = names.filter(({ domain }) => domain === reference.domain).map(({ path }) => path);
   return [...new Set(image.repoDigests.length > 0 ? paths : [])]
@@ -194,10 +216,9 @@ function neighbours({ image, reference }: Pushing): string[] {
 }
 
 function newManifest(image: Image, { size, layers }: { size: number; layers: readonly Descriptor[] }) {
-  const mediaType = mediaTypes.ociManifest;
   const raw = encodeManifest({
     schemaVersion: 2,
-    mediaType,
+    mediaType: mediaTypes.ociManifest,
     config: { mediaType: mediaTypes.ociConfig, digest: image.id, size },
     layers: layers.map(({ mediaType: type, digest, size: bytes }) => ({
       mediaType: type,
@@ -205,7 +226,7 @@ function newManifest(image: Image, { size, layers }: { size: number; layers: rea
       size: bytes,
     })),
   });
-  return { raw, mediaType, digest: sha256(raw) };
+  return decodeManifestOrIndex(raw, mediaTypes.ociManifest);
 }
 
 function bytesSource(bytes: Uint8Array): BlobSource {

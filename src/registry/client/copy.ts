@@ -3,6 +3,7 @@ import { type Emit, emitNothing } from "../../events/index.ts";
 import {
   type Descriptor,
   type Digest,
+  digestHex,
   type Index,
   isIndexType,
   isManifestType,
@@ -11,7 +12,8 @@ import {
 } from "../../oci/index.ts";
 import { isPassing, pause, rest } from "./http/retry.ts";
 import { inParallel } from "./parallel.ts";
-import type { RemoteManifest, Repository } from "./repository.ts";
+import type { ImageSource, ImageTarget } from "./place.ts";
+import { type RemoteManifest, Repository } from "./repository.ts";
 
 export interface CopyOptions {
   /** Only the manifest for this platform. Default: everything, indexes byte for byte. */
@@ -28,33 +30,33 @@ export interface CopyResult {
 }
 
 interface Copying {
-  readonly from: Repository;
-  readonly to: Repository;
+  readonly from: ImageSource;
+  readonly to: ImageTarget;
   readonly options: CopyOptions;
 }
 
 const depthLimit = 8;
 const transfers = 3;
 
-/** Copies an image between repositories, bytes unchanged, nothing kept on this machine. Blobs the target has are not moved. */
+/** Copies an image from place to place, bytes unchanged, nothing kept on this machine. Blobs the target has are not moved. */
 export async function copyImage(
-  from: { readonly repository: Repository; readonly reference: string },
-  to: { readonly repository: Repository; readonly reference: string },
+  from: { readonly place: ImageSource; readonly reference: string },
+  to: { readonly place: ImageTarget; readonly reference: string },
   options: CopyOptions = {},
 ): Promise<CopyResult> {
   const call = options.signal ? { signal: options.signal } : {};
-  const copying = { from: from.repository, to: to.repository, options };
-  let root = await from.repository.getManifest(from.reference, call);
+  const copying = { from: from.place, to: to.place, options };
+  let root = await from.place.getManifest(from.reference, call);
   if (options.platform !== undefined && root.kind === "index") {
     const picked = pickPlatform(root.value.manifests, options.platform);
     if (picked === undefined)
       throw new StrakeError(
         "REGISTRY_PLATFORM",
-        `${from.repository.name} has no image for the platform asked for`,
+        `${from.place.name} has no image for the platform asked for`,
       );
-    root = await from.repository.getManifest(picked.digest, call);
+    root = await from.place.getManifest(picked.digest, call);
   }
-  await copyTree(copying, root, { reference: to.reference, depth: 0 });
+  await copyTree(copying, root, { reference: to.reference || root.digest, depth: 0 });
   return { digest: root.digest, mediaType: root.mediaType };
 }
 
@@ -75,7 +77,7 @@ async function copyTree(
     throw new StrakeError("INDEX_INVALID", `indexes are nested more than ${depthLimit} deep`);
   if (document.kind === "index") await copyChildren(copying, document.value, depth);
   else await copyBlobs(copying, [...document.value.layers, document.value.config]);
-  await to.putManifest(reference, document, call);
+  await to.putManifest(reference, document, { ...call, isRoot: depth === 0 });
   if (!options.referrers) return;
   for (const referrer of await from.referrers(document.digest, call)) {
     const child = await from.getManifest(referrer.digest, call);
@@ -109,15 +111,16 @@ async function copyBlob({ from, to, options }: Copying, blob: Descriptor): Promi
   const { emit = emitNothing, signal } = options;
   const call = signal ? { signal } : {};
   const step = `copy ${blob.digest}`;
-  emit({ type: "step.started", step, name: blob.digest, kind: "layer", at: Date.now() });
+  emit({
+    type: "step.started",
+    step,
+    name: `copy ${digestHex(blob.digest).slice(0, 12)}`,
+    kind: "layer",
+    at: Date.now(),
+  });
   const done = (outcome: "done" | "cached") => emit({ type: "step.done", step, outcome, at: Date.now() });
   if ((await to.headBlob(blob.digest, { forPush: true, ...call })) !== undefined) return done("cached");
-  if (
-    from.registryName === to.registryName &&
-    from.path !== to.path &&
-    (await to.mountBlob(blob.digest, from.path, call))
-  )
-    return done("cached");
+  if (await isMounted(blob.digest, { from, to, signal })) return done("cached");
   let reported = 0;
   const source = {
     // The far end compares the digest; asking from any offset lets an upload go on in the middle.
@@ -139,6 +142,16 @@ async function copyBlob({ from, to, options }: Copying, blob: Descriptor): Promi
       await rest(pause(attempt, {}), signal);
     }
   }
+}
+
+/** Whether the registry gave the blob from one of its repositories to the other. */
+async function isMounted(
+  digest: Digest,
+  { from, to, signal }: { from: ImageSource; to: ImageTarget; signal: AbortSignal | undefined },
+): Promise<boolean> {
+  if (!(from instanceof Repository) || !(to instanceof Repository)) return false;
+  if (from.registryName !== to.registryName || from.path === to.path) return false;
+  return await to.mountBlob(digest, from.path, signal ? { signal } : {});
 }
 
 async function* cut(

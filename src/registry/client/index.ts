@@ -9,6 +9,8 @@ export { isInternalHost } from "./http/internal-address.ts";
 export type { RetryOptions } from "./http/retry.ts";
 export type { TlsOptions } from "./http/transport.ts";
 export { inParallel } from "./parallel.ts";
+export type { ImageSource, ImageTarget } from "./place.ts";
+export { readBlob } from "./read-blob.ts";
 export { type Artifact, attach, putReferrer, referrersTag } from "./referrers.ts";
 export { type ConnectOptions, Registry } from "./registry.ts";
 export { Remote, type RemoteOptions } from "./remote.ts";

@@ -21,6 +21,7 @@ import { bytesBody, type HttpRequest, type HttpResponse } from "./http/message.t
 import { readBody } from "./http/read.ts";
 import { whole } from "./http/whole.ts";
 import { pages } from "./paging.ts";
+import { readBlob } from "./read-blob.ts";
 import { fetchReferrers } from "./referrers.ts";
 import type { Line } from "./registry.ts";
 
@@ -204,23 +205,8 @@ export class Repository {
   }
 
   /** A small blob whole. Errors: BLOB_MISMATCH, BLOB_TOO_LARGE. */
-  async readBlob(
-    blob: Pick<Descriptor, "digest" | "size">,
-    limit: number,
-    call: Call = {},
-  ): Promise<Uint8Array> {
-    if (blob.size > limit)
-      throw new StrakeError(
-        "BLOB_TOO_LARGE",
-        `${blob.digest} has ${blob.size} bytes; at most ${limit} are read at once`,
-      );
-    const bytes = new Uint8Array(blob.size);
-    let at = 0;
-    for await (const chunk of this.getBlob(blob, call)) {
-      bytes.set(chunk, at);
-      at += chunk.byteLength;
-    }
-    return bytes;
+  readBlob(blob: Pick<Descriptor, "digest" | "size">, limit: number, call: Call = {}): Promise<Uint8Array> {
+    return readBlob(this, blob, { limit, ...call });
   }
 
   /** Makes a blob of another repository of the registry this one's too. False when the registry would rather have the bytes. */

@@ -1,0 +1,149 @@
+import { createReadStream, mkdtempSync, rmSync } from "node:fs";
+import { loadArchive, OciLayout, packLayout, unpackLayout } from "../../archive/index.ts";
+import { StrakeError } from "../../errors/index.ts";
+import type { Emit } from "../../events/index.ts";
+import {
+  formatReference,
+  type Platform,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from "../../oci/index.ts";
+import type { ImageSource, ImageTarget, Remote } from "../../registry/client/index.ts";
+import type { Image, Store } from "../../store/index.ts";
+import { demandNothingAt, writeArchiveFile } from "../archive-file.ts";
+import { removeImage } from "../remove-image.ts";
+import type { Place } from "./transport.ts";
+
+/** What sides are opened with. */
+export interface Opening {
+  readonly remote: Remote;
+  /** Opened when a side needs it. */
+  readonly store: () => Promise<Store>;
+  readonly platform: Platform | undefined;
+  readonly emit: Emit;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The image to copy: at a place that gives manifests and blobs, or in the store. */
+export type From =
+  | { readonly kind: "place"; readonly place: ImageSource; readonly reference: string }
+  | { readonly kind: "image"; readonly image: Image };
+
+/** Does `work` with the source; what had to be unpacked or loaded for it is gone afterwards. Mirrors are tried in turn. */
+export async function withSource<T>(
+  place: Place,
+  opening: Opening,
+  work: (from: From) => Promise<T>,
+): Promise<T> {
+  switch (place.kind) {
+    case "registry": {
+      const reference = withDefaultTag(place.reference);
+      return await opening.remote.read(reference, (repository) =>
+        work({ kind: "place", place: repository, reference: reference.digest ?? reference.tag! }),
+      );
+    }
+    case "store":
+      return await work({ kind: "image", image: (await opening.store()).images.find(place.name) });
+    case "oci":
+      return await work({ kind: "place", place: OciLayout.open(place.path), reference: place.tag });
+    case "oci-archive": {
+      using scratch = (await opening.store()).scratch();
+      await unpackLayout(createReadStream(place.path, { highWaterMark: 1 << 20 }), scratch.path, opening);
+      return await work({ kind: "place", place: OciLayout.open(scratch.path), reference: place.tag });
+    }
+    case "docker-archive":
+      return await withLoaded(place, opening, (image) => work({ kind: "image", image }));
+  }
+}
+
+/** A docker-archive has neither manifests nor digests of its own: its image passes through the store. */
+async function withLoaded<T>(
+  { path, name }: Extract<Place, { kind: "docker-archive" }>,
+  { store: open, platform, emit, signal }: Opening,
+  work: (image: Image) => Promise<T>,
+): Promise<T> {
+  const store = await open();
+  return await asGuests(store, async () => {
+    const loaded = await loadArchive(store, createReadStream(path, { highWaterMark: 1 << 20 }), {
+      ...{ unnamed: true, emit },
+      ...(platform ? { platform } : {}),
+      ...(signal ? { signal } : {}),
+    });
+    const wanted = name === undefined ? undefined : formatReference(withDefaultTag(parseReference(name)));
+    const fitting = loaded.filter(
+      ({ names }) =>
+        wanted === undefined || names.some((each) => formatReference(withDefaultTag(each)) === wanted),
+    );
+    if (fitting.length === 1) return await work(fitting[0]!.image);
+    const offered = loaded.flatMap(({ names }) => names.map(formatReference));
+    throw new StrakeError(
+      "ARCHIVE_NOT_FOUND",
+      wanted === undefined ? `${path} holds ${loaded.length} images` : `${path} holds no image ${wanted}`,
+      { hint: `choose one with docker-archive:${path}:NAME; it has ${offered.join(", ") || "no names"}` },
+    );
+  });
+}
+
+/** Does `work`; images that came into the store meanwhile without getting a name leave it again. */
+export async function asGuests<T>(store: Store, work: () => Promise<T>): Promise<T> {
+  const before = new Set(store.images.list().map(({ id }) => id));
+  try {
+    return await work();
+  } finally {
+    const guests = store.images.list().filter(({ id, tags }) => !before.has(id) && tags.length === 0);
+    for (const { id } of guests) if (store.images.usedBy(id).length === 0) removeImage(store, id, {});
+  }
+}
+
+/** Where to: a place that takes manifests and blobs, a name in the store, or a file that is saved. */
+export type To =
+  | {
+      readonly kind: "place";
+      readonly place: ImageTarget;
+      readonly reference: string;
+      /** As a reference, where the place is a repository. */
+      readonly name?: Reference;
+    }
+  | { readonly kind: "store"; readonly reference: Reference }
+  | { readonly kind: "docker-archive"; readonly path: string; readonly name: Reference | undefined };
+
+/** Does `work` with the target; an archive has its name only when it is complete. `tag`: of the source, for a target that says none. */
+export async function withTarget<T>(
+  place: Place,
+  opening: Opening & { readonly tag: string | undefined },
+  work: (to: To) => Promise<T>,
+): Promise<T> {
+  switch (place.kind) {
+    case "registry": {
+      const { tag, digest } = place.reference;
+      const reference = tag ?? digest ?? opening.tag ?? "latest";
+      const repository = await opening.remote.repository(place.reference);
+      return await work({
+        ...{ kind: "place", place: repository, reference },
+        name: tag ? place.reference : { ...place.reference, tag: reference },
+      });
+    }
+    case "store":
+      return await work({ kind: "store", reference: withDefaultTag(parseReference(place.name)) });
+    case "oci":
+      return await work({ kind: "place", place: OciLayout.create(place.path), reference: place.tag });
+    case "oci-archive": {
+      demandNothingAt(place.path);
+      // Beside the archive: there is room where it is to be.
+      const folder = mkdtempSync(`${place.path}.tmp-`);
+      try {
+        const result = await work({ kind: "place", place: OciLayout.create(folder), reference: place.tag });
+        await writeArchiveFile(place.path, (sink) => packLayout(folder, sink, opening));
+        return result;
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    }
+    case "docker-archive": {
+      demandNothingAt(place.path);
+      const name = place.name === undefined ? undefined : withDefaultTag(parseReference(place.name));
+      return await work({ kind: "docker-archive", path: place.path, name });
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import { StrakeError } from "../../errors/index.ts";
+import { type Digest, isDigest, parseReference, type Reference } from "../../oci/index.ts";
+
+/** A place an image is copied from or to, as it was written. */
+export type Place =
+  | { readonly kind: "registry"; readonly reference: Reference }
+  /** Our own store. */
+  | { readonly kind: "store"; readonly name: string }
+  /** `tag`: "" for the only image there is. */
+  | { readonly kind: "oci" | "oci-archive"; readonly path: string; readonly tag: string | Digest }
+  | { readonly kind: "docker-archive"; readonly path: string; readonly name?: string };
+
+/**
+ * Reads `docker://REFERENCE`, `oci:PATH[:TAG|@DIGEST]`, `oci-archive:PATH[:TAG|@DIGEST]`, `docker-archive:PATH[:REFERENCE]` and
+ * `strake:NAME` (containers-transports(5) has the first four). What has no transport is a reference of a registry. Errors: USAGE, REFERENCE_INVALID.
+ */
+export function parsePlace(text: string): Place {
+  const [, transport, rest = ""] =
+    /^(docker|oci|oci-archive|docker-archive|strake|dir|containers-storage|docker-daemon):(.*)$/s.exec(
+      text,
+    ) ?? [];
+  switch (transport) {
+    case undefined:
+      return { kind: "registry", reference: parseReference(text) };
+    case "docker":
+      if (rest.startsWith("//")) return { kind: "registry", reference: parseReference(rest.slice(2)) };
+      throw new StrakeError("USAGE", `${text} lacks the slashes of docker://`, { hint: `docker://${rest}` });
+    case "strake":
+      if (rest === "") throw noPath(text);
+      return { kind: "store", name: rest };
+    case "oci":
+    case "oci-archive": {
+      const { path, name } = splitPath(text, rest);
+      return { kind: transport, path, tag: name };
+    }
+    case "docker-archive": {
+      const { path, name } = splitPath(text, rest);
+      return { kind: "docker-archive", path, ...(name === "" ? {} : { name }) };
+    }
+    default:
+      throw new StrakeError("USAGE", `strake does not copy from or to ${transport}:`, {
+        hint: "it knows docker://, oci:, oci-archive:, docker-archive: and strake:",
+      });
+  }
+}
+
+/** A path ends at its first colon, or at the @ before a digest. */
+function splitPath(text: string, rest: string): { path: string; name: string } {
+  const at = rest.lastIndexOf("@");
+  const digest = rest.slice(at + 1);
+  if (at > 0 && isDigest(digest)) return { path: rest.slice(0, at), name: digest };
+  const colon = rest.indexOf(":");
+  const path = colon < 0 ? rest : rest.slice(0, colon);
+  if (path === "") throw noPath(text);
+  return { path, name: colon < 0 ? "" : rest.slice(colon + 1) };
+}
+
+function noPath(text: string): StrakeError {
+  return new StrakeError("USAGE", `${text} names nothing behind its transport`);
+}
