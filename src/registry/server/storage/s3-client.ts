@@ -11,6 +11,8 @@ export interface S3Options {
   readonly prefix?: string;
   /** Largest object copied by one request, in bytes; S3's own limit is 5 GiB. */
   readonly copyLimit?: number;
+  /** Milliseconds an S3 server may take to answer a request; putting parts together and copying may take ten times as long. Default: 60 s. */
+  readonly answerMs?: number;
 }
 
 export interface S3Call {
@@ -28,6 +30,20 @@ export interface ListedObject {
 }
 
 const attempts = 5;
+
+/**
+ * Failures that are not the request's own, beside 5xx: a conditional write that met another one in the middle, and bytes that
+ * were damaged or came too slowly on their way.
+ */
+const passing = new Set([
+  ...[
+    "ConditionalRequestConflict",
+    "XAmzContentSHA256Mismatch",
+    "BadDigest",
+    "IncompleteBody",
+    "RequestTimeout",
+  ],
+]);
 
 /** Signed requests to one bucket. Retries what may be retried; anything else throws REGISTRY_STORAGE. */
 export class S3Client {
@@ -71,19 +87,41 @@ export class S3Client {
       }
       const { status } = response;
       const text = await response.text();
-      // 409 is a conditional write that met another one in the middle: S3 asks for a retry.
-      const again =
-        status >= 500 || status === 429 || (status === 409 && text.includes("ConditionalRequestConflict"));
-      if (again && attempt < attempts) {
+      const code = /<Code>([^<]{1,80})<\/Code>/.exec(text)?.[1] ?? "";
+      if ((status >= 500 || status === 429 || passing.has(code)) && attempt < attempts) {
         await pause(attempt);
         continue;
       }
-      const code = /<Code>([^<]{1,80})<\/Code>/.exec(text)?.[1] ?? "";
       if (status === 412) throw Object.assign(objectChanged(key), { retried: attempt > 1 });
       throw storageFault(
         `the S3 server answered ${status} ${code} to ${method} ${key || this.#options.bucket}`.trim(),
         status === 507 ? { code: "ENOSPC" } : { code },
       );
+    }
+  }
+
+  /** As `request`, with the whole body; one that breaks off is asked for again. */
+  async read(
+    method: string,
+    key: string,
+    { most, ...call }: S3Call & { readonly most?: number } = {},
+  ): Promise<{ response: Response; bytes: Uint8Array<ArrayBuffer> }> {
+    for (let attempt = 1; ; attempt++) {
+      const response = await this.request(method, key, call);
+      const length = response.headers.get("content-length");
+      if (most !== undefined && Number(length) > most) {
+        await response.body?.cancel();
+        return { response, bytes: new Uint8Array() };
+      }
+      try {
+        const bytes = new Uint8Array(await response.arrayBuffer());
+        if (length !== null && bytes.byteLength !== Number(length)) throw new Error("the answer is cut off");
+        return { response, bytes };
+      } catch (cause) {
+        if (attempt >= attempts)
+          throw storageFault(`${key || "a list"} came incomplete from the S3 server`, cause);
+      }
+      await pause(attempt);
     }
   }
 
@@ -93,7 +131,7 @@ export class S3Client {
     let last = after;
     while (found.length < limit) {
       const wanted = Math.min(limit - found.length, 1000);
-      const response = await this.request("GET", "", {
+      const { bytes } = await this.read("GET", "", {
         query: {
           "list-type": "2",
           "max-keys": String(wanted),
@@ -101,7 +139,7 @@ export class S3Client {
           ...(last === undefined ? {} : { "start-after": this.#prefix + last }),
         },
       });
-      const text = await response.text();
+      const text = new TextDecoder().decode(bytes);
       for (const [, entry] of text.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
         const key = /<Key>([^<]*)<\/Key>/.exec(entry!)?.[1] ?? "";
         const modified = Date.parse(/<LastModified>([^<]*)<\/LastModified>/.exec(entry!)?.[1] ?? "");
@@ -120,7 +158,7 @@ export class S3Client {
   }
 
   #send(method: string, key: string, call: S3Call): Promise<Response> {
-    const { credentials, endpoint, region = "us-east-1" } = this.#options;
+    const { credentials, endpoint, region = "us-east-1", answerMs = 60_000 } = this.#options;
     const path = key === "" ? this.#base : `${this.#base}/${this.#escaped(key)}`;
     const query = Object.entries(call.query ?? {})
       .map(([name, value]) => `${escapeURI(name)}=${escapeURI(value)}`)
@@ -129,12 +167,27 @@ export class S3Client {
     const payload = sha256Hex(call.body ?? "");
     const signed = { method, path, query, payload, headers: { ...call.headers, host: this.#host } };
     const headers = signRequest(signed, { credentials, region, now: new Date() });
-    return fetch(`${new URL(endpoint).origin}${path}${query && `?${query}`}`, {
-      method,
-      headers,
-      body: call.body,
-      redirect: "error",
-    });
+    const works = method === "POST" || call.headers?.["x-amz-copy-source"] !== undefined;
+    return answered((works ? 10 : 1) * answerMs, (signal) =>
+      fetch(`${new URL(endpoint).origin}${path}${query && `?${query}`}`, {
+        method,
+        headers,
+        body: call.body,
+        redirect: "error",
+        signal,
+      }),
+    );
+  }
+}
+
+/** Gives up on an answer that does not begin in time; its body may then take as long as it comes. */
+async function answered(ms: number, ask: (signal: AbortSignal) => Promise<Response>): Promise<Response> {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(new Error(`no answer within ${ms / 1000} seconds`)), ms);
+  try {
+    return await ask(stop.signal);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -69,15 +69,11 @@ export class S3Store implements ObjectStore {
   }
 
   async read(key: string, limit: number): Promise<SmallObject | undefined> {
-    const found = await this.get(key);
-    if (!found) return undefined;
-    if (found.size > limit) {
-      if (!(found.body instanceof Blob)) await found.body.cancel();
-      throw tooLarge(key, found.size, limit);
-    }
-    const bytes = new Uint8Array(await new Response(found.body).arrayBuffer());
-    if (bytes.byteLength !== found.size) throw storageFault(`${key} came incomplete from the S3 server`);
-    return { size: found.size, etag: found.etag, modified: found.modified, bytes };
+    const { response, bytes } = await this.#client.read("GET", checkKey(key), { most: limit, accept: [404] });
+    if (response.status === 404) return undefined;
+    const info = infoOf(response, Number(response.headers.get("content-length") ?? bytes.byteLength));
+    if (info.size > limit) throw tooLarge(key, info.size, limit);
+    return { ...info, bytes };
   }
 
   async put(key: string, bytes: Uint8Array, condition?: WriteCondition): Promise<string> {
