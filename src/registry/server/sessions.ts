@@ -26,6 +26,8 @@ export class Session {
   }
 }
 
+/** Milliseconds that whoever asks about an upload waits for its end. */
+const settleLimit = 10_000;
 /** Sessions kept at once; one that was dropped is only hashed again from storage at its end. */
 const sessionLimit = 4096;
 
@@ -65,6 +67,12 @@ export class Sessions {
 
   isBusy(id: string): boolean {
     return this.#busy.has(id);
+  }
+
+  /** When a request that has all its bytes and only has to store them is through. One that still waits for bytes is not waited for. */
+  async settled(id: string): Promise<void> {
+    const turn = this.#busy.get(id);
+    if (turn && turn.giveUp === undefined) await Promise.race([turn.end.promise, Bun.sleep(settleLimit)]);
   }
 
   /**

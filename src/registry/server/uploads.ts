@@ -64,8 +64,9 @@ export async function finishUpload(call: Call, repository: string, id: string): 
   });
 }
 
-/** GET: how much has arrived. */
+/** GET: how much has arrived. Whoever lost the answer to the end of an upload learns how that came out. */
 export async function uploadStatus(call: Call, repository: string, id: string): Promise<Response> {
+  await call.core.sessions.settled(id);
   return progress(204, repository, await findUpload(call, repository, id));
 }
 
