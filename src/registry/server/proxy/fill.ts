@@ -6,12 +6,15 @@ import type { Core } from "../core.ts";
 import { spare } from "../gc/condemned.ts";
 import { blobKey } from "../layout.ts";
 import { encodeRecord } from "../records.ts";
+import { storageFault } from "../storage/fault.ts";
 import type { Upload, UploadReader } from "../storage/object-store.ts";
 import { cachedBlobKey } from "./keys.ts";
 import { Spool } from "./spool.ts";
 
-/** Bytes handed to a client at once. */
-const pieceSize = 128 << 10;
+/** Bytes handed to a client at once; less when there are many, so that all of them together hold little. */
+const largestPiece = 256 << 10;
+const smallestPiece = 64 << 10;
+const heldTogether = 16 << 20;
 
 export interface FillOptions {
   /** The upstream's prefix. */
@@ -88,7 +91,8 @@ export class Fill {
           for (;;) {
             const ready = Math.min(this.#readable(), end) - offset;
             if (ready > 0) {
-              const piece = await this.#reader!.read(offset, Math.min(ready, pieceSize));
+              const piece = await this.#reader!.read(offset, Math.min(ready, this.#pieceSize()));
+              if (piece.byteLength === 0) throw storageFault("what just arrived cannot be read");
               offset += piece.byteLength;
               controller.enqueue(piece);
               if (offset < end) return;
@@ -109,6 +113,10 @@ export class Fill {
       },
       cancel: leave,
     });
+  }
+
+  #pieceSize(): number {
+    return Math.max(smallestPiece, Math.min(largestPiece, Math.floor(heldTogether / this.#users)));
   }
 
   /** Bytes that may be handed out. */
@@ -135,16 +143,20 @@ export class Fill {
       this.size = blob.size;
       opened();
       const digester = createDigester(digestAlgorithm(digest));
+      let actual: Digest | undefined;
       const onChunk = (chunk: Uint8Array) => {
+        if (this.#arrived + chunk.byteLength > limit) throw tooLong();
         digester.update(chunk);
         spool?.write(chunk);
         onBytes(chunk.byteLength);
         this.#arrived += chunk.byteLength;
-        if (this.#arrived > limit) throw tooLong();
+        // Clients need not wait for the disk, which has still to take the last of it.
+        if (this.#arrived === this.size) actual = digester.digest();
+        this.#verified = actual === digest;
         this.#wake();
       };
       await upload.append(blob.body, { onChunk, last: true });
-      const actual = digester.digest();
+      actual ??= digester.digest();
       if (actual !== digest)
         throw new StrakeError("BLOB_MISMATCH", `${source.name} sent ${actual} for ${digest}`, {
           hint: "the content was changed or damaged at the upstream or on its way",
