@@ -1,3 +1,4 @@
+import { StrakeError } from "../errors/index.ts";
 import { type CopyOptions, type CopyPlace, copyPath, readArchive, writeArchive } from "./lifecycle/copy.ts";
 import { type CreateOptions, createContainer } from "./lifecycle/create.ts";
 import { type ExecOptions, execInContainer } from "./lifecycle/exec.ts";
@@ -66,6 +67,26 @@ export class Containers {
 
   get volumes(): Volumes {
     return this.services.volumes;
+  }
+
+  /** Names of the containers, running or not, that have the volume. */
+  usersOfVolume(name: string): string[] {
+    const uses = (record: ContainerRecord) =>
+      record.mounts.some((mount) => mount.type === "volume" && mount.name === name);
+    return this.services.records
+      .list()
+      .filter(uses)
+      .map((record) => record.name);
+  }
+
+  /** Removes a volume and what is in it. Errors: VOLUME_IN_USE. */
+  removeVolume(name: string): void {
+    const users = this.usersOfVolume(name);
+    if (users.length > 0)
+      throw new StrakeError("VOLUME_IN_USE", `the volume ${name} is in use by ${users.join(", ")}`, {
+        hint: `remove ${users.length > 1 ? "them" : "it"} first: strake rm ${users.join(" ")}`,
+      });
+    this.volumes.remove(name);
   }
 
   create(options: CreateOptions): ContainerRecord {

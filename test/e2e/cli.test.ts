@@ -31,6 +31,18 @@ describe("without a store", () => {
     const flag = await strake.run(["run", "--nmae", "x", "img"]);
     expect(flag).toMatchObject({ code: 125, stderr: expect.stringContaining("did you mean --name?") });
   });
+
+  test.each([
+    ["nowhere", "there is no folder nowhere"],
+    ["a-file", "the context a-file is a file, not a folder"],
+    ["https://example.com/x.git", "a repository or URL cannot be the context"],
+    ["git@example.com:x/y", "a repository or URL cannot be the context"],
+    [".", "there is no Dockerfile in"],
+  ])("a context that is none: %s", async (context, message) => {
+    writeFileSync(join(strake.home, "a-file"), "");
+    const { code, stderr } = await strake.run(["build", context]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
+  });
 });
 
 describe.skipIf(obstacle !== undefined)("with containers", () => {

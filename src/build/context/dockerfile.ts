@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { IgnoreMatcher, parseIgnoreFile } from "../../dockerfile/index.ts";
 import { StrakeError } from "../../errors/index.ts";
@@ -25,11 +25,32 @@ export function findDockerfile(context: string | undefined, file: string | undef
       ? [resolve(file), ...(context !== undefined && !isAbsolute(file) ? [join(context, file)] : [])]
       : ["Dockerfile", "dockerfile"].map((name) => join(context ?? ".", name));
   const path = candidates.find((candidate) => existsSync(candidate));
+  if (path === undefined && context !== undefined) checkFolder(context);
   if (path === undefined)
     throw new StrakeError("BUILD_NO_DOCKERFILE", `there is no ${file ?? "Dockerfile"} in ${context ?? "."}`, {
       hint: file === undefined ? "name it with -f if it is called otherwise" : undefined,
     });
   return { bytes: readSmall(path), name: shownName(path), path };
+}
+
+const remote = /^(https?:\/|git:\/|git@|ssh:\/|github\.com\/)/;
+
+/** Says what a context is when it is no folder. */
+function checkFolder(context: string): void {
+  const stat = statSync(context, { throwIfNoEntry: false });
+  if (stat?.isDirectory()) return;
+  const shown = shownName(context);
+  if (stat)
+    throw new StrakeError("BUILD_CONTEXT", `the context ${shown} is a file, not a folder`, {
+      hint: `name a Dockerfile with -f ${shown}, and the folder whose files COPY takes`,
+    });
+  if (remote.test(shown))
+    throw new StrakeError("BUILD_CONTEXT", "a repository or URL cannot be the context", {
+      hint: "fetch it first (git clone, curl), and build the folder; a tar goes in through stdin: strake build - < context.tar",
+    });
+  throw new StrakeError("BUILD_CONTEXT", `there is no folder ${shown}`, {
+    hint: "the last word of strake build is the folder whose files COPY takes, for example .",
+  });
 }
 
 /** The path as it is shortest from where the user is. */

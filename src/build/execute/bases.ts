@@ -74,7 +74,9 @@ export class BaseImages {
     const { store, stageNames } = this.#options;
     const tags = store.images
       .list()
-      .flatMap(({ tags: list }) => list.map((tag) => familiarReference(parseReference(tag))));
+      .flatMap(({ tags: list }) =>
+        list.map((tag) => familiarReference(parseReference(tag)).replace(/:latest$/, "")),
+      );
     const near = nearest(reference, [...stageNames, ...tags]) ?? nearest(name, tags);
     return new StrakeError("BUILD_BASE_NOT_FOUND", `the image ${name} is not in the store`, {
       hint:

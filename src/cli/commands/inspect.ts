@@ -49,7 +49,8 @@ function inspectedImage(engine: Engine, name: string): unknown {
   }
 }
 
-async function printDocuments(
+/** The documents as a list in JSON, or each by a template. */
+export async function printDocuments(
   cli: Cli,
   documents: readonly unknown[],
   format: string | undefined,

@@ -6,12 +6,14 @@ import { machineSpecs } from "./machine.ts";
 import { registrySpecs } from "./registry.ts";
 import { remoteSpecs } from "./remote.ts";
 import { runSpecs } from "./run.ts";
+import { volumeSpecs } from "./volumes.ts";
 
 /** Every command, in the order help shows them. */
 export const specs: readonly CommandSpec[] = [
   ...buildSpecs,
   ...runSpecs,
   ...containerSpecs,
+  ...volumeSpecs,
   ...imageSpecs,
   ...remoteSpecs,
   ...registrySpecs,

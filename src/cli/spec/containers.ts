@@ -166,6 +166,18 @@ export const containerSpecs = [
     load: async () => (await import("../commands/wait.ts")).wait,
   }),
   command({
+    name: "port",
+    aliases: ["container port"],
+    group: "Containers",
+    summary: "Show the ports of the host that lead to a container",
+    args: [
+      { name: "CONTAINER", completes: "container" },
+      { name: "PORT[/PROTOCOL]", optional: true },
+    ],
+    flags: {},
+    load: async () => (await import("../commands/port.ts")).port,
+  }),
+  command({
     name: "rename",
     aliases: ["container rename"],
     group: "Containers",

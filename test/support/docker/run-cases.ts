@@ -131,10 +131,21 @@ D run --rm -v $HERE/bind:b busybox true; echo $?; D run --rm -v rel/path:/b busy
 D run --rm --tmpfs /t:size=1m busybox sh -c 'mount | grep " /t " | cut -d" " -f5,6'`,
   },
   {
+    name: "volume commands",
+    script: String.raw`
+D volume create data; D volume create data; D volume ls -q; D volume ls --format "{{.Driver}} {{.Name}}"
+D run --rm -v data:/d busybox sh -c "echo kept > /d/f"; D run --rm -v data:/d busybox cat /d/f
+D create --name aa -v data:/d busybox >/dev/null; D volume rm data; echo $?; D rm aa; D volume rm data; echo $?
+D volume rm data; echo $?; D volume inspect data >/dev/null; echo $?
+D volume create --label a=b one; D volume inspect -f "{{.Name}} {{.Driver}} {{index .Labels \"a\"}} {{.Scope}}" one
+D volume rm one`,
+  },
+  {
     name: "ports",
     script: String.raw`
 D run -d --name aa -p 127.0.0.1::80 -p 127.0.0.1:18100-18101:90-91 -p 127.0.0.1:18110-18112:95 busybox sleep 100 >/dev/null
 D ps --format "{{.Ports}}" | sed -e "s/127.0.0.1:[3-6][0-9]*->80/X->80/" -e "s/1811[012]->95/Y->95/"
+D port aa 90; D port aa | grep 91; D port aa 99; echo $?
 D run --rm -p 127.0.0.1:18100:1 busybox true; echo $?; D rm -f aa
 for p in a:b 99999:1 1-3:1-2 1.2.3.4:18099:80 18099:80/xyz; do D run --rm -p $p busybox true; echo $?; done`,
   },
