@@ -13,8 +13,8 @@ import { Spool } from "./spool.ts";
 
 /** Bytes handed to a client at once; less when there are many, so that all of them together hold little. */
 const largestPiece = 256 << 10;
-const smallestPiece = 64 << 10;
-const heldTogether = 16 << 20;
+const smallestPiece = 32 << 10;
+const heldTogether = 4 << 20;
 
 export interface FillOptions {
   /** The upstream's prefix. */
@@ -85,34 +85,33 @@ export class Fill {
       left = true;
     };
     this.#users++;
-    return new ReadableStream<Uint8Array>({
-      pull: async (controller) => {
-        try {
-          for (;;) {
-            const ready = Math.min(this.#readable(), end) - offset;
-            if (ready > 0) {
-              const piece = await this.#reader!.read(offset, Math.min(ready, this.#pieceSize()));
-              if (piece.byteLength === 0) throw storageFault("what just arrived cannot be read");
-              offset += piece.byteLength;
-              controller.enqueue(piece);
-              if (offset < end) return;
-            }
-            if (offset >= end || (this.#verified && offset >= this.#arrived)) {
-              controller.close();
-              leave();
-              return;
-            }
-            if (this.#failure) throw this.#failure;
-            await this.#change.promise;
+    const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      try {
+        for (;;) {
+          const ready = Math.min(this.#readable(), end) - offset;
+          if (ready > 0) {
+            const piece = await this.#reader!.read(offset, Math.min(ready, this.#pieceSize()));
+            if (piece.byteLength === 0) throw storageFault("what just arrived cannot be read");
+            offset += piece.byteLength;
+            controller.enqueue(piece);
+            if (offset < end) return;
           }
-        } catch (error) {
-          leave();
-          // The connection is broken off: the client must not take what it has for the whole.
-          controller.error(error);
+          if (offset >= end || (this.#verified && offset >= this.#arrived)) {
+            controller.close();
+            leave();
+            return;
+          }
+          if (this.#failure) throw this.#failure;
+          await this.#change.promise;
         }
-      },
-      cancel: leave,
-    });
+      } catch (error) {
+        leave();
+        // The connection is broken off: the client must not take what it has for the whole.
+        controller.error(error);
+      }
+    };
+    // Nothing is read before the client takes it.
+    return new ReadableStream({ pull, cancel: leave }, { highWaterMark: 0 });
   }
 
   #pieceSize(): number {
