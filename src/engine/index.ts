@@ -9,6 +9,19 @@ export type { HistoryRow } from "./history.ts";
 export type { ImageSummary, LayerSize } from "./images.ts";
 export type { ImportRequest } from "./import.ts";
 export type { EngineInfo } from "./info.ts";
+export { addToList, changed } from "./lists/add.ts";
+export {
+  allLists,
+  changeList,
+  createList,
+  entryNamed,
+  findList,
+  getList,
+  keyOf,
+  type ManifestList,
+  removeList,
+} from "./lists/list.ts";
+export { type PushListRequest, pushList } from "./lists/push.ts";
 export type { LoadRequest } from "./load.ts";
 export {
   type At,

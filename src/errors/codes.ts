@@ -196,6 +196,8 @@ export const errorCodes = {
     "unsupported",
     "a layer of an image archive is to be fetched from an address it names",
   ],
+  MANIFEST_LIST_NOT_FOUND: ["not-found", "there is no such manifest list, or it holds no such image"],
+  MANIFEST_LIST_EXISTS: ["conflict", "a manifest list of this name exists"],
   ARCHIVE_NOT_FOUND: ["not-found", "an image archive or layout holds no image of that name"],
   ARCHIVE_PLATFORM: ["not-found", "an image archive holds no image for the platform asked for"],
   BOOTSTRAP_TOOL_MISSING: ["precondition", "a program that makes base images is not installed"],

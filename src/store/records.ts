@@ -2,9 +2,9 @@ import { StrakeError } from "../errors/index.ts";
 import type { Database } from "./database.ts";
 import { addRef, dropRefs, isStored, type Ref } from "./refs.ts";
 
-export type RecordKind = "container" | "network" | "volume";
+export type RecordKind = "container" | "network" | "volume" | "list";
 
-/** A container, network or volume as its floor keeps it. */
+/** A container, network, volume or manifest list as its floor keeps it. */
 export interface StoredRecord<State> {
   readonly id: string;
   /** Unique among the records of its kind. */

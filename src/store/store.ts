@@ -35,6 +35,8 @@ export class Store {
   readonly containers: Records;
   readonly networks: Records;
   readonly volumes: Records;
+  /** Manifest lists in the making. */
+  readonly lists: Records;
   readonly #database: Database;
 
   private constructor(layout: Layout, database: Database) {
@@ -47,6 +49,7 @@ export class Store {
     this.containers = new Records(database, "container");
     this.networks = new Records(database, "network");
     this.volumes = new Records(database, "volume");
+    this.lists = new Records(database, "list");
   }
 
   /**

@@ -10,6 +10,7 @@ import { StrakeError } from "../../errors/index.ts";
 import type { Handler } from "../command.ts";
 import type { listRemoteFlags, manifestInspectFlags, referrersFlags } from "../spec/remote.ts";
 import { forEachName } from "./each.ts";
+import { describeList } from "./manifest-list.ts";
 import { remoteOptions } from "./remote-options.ts";
 
 type Listing = Handler<typeof listRemoteFlags>;
@@ -48,6 +49,11 @@ export const deleteReferences: Listing = async (cli, { args, flags }) =>
   });
 
 export const manifestInspect: Handler<typeof manifestInspectFlags> = async (cli, { args, flags }) => {
+  const list = flags.raw ? undefined : await describeList(cli, args[0]!);
+  if (list !== undefined) {
+    cli.print(list);
+    return 0;
+  }
   const { raw, value } = await inspectManifest(args[0]!, {
     ...remoteOptions(cli, flags),
     ...(flags.platform === undefined ? {} : { platform: flags.platform }),

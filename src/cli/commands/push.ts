@@ -1,10 +1,40 @@
-import type { Compression } from "../../oci/index.ts";
-import type { Handler } from "../command.ts";
+import { StrakeError } from "../../errors/index.ts";
+import { type Compression, formatReference, parseReference } from "../../oci/index.ts";
+import type { Cli } from "../cli.ts";
+import type { FlagValues, Handler } from "../command.ts";
 import { openDisplay } from "../render/show.ts";
 import type { pushFlags } from "../spec/remote.ts";
 import { remoteOptions } from "./remote-options.ts";
 
 export const push: Handler<typeof pushFlags> = async (cli, { args, flags }) => {
+  const [name = "", target] = args;
+  if (!flags["all-tags"]) {
+    await pushOne(cli, flags, { name, ...(target === undefined ? {} : { target }) });
+    return 0;
+  }
+  if (target !== undefined)
+    throw new StrakeError("USAGE", "--all-tags pushes to where the tags say; it takes no target");
+  for (const tag of await tagsOf(cli, name)) await pushOne(cli, flags, { name: tag });
+  return 0;
+};
+
+/** All names of a repository that the store has. Errors: USAGE. */
+async function tagsOf(cli: Cli, name: string): Promise<string[]> {
+  const reference = parseReference(name);
+  if (reference.tag !== undefined || reference.digest !== undefined)
+    throw new StrakeError("USAGE", `--all-tags takes a repository, without a tag: ${name}`);
+  const prefix = `${formatReference(reference)}:`;
+  const tags = (await cli.engine()).images().flatMap(({ image }) => image.tags);
+  const found = tags.filter((tag) => tag.startsWith(prefix)).sort();
+  if (found.length === 0) throw new StrakeError("IMAGE_NOT_FOUND", `no image has a tag of ${name}`);
+  return found;
+}
+
+async function pushOne(
+  cli: Cli,
+  flags: FlagValues<typeof pushFlags>,
+  what: { readonly name: string; readonly target?: string },
+): Promise<void> {
   const engine = await cli.engine();
   const display = openDisplay(cli, flags.progress, flags.quiet);
   let result: Awaited<ReturnType<typeof engine.push>>;
@@ -12,8 +42,7 @@ export const push: Handler<typeof pushFlags> = async (cli, { args, flags }) => {
     result = await engine.push({
       ...remoteOptions(cli, flags),
       ...(flags.compression === undefined ? {} : { compression: flags.compression as Compression }),
-      ...(args[1] === undefined ? {} : { target: args[1] }),
-      name: args[0]!,
+      ...what,
       emit: display.emit,
     });
   } finally {
@@ -24,5 +53,4 @@ export const push: Handler<typeof pushFlags> = async (cli, { args, flags }) => {
       ? `${result.digest}\n`
       : `${result.reference}: digest: ${result.digest} size: ${result.size}\n`,
   );
-  return 0;
-};
+}

@@ -3,6 +3,7 @@ import { buildSpecs } from "./build.ts";
 import { containerSpecs } from "./containers.ts";
 import { imageSpecs } from "./images.ts";
 import { machineSpecs } from "./machine.ts";
+import { manifestListSpecs } from "./manifest-list.ts";
 import { registrySpecs } from "./registry.ts";
 import { remoteSpecs } from "./remote.ts";
 import { runSpecs } from "./run.ts";
@@ -16,6 +17,7 @@ export const specs: readonly CommandSpec[] = [
   ...volumeSpecs,
   ...imageSpecs,
   ...remoteSpecs,
+  ...manifestListSpecs,
   ...registrySpecs,
   ...machineSpecs,
 ];

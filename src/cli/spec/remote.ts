@@ -1,7 +1,7 @@
 import { command, type Flags } from "../command.ts";
 import { platformFlag, progressFlags } from "./shared-flags.ts";
 
-const remoteFlags = {
+export const remoteFlags = {
   insecure: { type: "boolean", help: "plain HTTP, or TLS whose certificate is not checked" },
 } as const satisfies Flags;
 const quietFlag = {
@@ -26,6 +26,7 @@ const compressionFlag = {
 } as const satisfies Flags;
 
 export const pushFlags = {
+  "all-tags": { type: "boolean", short: "a", help: "every tag of the repository" },
   ...compressionFlag,
   ...quietFlag,
   ...remoteFlags,
@@ -166,7 +167,7 @@ export const remoteSpecs = [
   command({
     name: "manifest inspect",
     group,
-    summary: "Show a manifest or index as its registry has it",
+    summary: "Show a manifest or index as its registry has it, or a manifest list of the store",
     args: reference,
     flags: manifestInspectFlags,
     load: async () => (await import("../commands/browse.ts")).manifestInspect,

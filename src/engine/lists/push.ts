@@ -1,0 +1,83 @@
+import { StrakeError } from "../../errors/index.ts";
+import { type Emit, emitNothing } from "../../events/index.ts";
+import {
+  type Descriptor,
+  type Digest,
+  decodeManifestOrIndex,
+  encodeIndex,
+  mediaTypes,
+  parseReference,
+  withDefaultTag,
+} from "../../oci/index.ts";
+import { copyImage, Remote, type RemoteOptions, type Repository } from "../../registry/client/index.ts";
+import type { Store } from "../../store/index.ts";
+import { sendImage } from "../registry/push.ts";
+import { findList, type ListEntry } from "./list.ts";
+
+export interface PushListRequest extends RemoteOptions {
+  readonly list: string;
+  /** Default: the list's own name. */
+  readonly target?: string;
+  readonly emit?: Emit;
+}
+
+/**
+ * Sends a list: first the images that the target lacks, each under its digest alone, then the index that names them. The same images
+ * give the same index. Errors: MANIFEST_LIST_NOT_FOUND, REGISTRY_*.
+ */
+export async function pushList(store: Store, request: PushListRequest): Promise<Digest> {
+  const list = findList(store, request.list);
+  if (list.entries.length === 0)
+    throw new StrakeError("USAGE", `the list ${request.list} holds no image`, {
+      hint: `strake manifest add ${request.list} IMAGE`,
+    });
+  const target = withDefaultTag(parseReference(request.target ?? list.reference));
+  using remote = new Remote(request);
+  const repository = await remote.repository(target);
+  const manifests: Descriptor[] = [];
+  for (const entry of list.entries) {
+    const sent = await sendEntry(store, entry, { repository, remote, request });
+    const { platform, annotations } = entry;
+    manifests.push({ ...sent, platform, ...(annotations ? { annotations } : {}) });
+  }
+  const raw = encodeIndex({
+    ...{ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests },
+    ...(list.annotations ? { annotations: list.annotations } : {}),
+  });
+  const index = decodeManifestOrIndex(raw, mediaTypes.ociIndex);
+  await repository.putManifest(
+    target.tag ?? index.digest,
+    index,
+    request.signal ? { signal: request.signal } : {},
+  );
+  return index.digest;
+}
+
+interface Sending {
+  readonly repository: Repository;
+  readonly remote: Remote;
+  readonly request: PushListRequest;
+}
+
+async function sendEntry(
+  store: Store,
+  { source }: ListEntry,
+  { repository, remote, request }: Sending,
+): Promise<Pick<Descriptor, "mediaType" | "digest" | "size">> {
+  const options = {
+    emit: request.emit ?? emitNothing,
+    ...(request.signal ? { signal: request.signal } : {}),
+  };
+  if (source.kind === "image") {
+    using lease = store.lease("push");
+    const image = store.images.hold(source.id, lease);
+    const { manifest } = await sendImage(store, image, { target: repository, tag: "", lease, ...options });
+    return { mediaType: manifest.mediaType, digest: manifest.digest, size: manifest.raw.byteLength };
+  }
+  const { mediaType, digest, size } = source.descriptor;
+  const reference = parseReference(`${source.repository}@${digest}`);
+  await remote.read(reference, (place) =>
+    copyImage({ place, reference: digest }, { place: repository, reference: digest }, options),
+  );
+  return { mediaType, digest, size };
+}
