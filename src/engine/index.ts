@@ -50,6 +50,7 @@ export type { PushRequest, PushResult } from "./registry/push.ts";
 export { administerRegistry } from "./registry-server/administer.ts";
 export { checkRegistryConfig } from "./registry-server/check.ts";
 export { loadServerConfig } from "./registry-server/load-config.ts";
+export { writeSteadily } from "./registry-server/log-file.ts";
 export type { ServeRegistryRequest } from "./registry-server/serve.ts";
 export {
   RegistryService,

@@ -108,6 +108,54 @@ test("SIGTERM lets an upload finish, tells webhooks what happened, and ends; a s
   half.destroy();
 }, 30_000);
 
+test("goes on when the reader of its log goes away", async () => {
+  const server = serve("--storage", "memory", "--listen", "127.0.0.1:0");
+  try {
+    const url = await addressOf(server.stderr);
+    await server.stdout.cancel();
+    for (let i = 0; i < 5; i++) {
+      expect((await fetch(`${url}v2/`)).status).toBe(200);
+      // Longer than lines are gathered.
+      await Bun.sleep(80);
+    }
+  } finally {
+    server.kill();
+    expect(await server.exited).toBe(0);
+  }
+});
+
+const script = Bun.which("script");
+if (!script) console.log("skipped: a terminal that is closed is not tested without script (bsdutils)");
+test.skipIf(!script)(
+  "ends with the terminal it was started in, and only then",
+  async () => {
+    const command = [
+      ...program,
+      "registry",
+      "serve",
+      "--storage",
+      "memory",
+      "--listen",
+      "127.0.0.1:0",
+      "--quiet",
+    ];
+    const terminal = Bun.spawn([script!, "-qec", command.join(" "), "/dev/null"], {
+      ...{ stdin: "pipe", stdout: "pipe", stderr: "ignore", cwd: folder },
+    });
+    const url = await addressOf(terminal.stdout);
+    const answers = () =>
+      fetch(`${url}healthz`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    expect(await answers()).toBe(true);
+    terminal.kill("SIGKILL");
+    for (let i = 0; i < 300 && (await answers()); i++) await Bun.sleep(10);
+    expect(await answers()).toBe(false);
+  },
+  20_000,
+);
+
 test("serves TLS", async () => {
   const openssl = Bun.which("openssl");
   if (!openssl) return console.log("TLS of the registry is not tested: openssl is not installed");

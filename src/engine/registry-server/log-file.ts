@@ -36,6 +36,22 @@ export class LogWriter implements Disposable {
   }
 }
 
+/**
+ * Writes all of a text. A full disk or a reader that went away must not stop a registry: what cannot be written is left
+ * out of the log.
+ */
+export function writeSteadily(descriptor: number, text: string): void {
+  let bytes = Buffer.from(text);
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(writeSync(descriptor, bytes));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
+      Bun.sleepSync(1);
+    }
+  }
+}
+
 /** A file that lines are added to, and that is opened anew when it was moved away. */
 export class LogFile {
   readonly #path: string;
@@ -47,13 +63,7 @@ export class LogFile {
     this.#descriptor = open(path);
   }
 
-  readonly write = (text: string): void => {
-    try {
-      writeSync(this.#descriptor, text);
-    } catch {
-      // A full disk must not stop the registry: the requests of this moment are not in the log.
-    }
-  };
+  readonly write = (text: string): void => writeSteadily(this.#descriptor, text);
 
   reopen(): void {
     const next = open(this.#path);

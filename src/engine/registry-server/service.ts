@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import type { Registry, ServerConfig } from "../../registry/server/index.ts";
-import { LogFile, LogWriter } from "./log-file.ts";
+import { LogFile, LogWriter, writeSteadily } from "./log-file.ts";
 import { changeableOptions, namedFiles } from "./options.ts";
 import { configOf, type ServeRegistryRequest, startConfigured } from "./serve.ts";
 
@@ -9,10 +9,9 @@ export interface ReloadReport {
   readonly later: readonly string[];
 }
 
-export interface RegistryServiceRequest extends Omit<ServeRegistryRequest, "log"> {
-  /** Writes text to standard output. */
-  readonly print: (text: string) => void;
-}
+export type RegistryServiceRequest = Omit<ServeRegistryRequest, "log">;
+
+const print = (text: string) => writeSteadily(1, text);
 
 /** Settings that a running registry cannot change. */
 const fixed = [
@@ -41,7 +40,7 @@ export class RegistryService {
   static async start(request: RegistryServiceRequest): Promise<RegistryService> {
     const config = configOf(request);
     const file = config.log === "stdout" || config.log === "none" ? undefined : new LogFile(config.log);
-    const writer = config.log === "none" ? undefined : new LogWriter(file?.write ?? request.print);
+    const writer = config.log === "none" ? undefined : new LogWriter(file?.write ?? print);
     const registry = await startConfigured(config, writer?.log, request.env ?? process.env);
     return new RegistryService(request, { registry, config, writer, file });
   }
