@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { mediaTypes } from "../../../oci/index.ts";
-import { type AccessRecord, Registry } from "../index.ts";
+import { type AccessRecord, decodeProxyConfig, MemoryStore, Registry } from "../index.ts";
 import { cached, digestOf, meddler, pushImage, putManifest } from "./upstream.test-support.ts";
 
 test("a miss fetches what is asked and nothing else, a hit asks nobody", async () => {
@@ -295,4 +298,71 @@ test("the upstream's credentials reach the upstream and nobody else", async () =
   expect(told).not.toContain(secret);
   expect(told).not.toContain(header.slice(6));
   expect(await (await fetch(new URL("/metrics", wrong.url))).text()).not.toContain(secret);
+});
+
+test("an upstream with tokens and a certificate of its own; the password is a file's", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "strake-registry-upstream-"));
+  try {
+    const certify = (name: string) => {
+      const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
+      const subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
+      const made = Bun.spawnSync([
+        ...["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"],
+        ...["-days", "2", "-keyout", key, "-out", cert, ...subject],
+      ]);
+      expect(made.exitCode).toBe(0);
+      return { key, cert };
+    };
+    const { key, cert } = certify("right");
+    const htpasswd = join(folder, "users");
+    writeFileSync(htpasswd, `me:${await Bun.password.hash("secret", { algorithm: "bcrypt", cost: 4 })}\n`);
+    writeFileSync(join(folder, "password"), "secret\n");
+    const storage = new MemoryStore();
+    await using open = await Registry.start({ storage });
+    const { digest, layer } = await pushImage(open.url, "private/app", "v1");
+    const policies = [{ repositories: ["private/*"], actions: ["pull" as const], users: ["me"] }];
+    await using upstream = await Registry.start({
+      ...{ storage, rules: { htpasswd, policies, token: {} } },
+      tls: { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") },
+    });
+    const ask = async (config: object) => {
+      const proxy = [{ prefix: "hub", upstream: upstream.url.origin, ...config }];
+      await using cache = await Registry.start({ proxy });
+      const manifest = await fetch(new URL("/v2/hub/private/app/manifests/v1", cache.url));
+      if (manifest.status !== 200) return manifest.status;
+      const blob = await fetch(new URL(`/v2/hub/private/app/blobs/${digestOf(layer)}`, cache.url));
+      expect(Buffer.from(await blob.arrayBuffer())).toEqual(layer);
+      return manifest.headers.get("docker-content-digest");
+    };
+    const credentials = { username: "me", passwordFile: join(folder, "password") };
+    expect(await ask({ credentials, caFile: cert })).toBe(digest);
+    expect(await ask({ credentials, ca: readFileSync(cert, "utf8") })).toBe(digest);
+    expect(await ask({ credentials, insecure: true })).toBe(digest);
+    expect(await ask({ credentials, caFile: certify("other").cert })).toBe(502);
+    expect(await ask({ caFile: cert })).toBe(404);
+    expect(await ask({ credentials: { ...credentials, passwordFile: cert }, caFile: cert })).toBe(404);
+    expect(await ask({ credentials: { ...credentials, passwordFile: "/nowhere" }, caFile: cert })).toBe(502);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test.each([
+  [{ prefix: "a" }, "proxy[0]: upstream is missing"],
+  [{ prefix: "A b", upstream: "https://x" }, "proxy[0].prefix"],
+  [{ prefix: "a", upstream: "https://me:secret@x" }, "proxy[0].upstream"],
+  [{ prefix: "a", upstream: "ftp://x" }, "proxy[0].upstream"],
+  [{ prefix: "a", upstream: "https://x", ttl: 5 }, "proxy[0].ttl"],
+  [{ prefix: "a", upstream: "https://x", credentials: { username: "me" } }, "proxy[0].credentials"],
+  [
+    { prefix: "a", upstream: "https://x", credentials: { username: "me", password: 7 } },
+    "credentials.password",
+  ],
+  [{ prefix: "a", upstream: "https://x", pinned: ["no-tag"] }, "proxy[0].pinned[0]"],
+])("an upstream that cannot be meant: %j", (config, message) => {
+  expect(() => decodeProxyConfig({ value: [config], path: "proxy" })).toThrow(message);
+  const good = { prefix: "a", upstream: "https://x", ttl: "1m", maxBytes: "1GiB" };
+  const [decoded] = decodeProxyConfig({ value: [good], path: "proxy" });
+  expect(decoded).toMatchObject({ ttl: 60_000, maxBytes: 2 ** 30 });
+  expect(() => decodeProxyConfig({ value: [good, good], path: "proxy" })).toThrow("a is there twice");
 });
