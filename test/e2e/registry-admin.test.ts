@@ -176,3 +176,32 @@ test("flags alone make a registry for a team", async () => {
     await server.child.exited;
   }
 }, 30_000);
+
+test("the cache of another registry, from a flag and from a file", async () => {
+  const upstream = await startServe(["--storage", "memory", "--listen", "127.0.0.1:0", "--quiet"], folder);
+  const { digest } = await pushImage(upstream.url, "library/app:v1");
+  writeFileSync(
+    at("cache.toml"),
+    `listen = "127.0.0.1:0"
+     log = "none"
+     storage = { driver = "memory" }
+     proxy = [{ prefix = "up", upstream = "${upstream.url.replace(/\/$/, "")}" }]`,
+  );
+  const quiet = ["--storage", "memory", "--listen", "127.0.0.1:0", "--quiet"];
+  const servers = [
+    await startServe([...quiet, "--proxy", `up=${upstream.url.replace(/\/$/, "")}`], folder),
+    await startServe(["--config", "cache.toml"], folder),
+  ];
+  try {
+    const ask = (url: string) => fetch(`${url}v2/up/library/app/manifests/v1`);
+    for (const { url } of servers) expect((await ask(url)).headers.get("docker-content-digest")).toBe(digest);
+    upstream.child.kill();
+    await upstream.child.exited;
+    for (const { url } of servers) expect((await ask(url)).status).toBe(200);
+  } finally {
+    for (const { child } of [...servers, upstream]) {
+      child.kill();
+      await child.exited;
+    }
+  }
+}, 30_000);

@@ -14,7 +14,7 @@ import { beginUpload, cancelUpload, continueUpload, finishUpload, uploadStatus }
 /** What became of a request, beside the response. */
 export interface Outcome {
   readonly response: Response;
-  readonly route: Route["kind"] | "other";
+  readonly route: Route["kind"] | "token" | "other";
   readonly actor?: string;
   readonly error?: string;
   /** Where the image is from, for one of another registry: its prefix here, and what the cache did. */

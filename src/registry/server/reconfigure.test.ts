@@ -1,9 +1,9 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AccessConfig, ControlClient, FileStore, Registry } from "./index.ts";
+import { type AccessConfig, ControlClient, FileStore, MemoryStore, Registry } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "strake-reconfigure-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -159,3 +159,31 @@ test("commands reach the process that serves a folder, through a path of any len
   await registry.stop();
   await expect(client.trash()).rejects.toMatchObject({ code: "REGISTRY_STORAGE_BUSY" });
 });
+
+test("a command that is interrupted stops its work in the process that serves, and the socket is for its owner alone", async () => {
+  const storage = new MemoryStore();
+  for (let i = 0; i < 300; i++) {
+    const digest = new Bun.CryptoHasher("sha256").update(String(i)).digest("hex");
+    await storage.put(`blobs/sha256/${digest}`, new TextEncoder().encode(String(i)));
+  }
+  let reads = 0;
+  const get = storage.get.bind(storage);
+  storage.get = async (key, range) => {
+    reads++;
+    await Bun.sleep(5);
+    return get(key, range);
+  };
+  const control = join(folder, "interrupted.sock");
+  await using registry = await Registry.start({ storage, control });
+  expect(statSync(control).mode & 0o777).toBe(0o600);
+  const interrupt = new AbortController();
+  const scrub = new ControlClient(control).scrub({ signal: interrupt.signal });
+  while (reads < 5) await Bun.sleep(1);
+  interrupt.abort();
+  await expect(scrub).rejects.toMatchObject({ code: "CANCELED" });
+  await Bun.sleep(200);
+  const stopped = reads;
+  await Bun.sleep(200);
+  expect([reads, stopped < 300]).toEqual([stopped, true]);
+  expect((await registry.scrub()).blobs).toBe(300);
+}, 20_000);

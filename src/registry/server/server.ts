@@ -323,6 +323,7 @@ export class Registry implements AsyncDisposable {
   /** What is served beside the API: health for load balancers, metrics, the pages of access. */
   async #page(request: Request, remote: () => string): Promise<Outcome> {
     const { path, query } = splitURL(request.url);
+    const route = path === "/token" ? "token" : "other";
     const answer = async (): Promise<Response> => {
       if (path === "/metrics") {
         const decision = await this.#access({ action: "metrics", headers: request.headers, remote });
@@ -332,10 +333,10 @@ export class Registry implements AsyncDisposable {
       return page ?? this.#report(path);
     };
     try {
-      return { response: await answer(), route: "other" };
+      return { response: await answer(), route };
     } catch (error) {
       const { response, message } = failure(error);
-      return { response, route: "other", error: message };
+      return { response, route, error: message };
     }
   }
 
