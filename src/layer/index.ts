@@ -6,5 +6,6 @@ export { EarlierContents } from "./earlier-contents.ts";
 export { type IngestOptions, ingestTar } from "./ingest.ts";
 export * from "./snapshotter/index.ts";
 export * from "./tree/index.ts";
+export { withoutUnchanged } from "./unchanged.ts";
 export { type WritableEntry, writeDiff } from "./write-diff.ts";
 export { type CommitOptions, LayerWriter, type LayerWriterOptions } from "./writer.ts";

@@ -1,7 +1,14 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { bindMount, enterContainerNamespace, type Mount, runStep } from "../../container/index.ts";
 import { StrakeError } from "../../errors/index.ts";
-import { LayerWriter, resolveUser, selectSnapshotter, Tree, writeDiff } from "../../layer/index.ts";
+import {
+  LayerWriter,
+  resolveUser,
+  selectSnapshotter,
+  Tree,
+  withoutUnchanged,
+  writeDiff,
+} from "../../layer/index.ts";
 import type { Digest } from "../../oci/index.ts";
 import type { Scratch } from "../../store/index.ts";
 import type { StageState } from "../config/stage-state.ts";
@@ -42,7 +49,9 @@ async function runIn(scratch: Scratch, session: Session, state: StageState, run:
     }
     const writer = new LayerWriter(store.layers.begin(lease));
     try {
-      await writeDiff(writer, snapshotter.diff({ workspace, layers }, { signal }), { signal });
+      using below = Tree.open(layers);
+      const changes = withoutUnchanged(snapshotter.diff({ workspace, layers }, { signal }), below);
+      await writeDiff(writer, changes, { signal });
       return (await writer.commit()).diffID;
     } catch (error) {
       writer.abort();
