@@ -1,4 +1,7 @@
 export { writeArchiveFile } from "./archive-file.ts";
+export { type FetchedArtifact, type FetchRequest, fetchArtifact } from "./artifact/fetch.ts";
+export { artifactFile } from "./artifact/files.ts";
+export { attachArtifact, sendArtifact } from "./artifact/push.ts";
 export type { BootstrapOptions } from "./bootstrap.ts";
 export type { BuildRequest } from "./build.ts";
 export { type CopiedImage, type CopyRequest, copyBetween } from "./copy/copy.ts";
@@ -35,7 +38,6 @@ export {
   serveRegistry,
 } from "./operations.ts";
 export {
-  attachArtifact,
   deleteRemote,
   inspectManifest,
   listReferrers,

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
 import {
+  artifactFile,
   attachArtifact,
   copyBetween,
   deleteRemote,
@@ -128,9 +129,11 @@ for (const [name, { obstacle, start }] of Object.entries(peers)) {
       expect((await Array.fromAsync(listTags(`${peer.host}/list/app`, { env }))).sort()).toEqual(["a", "b"]);
       expect(await Array.fromAsync(listRepositories(peer.host, { env }))).toContain("list/app");
       expect(await remoteDigest(`${peer.host}/list/app:a`, { env })).toBe(digest);
+      const noteFile = join(home, "note");
+      writeFileSync(noteFile, "hi");
       const artifact = {
         artifactType: "text/x-note",
-        files: [{ mediaType: "text/plain", content: Buffer.from("hi"), name: "n" }],
+        files: [await artifactFile(noteFile, { mediaType: "text/plain", name: "n" })],
       };
       const note = await attachArtifact(`${peer.host}/list/app:a`, artifact, { env });
       const twice = await attachArtifact(`${peer.host}/list/app:a`, artifact, { env });

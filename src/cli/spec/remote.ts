@@ -66,6 +66,20 @@ export const attachFlags = {
   ...remoteFlags,
 } as const satisfies Flags;
 
+export const artifactPullFlags = {
+  output: {
+    type: "string",
+    short: "o",
+    value: "FOLDER",
+    default: "this folder",
+    help: "where the files go",
+    completes: "folder",
+  },
+  force: { type: "boolean", short: "f", help: "replace files that are there" },
+  ...remoteFlags,
+  ...progressFlags,
+} as const satisfies Flags;
+
 export const loginFlags = {
   username: { type: "string", short: "u", value: "NAME", help: "the user name" },
   password: {
@@ -188,6 +202,26 @@ export const remoteSpecs = [
     flags: attachFlags,
     examples: ["strake attach --artifact-type application/spdx+json registry.example/app:1 sbom.json"],
     load: async () => (await import("../commands/attach.ts")).attach,
+  }),
+  command({
+    name: "artifact push",
+    group,
+    summary: "Push files as an artifact, as oras does",
+    args: [{ name: "REFERENCE" }, { name: "FILE[:MEDIA-TYPE]", completes: "file", repeat: true }],
+    flags: attachFlags,
+    examples: [
+      "strake artifact push --artifact-type application/vnd.example.model registry.example/model:1 weights.bin",
+    ],
+    load: async () => (await import("../commands/artifact.ts")).artifactPush,
+  }),
+  command({
+    name: "artifact pull",
+    group,
+    summary: "Fetch the files of an artifact",
+    args: reference,
+    flags: artifactPullFlags,
+    examples: ["strake artifact pull -o models registry.example/model:1"],
+    load: async () => (await import("../commands/artifact.ts")).artifactPull,
   }),
   command({
     name: "login",

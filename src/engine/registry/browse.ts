@@ -9,8 +9,6 @@ import {
   withDefaultTag,
 } from "../../oci/index.ts";
 import {
-  type Artifact,
-  attach,
   Keychain,
   Remote,
   type RemoteManifest,
@@ -100,17 +98,6 @@ export async function listReferrers(
       ...call(options),
       ...(artifactType === undefined ? {} : { artifactType }),
     }),
-  );
-}
-
-/** Attaches files to an image as an artifact that refers to it. Gives the artifact's descriptor. Errors: REGISTRY_*. */
-export async function attachArtifact(
-  name: string,
-  artifact: Omit<Artifact, "subject">,
-  options: RemoteOptions = {},
-): Promise<Descriptor> {
-  return await atManifest(name, options, (repository, subject) =>
-    attach(repository, { ...artifact, subject }, call(options)),
   );
 }
 

@@ -1,5 +1,6 @@
+export { type Artifact, type ArtifactFile, pushArtifact, titleAnnotation } from "./artifact.ts";
 export type { Credentials, FindCredentials } from "./auth/credentials.ts";
-export type { DownloadOptions, OpenedBlob } from "./blob-download.ts";
+export { type DownloadOptions, type OpenedBlob, verified } from "./blob-download.ts";
 export type { BlobSource, UploadOptions } from "./blob-upload.ts";
 export { type CopyOptions, type CopyResult, copyImage } from "./copy.ts";
 export { Keychain, type StoredLogin } from "./credentials/keychain.ts";
@@ -11,7 +12,7 @@ export type { TlsOptions } from "./http/transport.ts";
 export { inParallel } from "./parallel.ts";
 export type { ImageSource, ImageTarget } from "./place.ts";
 export { readBlob } from "./read-blob.ts";
-export { type Artifact, attach, putReferrer, referrersTag } from "./referrers.ts";
+export { putReferrer, referrersTag } from "./referrers.ts";
 export { type ConnectOptions, Registry } from "./registry.ts";
 export { Remote, type RemoteOptions } from "./remote.ts";
 export { type RemoteManifest, Repository } from "./repository.ts";

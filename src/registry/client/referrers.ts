@@ -6,7 +6,6 @@ import {
   digestAlgorithm,
   digestHex,
   encodeIndex,
-  encodeManifest,
   type Manifest,
   mediaTypes,
   sha256,
@@ -74,58 +73,6 @@ async function byTag(
     if (error instanceof StrakeError && error.code === "REGISTRY_NOT_FOUND") return [];
     throw error;
   }
-}
-
-export interface Artifact {
-  readonly artifactType: string;
-  readonly subject: Descriptor;
-  readonly files: readonly {
-    readonly mediaType: string;
-    readonly content: Uint8Array;
-    readonly name?: string;
-  }[];
-  readonly annotations?: Readonly<Record<string, string>>;
-}
-
-/** Attaches an artifact (a signature, an SBOM …) to a manifest. Gives its descriptor. Errors: REGISTRY_*. */
-export async function attach(
-  repository: Repository,
-  artifact: Artifact,
-  call: { readonly signal?: AbortSignal } = {},
-): Promise<Descriptor> {
-  const empty = new TextEncoder().encode("{}");
-  const config = { mediaType: mediaTypes.ociEmpty, digest: sha256(empty), size: empty.byteLength };
-  const files =
-    artifact.files.length > 0 ? artifact.files : [{ mediaType: mediaTypes.ociEmpty, content: empty }];
-  const layers = files.map(({ mediaType, content, name }: Artifact["files"][number]) => ({
-    mediaType,
-    digest: sha256(content),
-    size: content.byteLength,
-    ...(name === undefined ? {} : { annotations: { "org.opencontainers.image.title": name } }),
-  }));
-  const blobs = new Map([
-    [config.digest, empty],
-    ...layers.map(({ digest }, i) => [digest, files[i]!.content] as const),
-  ]);
-  for (const [digest, bytes] of blobs) {
-    if ((await repository.headBlob(digest, { forPush: true, ...call })) !== undefined) continue;
-    await repository.uploadBlob(
-      { digest, size: bytes.byteLength },
-      { open: (start, end) => [bytes.subarray(start, end)] },
-      call,
-    );
-  }
-  const { mediaType, digest: subjectDigest, size: subjectSize } = artifact.subject;
-  const manifest: Manifest = {
-    schemaVersion: 2,
-    mediaType: mediaTypes.ociManifest,
-    artifactType: artifact.artifactType,
-    config,
-    layers,
-    subject: { mediaType, digest: subjectDigest, size: subjectSize },
-    ...(artifact.annotations ? { annotations: artifact.annotations } : {}),
-  };
-  return await putReferrer(repository, { raw: encodeManifest(manifest), value: manifest }, call);
 }
 
 /** Puts a manifest that has a subject, and keeps the referrers tag where the registry does not do it (no OCI-Subject). */

@@ -1,0 +1,34 @@
+import { relative, resolve } from "node:path";
+import { fetchArtifact, sendArtifact } from "../../engine/index.ts";
+import type { Handler } from "../command.ts";
+import { openDisplay } from "../render/show.ts";
+import type { artifactPullFlags, attachFlags } from "../spec/remote.ts";
+import { artifactOf } from "./artifact-files.ts";
+import { remoteOptions } from "./remote-options.ts";
+
+export const artifactPush: Handler<typeof attachFlags> = async (cli, { args, flags }) => {
+  const [name = "", ...files] = args;
+  const descriptor = await sendArtifact(name, await artifactOf(cli, files, flags), remoteOptions(cli, flags));
+  cli.print(`${descriptor.digest}\n`);
+  return 0;
+};
+
+export const artifactPull: Handler<typeof artifactPullFlags> = async (cli, { args, flags }) => {
+  const display = openDisplay(cli, flags.progress);
+  let files: readonly string[];
+  try {
+    ({ files } = await fetchArtifact({
+      ...{
+        name: args[0]!,
+        folder: resolve(cli.cwd, flags.output ?? "."),
+        force: flags.force,
+        emit: display.emit,
+      },
+      ...remoteOptions(cli, flags),
+    }));
+  } finally {
+    display.end();
+  }
+  for (const file of files) cli.print(`${relative(cli.cwd, file)}\n`);
+  return 0;
+};

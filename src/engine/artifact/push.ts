@@ -1,0 +1,36 @@
+import { StrakeError } from "../../errors/index.ts";
+import { type Descriptor, parseReference, withDefaultTag } from "../../oci/index.ts";
+import { type Artifact, pushArtifact, Remote, type RemoteOptions } from "../../registry/client/index.ts";
+
+/** Sends files as an artifact under a tag. Gives its descriptor. Errors: REGISTRY_*, REFERENCE_INVALID. */
+export async function sendArtifact(
+  name: string,
+  artifact: Omit<Artifact, "subject">,
+  options: RemoteOptions = {},
+): Promise<Descriptor> {
+  const reference = withDefaultTag(parseReference(name));
+  if (reference.digest !== undefined)
+    throw new StrakeError(
+      "REFERENCE_INVALID",
+      "an artifact is pushed under a tag; its digest follows from what it is",
+    );
+  using remote = new Remote(options);
+  return await pushArtifact(await remote.repository(reference), artifact, {
+    tag: reference.tag!,
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+}
+
+/** Attaches files to what a reference means at its registry. Gives the artifact's descriptor. Errors: REGISTRY_*. */
+export async function attachArtifact(
+  name: string,
+  artifact: Omit<Artifact, "subject">,
+  options: RemoteOptions = {},
+): Promise<Descriptor> {
+  const reference = withDefaultTag(parseReference(name));
+  const call = options.signal ? { signal: options.signal } : {};
+  using remote = new Remote(options);
+  const repository = await remote.repository(reference);
+  const subject = await repository.resolve(reference.digest ?? reference.tag!, call);
+  return await pushArtifact(repository, { ...artifact, subject }, call);
+}
