@@ -94,6 +94,9 @@ export async function startFaultProxy(target: string, plan: Plan = () => undefin
     const sent = send(wire.body(request), upstream, harmOf("request"));
     const early = far.head();
     const outcome = await Promise.race([sent, early.then((head) => (head ? "answered" : "closed"))]);
+    // A request that came through whole is carried out: only its answer is lost.
+    const isWhole = fault && "cut" in fault && fault.cut === "request" && fault.at >= (request.length ?? 0);
+    if (outcome === "cut" && isWhole) await Promise.race([early, Bun.sleep(5000)]);
     if (outcome === "cut" || outcome === "closed") return reset();
     if (outcome === "stalled") return await new Promise<boolean>(() => {});
     const answer = await early;

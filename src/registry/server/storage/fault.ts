@@ -1,4 +1,5 @@
 import { StrakeError } from "../../../errors/index.ts";
+import { errnoOf } from "../../../sys/index.ts";
 import type { WriteCondition } from "./object-store.ts";
 
 /** A lost race: somebody wrote the key since its etag was read. */
@@ -22,7 +23,7 @@ const full = /^(?:ENOSPC|EDQUOT|XMinioStorageFull|QuotaExceeded)$/;
 /** A failure of the medium in the registry's words; `cause` keeps what the system said. REGISTRY_STORAGE or REGISTRY_FULL. */
 export function storageFault(what: string, cause?: unknown): StrakeError {
   const why = cause instanceof Error ? `: ${cause.message}` : "";
-  const said = (cause as { code?: unknown } | undefined)?.code;
+  const said = errnoOf(cause) ?? (cause as { code?: unknown } | undefined)?.code;
   const code = typeof said === "string" && full.test(said) ? "REGISTRY_FULL" : "REGISTRY_STORAGE";
   return new StrakeError(code, `${what}${why}`, { cause });
 }
