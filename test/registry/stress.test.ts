@@ -28,7 +28,6 @@ function expectWork(report: StressReport): void {
     "restored",
     "retained",
     "collected",
-    "unlinked",
     "reads",
   ] as const)
     expect([count, report[count] > 0]).toEqual([count, true]);

@@ -49,7 +49,7 @@ const repositories = ["a", "a/b", "c"];
 const tags = ["x", "y", "z", "pr-1", "pr-2", "pr-3"];
 const pick = <T>(items: readonly T[]) => items[Math.floor(Math.random() * items.length)]!;
 /** Few contents for many images, so that blobs are dropped and needed again all the time. */
-const content = () => `layer ${Math.floor(Math.random() * 60)} `.repeat(20);
+const content = () => `layer ${Math.floor(Math.random() * 200)} `.repeat(20);
 const pause = (milliseconds: number) => Bun.sleep(Math.random() * milliseconds);
 
 /** The replica that was asked is gone. */

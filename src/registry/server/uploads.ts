@@ -28,7 +28,9 @@ export async function beginUpload(call: Call, repository: string): Promise<Respo
   }
   const whole = call.query.get("digest");
   const digest = whole === null ? undefined : checkDigest(whole);
-  const algorithm = digest ? digestAlgorithm(digest) : parseAlgorithm(call.query.get("digest-algorithm"));
+  // A mount that became an upload is of the blob that was to be mounted.
+  const meant = digest ?? (mount === null ? undefined : checkDigest(mount));
+  const algorithm = meant ? digestAlgorithm(meant) : parseAlgorithm(call.query.get("digest-algorithm"));
   const { core, actor } = call;
   await checkUploadRoom(call, repository, { before: 0, digest });
   const label: UploadLabel = { repository, ...(actor === undefined ? {} : { actor }) };
