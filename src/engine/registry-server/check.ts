@@ -15,9 +15,10 @@ export function checkRegistryConfig(source: ConfigSource): string[] {
   const isLocal = /^(?:127\.|::1$|localhost$)/.test(hostname);
   if (access?.htpasswd !== undefined && !tls && !isLocal)
     warnings.push("passwords cross the network in the clear: set tls, or put TLS in front");
-  if (access && access.htpasswd === undefined && !access.policies?.some(({ anonymous }) => anonymous))
+  const isAsked = access?.policies ?? access?.admins ?? access?.token;
+  if (isAsked && access?.htpasswd === undefined && !access?.policies?.some(({ anonymous }) => anonymous))
     warnings.push("access names no password file: only robots can log in");
-  if (open && access) warnings.push("open has no effect beside access");
+  if (open && (isAsked || access?.htpasswd !== undefined)) warnings.push("open has no effect beside access");
   if (collection.every === undefined) {
     warnings.push("nothing is collected by itself: set collection.every, or run strake registry gc");
     if (collection.retention)

@@ -20,7 +20,7 @@ export interface ConfigSource {
 /** The configuration with all paths absolute: the file's are relative to its folder. Errors: REGISTRY_SERVER_CONFIG. */
 export function loadServerConfig({ config: file, settings }: ConfigSource): ServerConfig {
   const document = file === undefined ? {} : parseDocument(file, readText(file));
-  const config = decodeServerConfig(mergeDocuments(document ?? {}, settings));
+  const config = decodeServerConfig(mergeDocuments(withoutOtherDriver(document ?? {}, settings), settings));
   const folder = file === undefined ? process.cwd() : dirname(resolve(file));
   const at = <T extends string | undefined>(path: T) => (path === undefined ? path : resolve(folder, path));
   const { storage, tls, access, log, proxy } = config;
@@ -39,6 +39,15 @@ export function loadServerConfig({ config: file, settings }: ConfigSource): Serv
     webhooks: config.webhooks.map((hook) => ({ ...hook, secretFile: at(hook.secretFile) })),
     log: log === "stdout" || log === "none" ? log : at(log),
   };
+}
+
+/** Another driver than the file's takes nothing of the file's storage over. */
+function withoutOtherDriver(document: unknown, settings: { storage?: { driver?: string } } = {}): unknown {
+  const { storage } = document as { storage?: { driver?: string; bucket?: string } };
+  const driver = settings.storage?.driver;
+  if (typeof storage !== "object" || driver === undefined) return document;
+  const written = storage?.driver ?? (storage?.bucket === undefined ? "files" : "s3");
+  return driver === written ? document : { ...(document as object), storage: undefined };
 }
 
 /** A small file of the configuration. Errors: REGISTRY_SERVER_CONFIG. */

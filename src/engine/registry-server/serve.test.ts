@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serveRegistry } from "../index.ts";
@@ -38,4 +38,27 @@ test.each([
 ] as const)("refuses %j", async (request, code, message) => {
   const outcome = serveRegistry({ storage: "memory", listen: "127.0.0.1:0", ...request });
   await expect(outcome).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+});
+
+test("a flag's storage takes the place of the file's", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "strake-serve-place-"));
+  try {
+    const config = join(folder, "r.toml");
+    writeFileSync(config, 'listen = "127.0.0.1:0"\nstorage = { driver = "s3", bucket = "images" }\n');
+    for (const settings of [
+      { storage: { driver: "memory" } },
+      { storage: { driver: "files", root: join(folder, "x") } },
+    ]) {
+      await using registry = await serveRegistry({ config, settings });
+      expect((await fetch(`${registry.url}v2/`)).status).toBe(200);
+    }
+    const merged = serveRegistry({
+      config,
+      settings: { storage: { endpoint: "http://127.0.0.1:1" } },
+      env: {},
+    });
+    await expect(merged).rejects.toThrow("credentials");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

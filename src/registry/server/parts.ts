@@ -1,5 +1,6 @@
 import { createSecureContext } from "node:tls";
 import { StrakeError } from "../../errors/index.ts";
+import { asksNobody } from "./access/config.ts";
 import { AccessControl } from "./access/control.ts";
 import { decodeAccessConfig } from "./access/decode-config.ts";
 import { Htpasswd } from "./access/htpasswd.ts";
@@ -28,7 +29,7 @@ export interface Parts {
 
 /** Throws REGISTRY_OPEN for a registry that would let everybody in by accident. */
 export function checkOpen({ hostname = "127.0.0.1", rules, access, open }: RegistryOptions): void {
-  if (rules || access || open || isLoopback(hostname)) return;
+  if ((rules && !asksNobody(rules)) || access || open || isLoopback(hostname)) return;
   throw new StrakeError(
     "REGISTRY_OPEN",
     `${hostname} can be reached from other machines, and nobody is asked who they are`,

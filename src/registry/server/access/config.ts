@@ -57,3 +57,8 @@ export interface AccessConfig {
   /** Wrong passwords from one address per so many seconds; default 20 in 60. */
   readonly loginLimit?: { readonly failures: number; readonly seconds: number };
 }
+
+/** Whether the rules are about everybody alike, and nobody is asked who they are: limits, quotas and immutable tags alone. */
+export function asksNobody({ htpasswd, token, groups, admins, policies }: AccessConfig): boolean {
+  return [htpasswd, token, groups, admins, policies].every((rule) => rule === undefined);
+}

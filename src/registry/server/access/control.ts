@@ -1,8 +1,8 @@
-import type { Access, AccessDecision, AccessRequest } from "../access.ts";
+import { type Access, type AccessDecision, type AccessRequest, openAccess } from "../access.ts";
 import type { Admit } from "../events.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-import type { AccessConfig } from "./config.ts";
+import { type AccessConfig, asksNobody } from "./config.ts";
 import { decodeAccessConfig } from "./decode-config.ts";
 import { Directory } from "./directory.ts";
 import { immutableTags } from "./immutable-tags.ts";
@@ -35,6 +35,7 @@ export class AccessControl {
   readonly #tokens: Tokens | undefined;
   readonly #tokenPage: TokenPage | undefined;
   readonly #service: string;
+  readonly #isOpen: boolean;
   readonly #scheme: string;
   readonly #requests: RateLimit | undefined;
   /** Rules about what is stored. */
@@ -60,6 +61,7 @@ export class AccessControl {
     parts: { robots: Robots; service: string; tls: boolean; tokens: Tokens | undefined },
   ) {
     this.#config = config;
+    this.#isOpen = asksNobody(config);
     this.#service = parts.service;
     this.#scheme = parts.tls ? "https" : "http";
     this.#tokens = parts.tokens;
@@ -77,6 +79,8 @@ export class AccessControl {
   }
 
   readonly access: Access = async (request) => {
+    if (this.#isOpen)
+      return this.#limited({ principal: this.#directory.anonymous }, request.remote()) ?? openAccess(request);
     const caller = await this.#identify(request);
     if ("allow" in caller) return caller;
     return this.#limited(caller, request.remote()) ?? this.#decide(caller, request);

@@ -167,6 +167,25 @@ test("nobody is let in by accident: only loopback is served without rules", asyn
   }
 });
 
+test("limits and immutable tags alone ask nobody who they are, and so are for loopback", async () => {
+  const rules = {
+    rateLimit: { requests: 10, seconds: 3600 },
+    immutableTags: [{ repositories: ["**"], tags: ["v*"] }],
+  };
+  await expect(Registry.start({ hostname: "0.0.0.0", rules })).rejects.toMatchObject({
+    code: "REGISTRY_OPEN",
+  });
+  await using registry = await Registry.start({ rules });
+  await pushImage(registry.url, "a:v1");
+  await expect(pushImage(registry.url, "a:v1")).rejects.toThrow("403");
+  const statuses = [];
+  for (let i = 0; i < 12; i++) statuses.push((await fetch(`${registry.url}v2/a/tags/list`)).status);
+  expect([statuses[0], statuses.at(-1)]).toEqual([200, 429]);
+  // A list of policies, even an empty one, asks.
+  await using closed = await Registry.start({ rules: { ...rules, policies: [] } });
+  expect((await fetch(`${closed.url}v2/a/tags/list`)).status).toBe(401);
+});
+
 const openssl = Bun.which("openssl");
 if (!openssl) console.log("skipped: TLS with a private authority is not tested without openssl");
 test.skipIf(!openssl)(
