@@ -1,9 +1,24 @@
 import { type BuildOptions, type BuildResult, build } from "../build/index.ts";
+import { formatPlatform } from "../oci/index.ts";
 import type { Store } from "../store/index.ts";
 
 /** Options of a build; the store is the engine's. */
-export type BuildRequest = Omit<BuildOptions, "store">;
+export interface BuildRequest extends Omit<BuildOptions, "store"> {
+  /** Whether base images that are not in the store are pulled (`missing`, the default) or an error. */
+  readonly pull?: "missing" | "never";
+}
 
-export async function buildImage(store: Store, request: BuildRequest): Promise<BuildResult> {
-  return await build({ ...request, store });
+export async function buildImage(store: Store, { pull, ...request }: BuildRequest): Promise<BuildResult> {
+  const fetchImage: BuildOptions["fetchImage"] = async (reference, platform) => {
+    const { pullImage } = await import("./registry/pull.ts");
+    const { image } = await pullImage(store, {
+      reference,
+      platform: formatPlatform(platform),
+      env: request.environment ?? process.env,
+      ...(request.signal && { signal: request.signal }),
+      ...(request.emit && { emit: request.emit }),
+    });
+    return image;
+  };
+  return await build({ ...(pull !== "never" && { fetchImage }), ...request, store });
 }

@@ -55,7 +55,7 @@ export class BaseImages {
       : store.images.get(reference);
     // Without a word about platforms what is in the store is what is meant.
     const fits = stored && (demanded === undefined || matchPlatform(wanted, stored));
-    const image = fits ? stored : await options.fetchImage?.(reference, wanted, lease);
+    const image = fits ? stored : await this.#fetch(reference, wanted, stored !== undefined);
     if (!image && stored)
       throw new StrakeError(
         "BUILD_BASE_NOT_FOUND",
@@ -68,7 +68,20 @@ export class BaseImages {
     return { image, config: decodeConfig(store.blobs.readSync(image.id)).value };
   }
 
-  #notFound(reference: string): StrakeError {
+  /** Undefined when images are not fetched, or when the one that is stored, for another platform, says more than the failure. */
+  async #fetch(reference: string, wanted: Platform, isStored: boolean): Promise<Image | undefined> {
+    const { options, lease } = this.#options;
+    try {
+      return await options.fetchImage?.(reference, wanted, lease);
+    } catch (error) {
+      if (!(error instanceof StrakeError) || error.code === "CANCELED" || error.code === "STORE_FULL")
+        throw error;
+      if (isStored) return undefined;
+      throw this.#notFound(reference, error);
+    }
+  }
+
+  #notFound(reference: string, failure?: StrakeError): StrakeError {
     // A name that is no reference at all gets the grammar's own error.
     const name = familiarReference(parseReference(reference));
     const { store, stageNames } = this.#options;
@@ -78,11 +91,13 @@ export class BaseImages {
         list.map((tag) => familiarReference(parseReference(tag)).replace(/:latest$/, "")),
       );
     const near = nearest(reference, [...stageNames, ...tags]) ?? nearest(name, tags);
-    return new StrakeError("BUILD_BASE_NOT_FOUND", `the image ${name} is not in the store`, {
+    const pulled = failure === undefined ? "" : `, and pulling it failed: ${failure.message}`;
+    return new StrakeError("BUILD_BASE_NOT_FOUND", `the image ${name} is not in the store${pulled}`, {
+      cause: failure,
       hint:
         near !== undefined
           ? `did you mean ${near}?`
-          : "`strake images` lists what is; load, import or bootstrap it first",
+          : "`strake images` lists what is; load, import, pull or bootstrap it first",
     });
   }
 }

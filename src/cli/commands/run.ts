@@ -4,6 +4,7 @@ import { StrakeError } from "../../errors/index.ts";
 import type { Handler } from "../command.ts";
 import type { runFlags } from "../spec/run.ts";
 import { createOptions } from "../text/create-options.ts";
+import { createOrPull, type PullPolicy } from "./create-or-pull.ts";
 
 export const run: Handler<typeof runFlags> = async (cli, { args, flags }) => {
   if (flags.tty && flags.interactive && !flags.detach && !cli.terminal.stdin)
@@ -15,7 +16,8 @@ export const run: Handler<typeof runFlags> = async (cli, { args, flags }) => {
     throw new StrakeError("USAGE", `${cidFile} exists already`, { hint: "remove it or name another file" });
   const engine = await cli.engine();
   const containers = await engine.containers();
-  const id = await engine.create({ ...createOptions(cli, args, flags), startedAtOnce: true });
+  const request = { ...createOptions(cli, args, flags), startedAtOnce: true };
+  const id = await createOrPull(cli, engine, { request, policy: (flags.pull ?? "missing") as PullPolicy });
   if (cidFile !== undefined) writeFileSync(cidFile, id);
   try {
     if (flags.detach) {

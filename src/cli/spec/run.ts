@@ -46,6 +46,13 @@ export const createFlags = {
   "shm-size": { type: "string", value: "SIZE", help: "size of /dev/shm, for example 64m" },
   "stop-signal": { type: "string", value: "SIGNAL", help: "what stop sends" },
   "stop-timeout": { type: "number", value: "SECONDS", help: "how long stop waits before it kills" },
+  pull: {
+    type: "string",
+    value: "WHEN",
+    choices: ["always", "missing", "never"],
+    default: "missing",
+    help: "when to get the image from its registry",
+  },
 } as const satisfies Flags;
 
 export const runFlags = {
