@@ -2,24 +2,25 @@ import { storageFault } from "./fault.ts";
 import { checkKey } from "./key.ts";
 import type { AppendOptions, ObjectStore, Upload } from "./object-store.ts";
 import type { S3Client } from "./s3-client.ts";
+import { openPart, type Part, partSize } from "./s3-part.ts";
 
 /** No key of the registry starts with an underscore. */
 export const uploadsPrefix = "_uploads/";
 
-/** S3's parts have at least 5 MiB, except the last. */
-const partSize = 8 << 20;
-
-interface Part {
+interface StoredPart {
   readonly etag: string;
   readonly size: number;
 }
+
+/** Parts of uploads that nobody holds any more. */
+const forgotten = new FinalizationRegistry<Part>((part) => part.release());
 
 /** All there is to know of an upload; written only over the version that was read. */
 interface State {
   readonly label: string;
   /** Of the multipart upload, once there was a full part. */
   readonly multipart?: string;
-  readonly parts: readonly Part[];
+  readonly parts: readonly StoredPart[];
   /** Bytes after the last part, in an object of their own named by this number: too few for a part so far. */
   readonly tail?: { readonly number: number; readonly size: number };
   /** The parts were put together under `data`. */
@@ -37,8 +38,8 @@ export class S3Upload implements Upload {
   readonly #copyLimit: number;
   #state: State;
   #etag: string;
-  /** The tail's bytes, when this object has them. */
-  #pending: Uint8Array<ArrayBuffer> | undefined;
+  /** What comes after the stored parts, when this object has it. */
+  #part: Part | undefined;
 
   private constructor(
     store: ObjectStore,
@@ -80,7 +81,7 @@ export class S3Upload implements Upload {
   }
 
   get length(): number {
-    return this.#partsLength + (this.#pending?.byteLength ?? this.#state.tail?.size ?? 0);
+    return this.#partsLength + (this.#part?.length ?? this.#state.tail?.size ?? 0);
   }
 
   get version(): string {
@@ -93,38 +94,28 @@ export class S3Upload implements Upload {
 
   async append(source: AsyncIterable<Uint8Array>, { onChunk, last }: AppendOptions = {}): Promise<void> {
     if (this.#state.sealed) throw storageFault("the upload is already complete");
-    const buffer = new Uint8Array(partSize);
-    const tail = await this.#tail();
-    buffer.set(tail);
-    let filled = tail.byteLength;
-    const keep = () => {
-      this.#pending = buffer.slice(0, filled);
-    };
+    const part = await this.#open();
     try {
       for await (const chunk of source) {
         for (let taken = 0; taken < chunk.byteLength; ) {
-          const piece = chunk.subarray(taken, taken + partSize - filled);
-          buffer.set(piece, filled);
-          filled += piece.byteLength;
-          taken += piece.byteLength;
-          if (filled < partSize) continue;
-          await this.#putPart(buffer);
-          filled = 0;
+          taken += part.write(chunk.subarray(taken));
+          if (part.length < partSize) continue;
+          await this.#putPart(part);
+          part.clear();
         }
         onChunk?.(chunk);
       }
     } catch (error) {
-      keep();
       await this.#persist();
       throw error;
     }
-    keep();
     if (!last) await this.#persist();
   }
 
   async *stream(): AsyncIterable<Uint8Array> {
     if (this.#state.parts.length === 0) {
-      yield await this.#tail();
+      const part = await this.#open();
+      yield await part.use(async (bytes) => bytes.slice());
       return;
     }
     await this.#seal();
@@ -136,7 +127,7 @@ export class S3Upload implements Upload {
   async commit(key: string): Promise<void> {
     checkKey(key);
     if (this.#state.parts.length === 0) {
-      await this.#store.put(key, await this.#tail());
+      await (await this.#open()).use((bytes) => this.#store.put(key, bytes));
     } else {
       await this.#seal();
       await this.#copy(this.#key("data"), key, this.length);
@@ -145,6 +136,7 @@ export class S3Upload implements Upload {
   }
 
   async abort(): Promise<void> {
+    this.#release();
     const { multipart, sealed, tail } = this.#state;
     if (multipart && !sealed)
       await this.#client.request("DELETE", this.#key("data"), {
@@ -168,8 +160,26 @@ export class S3Upload implements Upload {
     await this.#client.request("DELETE", key, { accept: [404] });
   }
 
+  /** The part in the making, with what was stored of it. */
+  async #open(): Promise<Part> {
+    if (this.#part) return this.#part;
+    const tail = await this.#tail();
+    const part = openPart();
+    this.#part = part;
+    // An upload that is neither committed nor aborted, because its request failed, gives its room back too.
+    forgotten.register(this, part, this);
+    part.write(tail);
+    return part;
+  }
+
+  #release(): void {
+    forgotten.unregister(this);
+    this.#part?.release();
+    this.#part = undefined;
+  }
+
+  /** What is stored after the last part. */
   async #tail(): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#pending) return this.#pending;
     const { tail } = this.#state;
     if (!tail) return new Uint8Array();
     const found = await this.#store.read(this.#tailKey(tail.number), partSize);
@@ -177,28 +187,34 @@ export class S3Upload implements Upload {
     return new Uint8Array(found.bytes);
   }
 
-  async #putPart(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  async #putPart(part: Part): Promise<void> {
     const multipart = this.#state.multipart ?? (await this.#begin(this.#key("data")));
     const number = this.#state.parts.length + 1;
-    const response = await this.#client.request("PUT", this.#key("data"), {
-      query: { partNumber: String(number), uploadId: multipart },
-      body: bytes,
-    });
-    const part: Part = { etag: response.headers.get("etag") ?? "", size: bytes.byteLength };
-    this.#state = { ...this.#state, multipart, parts: [...this.#state.parts, part] };
-    this.#pending = undefined;
+    const response = await part.use((body) =>
+      this.#client.request("PUT", this.#key("data"), {
+        query: { partNumber: String(number), uploadId: multipart },
+        body,
+      }),
+    );
+    const stored: StoredPart = { etag: response.headers.get("etag") ?? "", size: part.length };
+    this.#state = { ...this.#state, multipart, parts: [...this.#state.parts, stored] };
   }
 
   /** Puts what is not yet a part beside the upload, and then the new state over the one that was read. */
   async #persist(): Promise<void> {
     const before = this.#state.tail;
-    const bytes = this.#pending;
+    const part = this.#part;
     let tail: State["tail"];
-    if (bytes && bytes.byteLength > 0) {
-      tail = { number: (before?.number ?? 0) + 1, size: bytes.byteLength };
-      await this.#store.put(this.#tailKey(tail.number), bytes);
+    try {
+      if (part && part.length > 0) {
+        tail = { number: (before?.number ?? 0) + 1, size: part.length };
+        const key = this.#tailKey(tail.number);
+        await part.use((bytes) => this.#store.put(key, bytes));
+      }
+      await this.#save({ ...this.#state, tail });
+    } finally {
+      this.#release();
     }
-    await this.#save({ ...this.#state, tail });
     if (before) await this.#remove(this.#tailKey(before.number));
   }
 
@@ -212,10 +228,13 @@ export class S3Upload implements Upload {
   /** Puts the parts together as one object, which can be read and copied. */
   async #seal(): Promise<void> {
     if (this.#state.sealed) return;
-    const rest = await this.#tail();
-    if (rest.byteLength > 0) await this.#putPart(rest);
-    await this.#complete(this.#key("data"), this.#state.multipart!, this.#state.parts);
+    const part = await this.#open();
+    if (part.length > 0) await this.#putPart(part);
+    this.#release();
+    const { multipart, parts, tail } = this.#state;
+    await this.#complete(this.#key("data"), multipart!, parts);
     await this.#save({ ...this.#state, tail: undefined, sealed: true });
+    if (tail) await this.#remove(this.#tailKey(tail.number));
   }
 
   async #copy(from: string, to: string, size: number): Promise<void> {
@@ -225,7 +244,7 @@ export class S3Upload implements Upload {
       return;
     }
     const uploadId = await this.#begin(to);
-    const parts: Part[] = [];
+    const parts: StoredPart[] = [];
     for (let start = 0; start < size; start += this.#copyLimit) {
       const end = Math.min(start + this.#copyLimit, size);
       const response = await this.#client.request("PUT", to, {
@@ -245,7 +264,7 @@ export class S3Upload implements Upload {
     return unescapeXML(id);
   }
 
-  async #complete(key: string, uploadId: string, parts: readonly Part[]): Promise<void> {
+  async #complete(key: string, uploadId: string, parts: readonly StoredPart[]): Promise<void> {
     const list = parts.map(
       ({ etag }, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${escapeXML(etag)}</ETag></Part>`,
     );

@@ -68,6 +68,54 @@ describe.skipIf(reason !== undefined)("s3", () => {
     expect((await store.openUpload(one.id))!.length).toBe(10);
   });
 
+  test("many uploads at once, more than have their parts in memory: each keeps its own bytes", async () => {
+    const place = options(server.bucket());
+    await using store = await S3Store.open(place);
+    // Somebody who stops in the middle keeps nobody waiting.
+    const gate = Promise.withResolvers<void>();
+    const slow = await store.createUpload("");
+    const stopped = slow.append(
+      (async function* () {
+        yield new Uint8Array(100).fill(200);
+        await gate.promise;
+      })(),
+    );
+    const size = 9 << 20;
+    await Promise.all(
+      Array.from({ length: 16 }, async (_, number) => {
+        const upload = await store.createUpload("");
+        const source = async function* () {
+          for (let i = 0; i < 9; i++) {
+            yield new Uint8Array(1 << 20).fill(number);
+            await Bun.sleep(1);
+          }
+        };
+        await upload.append(source(), { last: true });
+        await upload.commit(`blobs/many/${number}`);
+        const { body } = (await store.get(`blobs/many/${number}`))!;
+        const bytes = new Uint8Array(await new Response(body).arrayBuffer());
+        expect([bytes.length, bytes.every((byte) => byte === number)]).toEqual([size, true]);
+      }),
+    );
+    gate.resolve();
+    await stopped;
+    expect((await store.openUpload(slow.id))!.length).toBe(100);
+    await slow.abort();
+    // An upload that was resumed leaves nothing behind.
+    const resumed = await store.createUpload("");
+    const some = async function* () {
+      yield new Uint8Array(size);
+    };
+    await resumed.append(some());
+    const again = (await store.openUpload(resumed.id))!;
+    await again.append(some(), { last: true });
+    await again.commit("blobs/many/resumed");
+    expect((await store.head("blobs/many/resumed"))!.size).toBe(2 * size);
+    const { endpoint } = server;
+    const raw = new Bun.S3Client({ endpoint, bucket: place.bucket, region: "us-east-1", ...s3Credentials });
+    expect((await raw.list({ prefix: "some/prefix/_uploads/" })).contents ?? []).toEqual([]);
+  });
+
   test("a bucket that does not exist, and credentials that are wrong, are reported without the secret", async () => {
     const secret = "very-secret";
     const wrong = { ...options(server.bucket()), credentials: { accessKeyId: "x", secretAccessKey: secret } };
