@@ -1,7 +1,7 @@
 import { StrakeError } from "../errors/index.ts";
-import { type CopyOptions, type CopyPlace, copyPath, readArchive, writeArchive } from "./lifecycle/copy.ts";
+import type { CopyOptions, CopyPlace } from "./lifecycle/copy.ts";
 import { type CreateOptions, createContainer } from "./lifecycle/create.ts";
-import { type ExecOptions, execInContainer } from "./lifecycle/exec.ts";
+import type { ExecOptions } from "./lifecycle/exec.ts";
 import { type ContainerFilter, filterContainers } from "./lifecycle/filter.ts";
 import { cleanupContainer } from "./lifecycle/finish.ts";
 import {
@@ -19,8 +19,7 @@ import { type RemoveOptions, removeContainer } from "./lifecycle/remove.ts";
 import type { ContainerServices } from "./lifecycle/services.ts";
 import { type StartedContainer, type StartOptions, startContainer } from "./lifecycle/start.ts";
 import { killContainer, type StopOptions, stopContainer, waitContainer } from "./lifecycle/stop.ts";
-import { topContainer } from "./lifecycle/top.ts";
-import { type LogLine, type LogOptions, readLog } from "./monitor/log.ts";
+import type { LogLine, LogOptions } from "./monitor/log.ts";
 import { containerPaths } from "./monitor/paths.ts";
 import { resizeTerminal } from "./monitor/resize.ts";
 import { type VolumeRecords, Volumes } from "./mount/volumes.ts";
@@ -42,7 +41,9 @@ export interface ContainersOptions {
   readonly warn?: (message: string) => void;
 }
 
-/** Containers of one store. Every call takes a name, an id or the beginning of one. */
+/**
+ * Containers of one store. Every call takes a name, an id or the beginning of one. What `run` has no use for is loaded when it is called.
+ */
 export class Containers {
   readonly services: ContainerServices;
 
@@ -143,18 +144,20 @@ export class Containers {
     return attachToContainer(this.services, this.idOf(reference), options);
   }
 
-  exec(reference: string, options: ExecOptions): Promise<number> {
-    return execInContainer(this.services, this.idOf(reference), options);
+  async exec(reference: string, options: ExecOptions): Promise<number> {
+    const { execInContainer } = await import("./lifecycle/exec.ts");
+    return await execInContainer(this.services, this.idOf(reference), options);
   }
 
-  logs(reference: string, options?: LogOptions): AsyncGenerator<LogLine, void, undefined> {
+  async *logs(reference: string, options?: LogOptions): AsyncGenerator<LogLine, void, undefined> {
+    const { readLog } = await import("./monitor/log.ts");
     const id = this.idOf(reference);
     const { log } = containerPaths(this.services.root, this.services.runRoot, id);
     const isOpen = () => {
       const record = this.services.records.get(id);
       return record !== undefined && observe(this.services, record).state.status === "running";
     };
-    return readLog({ path: log, isOpen }, options);
+    yield* readLog({ path: log, isOpen }, options);
   }
 
   /** Docker's JSON of one container. */
@@ -162,25 +165,32 @@ export class Containers {
     return inspectContainer(this.services, this.get(reference));
   }
 
-  top(reference: string, psArgs?: readonly string[]): Promise<{ titles: string[]; processes: string[][] }> {
-    return topContainer(this.services, this.idOf(reference), psArgs);
+  async top(
+    reference: string,
+    psArgs?: readonly string[],
+  ): Promise<{ titles: string[]; processes: string[][] }> {
+    const { topContainer } = await import("./lifecycle/top.ts");
+    return await topContainer(this.services, this.idOf(reference), psArgs);
   }
 
-  copy(from: CopyPlace, to: CopyPlace, options?: CopyOptions): Promise<void> {
-    return copyPath(this.services, from, to, options);
+  async copy(from: CopyPlace, to: CopyPlace, options?: CopyOptions): Promise<void> {
+    const { copyPath } = await import("./lifecycle/copy.ts");
+    await copyPath(this.services, from, to, options);
   }
 
-  readArchive(reference: string, path: string): AsyncGenerator<Uint8Array, void, undefined> {
-    return readArchive(this.services, this.idOf(reference), path);
+  async *readArchive(reference: string, path: string): AsyncGenerator<Uint8Array, void, undefined> {
+    const { readArchive } = await import("./lifecycle/copy.ts");
+    yield* readArchive(this.services, this.idOf(reference), path);
   }
 
-  writeArchive(
+  async writeArchive(
     reference: string,
     path: string,
     source: AsyncIterable<Uint8Array>,
     options?: CopyOptions,
   ): Promise<void> {
-    return writeArchive(this.services, this.idOf(reference), path, source, options);
+    const { writeArchive } = await import("./lifecycle/copy.ts");
+    await writeArchive(this.services, this.idOf(reference), path, source, options);
   }
 
   resize(reference: string, size: { readonly rows: number; readonly columns: number }): void {

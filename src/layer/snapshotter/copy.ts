@@ -1,9 +1,8 @@
 import { existsSync, lstatSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromNodeError } from "../../sys/index.ts";
-import { extractTree, removeTree, treeSource } from "../extract/index.ts";
+import { removeTree } from "../extract/index.ts";
 import { Tree } from "../tree/index.ts";
-import { diffAgainst } from "./diff-against.ts";
 import type { Mount, MountRequest, Snapshotter } from "./snapshotter.ts";
 import { diskUsage } from "./usage.ts";
 
@@ -27,6 +26,7 @@ export const copySnapshotter: Snapshotter = {
 
   async *diff({ workspace, layers }, options = {}) {
     if (!existsSync(rootfsOf(workspace))) return;
+    const { diffAgainst } = await import("./diff-against.ts");
     using tree = Tree.open(layers);
     yield* diffAgainst(tree, rootfsOf(workspace), { ...options, copied: copiedAt(workspace) });
   },
@@ -61,6 +61,8 @@ async function copyImage(request: MountRequest, rootfs: string): Promise<void> {
   try {
     removeTree(temporary);
     mkdirSync(temporary, { mode: 0o700 });
+    const { extractTree } = await import("../extract/extract.ts");
+    const { treeSource } = await import("../extract/source.ts");
     using tree = Tree.open(request.layers);
     await extractTree(treeSource(tree), temporary, { signal: request.signal });
     writeFileSync(stampOf(request.workspace), "");

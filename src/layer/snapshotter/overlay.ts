@@ -1,6 +1,5 @@
 import { removeTree } from "../extract/index.ts";
 import { hiddenLayers } from "../tree/index.ts";
-import { extractLayers, layerDirectory } from "./layer-directory.ts";
 import type { Mount, MountRequest, Snapshotter } from "./snapshotter.ts";
 import { mountUpper, prepareUpper, unmountAll, upperPaths } from "./upper.ts";
 import { diffWorkspace } from "./upper-diff.ts";
@@ -12,11 +11,13 @@ export const overlaySnapshotter: Snapshotter = {
   mounts: true,
 
   async prepare(layers, options = {}) {
+    const { extractLayers } = await import("./layer-directory.ts");
     await extractLayers(layers, options);
   },
 
   async mount(request) {
     await overlaySnapshotter.prepare(request.layers, { signal: request.signal });
+    const { layerDirectory } = await import("./layer-directory.ts");
     prepareUpper(request);
     const visible = request.layers.slice(hiddenLayers(request.layers));
     // A chain may hold one layer twice (two RUNs that changed the same); overlayfs takes no directory twice (ELOOP), and what the
