@@ -1,0 +1,48 @@
+import { expect, test } from "bun:test";
+import { Registry } from "./server.ts";
+import { MemoryStore } from "./storage/memory.ts";
+
+const text = (content: string) => new TextEncoder().encode(content);
+const hexOf = (content: string) => new Bun.CryptoHasher("sha256").update(content).digest("hex");
+
+test("a scheduled scrub finds what has changed, sets it aside and says so; other times take effect at once", async () => {
+  const storage = new MemoryStore();
+  await storage.put(`blobs/sha256/${hexOf("good")}`, text("good"));
+  await storage.put(`blobs/sha256/${hexOf("bad")}`, text("bat"));
+  await using registry = await Registry.start({ storage });
+  const metrics = async () => (await fetch(`${registry.url}metrics`)).text();
+  expect(await metrics()).toContain("strake_registry_damaged_blobs 0");
+  await registry.reconfigure({ scrubbing: { every: 10 } });
+  while (!(await metrics()).includes("strake_registry_damaged_blobs 1")) await Bun.sleep(10);
+  expect(await metrics()).toMatch(/strake_registry_scrubs_total\{outcome="finished"\} \d+/);
+  expect(await storage.head(`blobs/sha256/${hexOf("bad")}`)).toBeDefined();
+  await registry.reconfigure({ scrubbing: { every: 10, quarantine: true } });
+  while (await storage.head(`blobs/sha256/${hexOf("bad")}`)) await Bun.sleep(10);
+  expect(await storage.head(`quarantine/sha256-${hexOf("bad")}`)).toBeDefined();
+  expect(await storage.head(`blobs/sha256/${hexOf("good")}`)).toBeDefined();
+  while (!(await metrics()).includes("strake_registry_damaged_blobs 0")) await Bun.sleep(10);
+  await registry.reconfigure({});
+  const count = async () => /scrubs_total\{outcome="finished"\} (\d+)/.exec(await metrics())![1];
+  const before = await count();
+  await Bun.sleep(60);
+  expect(await count()).toBe(before);
+}, 20_000);
+
+test("a collection whose storage fails is counted, and the next one works", async () => {
+  const storage = new MemoryStore();
+  const list = storage.list.bind(storage);
+  let broken = true;
+  storage.list = (prefix, options) => {
+    if (broken && prefix === "repos/") return Promise.reject(new Error("the medium is gone"));
+    return list(prefix, options);
+  };
+  await using registry = await Registry.start({ storage, collection: { every: 10, grace: 0 } });
+  const metrics = async () => (await fetch(`${registry.url}metrics`)).text();
+  const finished = 'strake_registry_collections_total{outcome="finished"}';
+  while (!(await metrics()).includes('collections_total{outcome="failed"}')) await Bun.sleep(10);
+  expect(await metrics()).toContain("strake_registry_last_collection_timestamp_seconds 0");
+  broken = false;
+  while (!(await metrics()).includes(finished)) await Bun.sleep(10);
+  const at = Number(/last_collection_timestamp_seconds ([\d.]+)/.exec(await metrics())![1]);
+  expect(Math.abs(at - Date.now() / 1000)).toBeLessThan(60);
+}, 20_000);
