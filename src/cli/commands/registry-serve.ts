@@ -15,6 +15,7 @@ export const registryServe: Handler<typeof registryServeFlags> = async (cli, { f
     config,
     settings: { ...settingsOf(cli, flags), ...settings },
     env: cli.env,
+    onFailure: (work, error) => say(`the scheduled ${work} failed: ${renderError(toStrakeError(error))}\n`),
   });
   const { registry } = service;
   say(`serving ${registry.url.href}\n`);

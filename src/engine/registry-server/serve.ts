@@ -1,6 +1,12 @@
 import { join } from "node:path";
 import { StrakeError } from "../../errors/index.ts";
-import { type AccessLog, FileStore, Registry, type ServerConfig } from "../../registry/server/index.ts";
+import {
+  type AccessLog,
+  FileStore,
+  type OnFailure,
+  Registry,
+  type ServerConfig,
+} from "../../registry/server/index.ts";
 import { type ConfigSource, loadServerConfig } from "./load-config.ts";
 import { changeableOptions, parseListen } from "./options.ts";
 import { type Environment, openStorage, storageSettings } from "./storage.ts";
@@ -19,6 +25,7 @@ export interface ServeRegistryRequest extends ConfigSource {
   /** Accept images whose blobs are not all here. */
   readonly sparse?: boolean;
   readonly log?: AccessLog;
+  readonly onFailure?: OnFailure;
   readonly env?: Environment;
 }
 
@@ -43,13 +50,12 @@ export function configOf(request: ServeRegistryRequest): ServerConfig {
  * REGISTRY_STORAGE, REGISTRY_STORAGE_BUSY.
  */
 export async function startRegistry(request: ServeRegistryRequest = {}): Promise<Registry> {
-  return startConfigured(configOf(request), request.log, request.env ?? process.env);
+  return startConfigured(configOf(request), request);
 }
 
 export async function startConfigured(
   config: ServerConfig,
-  log: AccessLog | undefined,
-  env: Environment,
+  { log, onFailure, env = process.env }: Pick<ServeRegistryRequest, "log" | "onFailure" | "env">,
 ): Promise<Registry> {
   const { hostname, port } = parseListen(config.listen ?? "127.0.0.1:5000");
   const options = changeableOptions(config, log);
@@ -57,7 +63,7 @@ export async function startConfigured(
   try {
     return await Registry.start({
       ...{ ...options, storage, hostname, port, open: config.open },
-      ...{ proxy: config.proxy, names: config.names },
+      ...{ proxy: config.proxy, names: config.names, onFailure },
       reports: config.metrics && parseListen(config.metrics.listen),
       control: storage instanceof FileStore ? join(storage.root, controlSocket) : undefined,
     });

@@ -41,7 +41,7 @@ export class RegistryService {
     const config = configOf(request);
     const file = config.log === "stdout" || config.log === "none" ? undefined : new LogFile(config.log);
     const writer = config.log === "none" ? undefined : new LogWriter(file?.write ?? print);
-    const registry = await startConfigured(config, writer?.log, request.env ?? process.env);
+    const registry = await startConfigured(config, { ...request, log: writer?.log });
     return new RegistryService(request, { registry, config, writer, file });
   }
 

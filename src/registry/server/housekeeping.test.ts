@@ -36,11 +36,16 @@ test("a collection whose storage fails is counted, and the next one works", asyn
     if (broken && prefix === "repos/") return Promise.reject(new Error("the medium is gone"));
     return list(prefix, options);
   };
-  await using registry = await Registry.start({ storage, collection: { every: 10, grace: 0 } });
+  const failures: string[] = [];
+  await using registry = await Registry.start({
+    ...{ storage, collection: { every: 10, grace: 0 } },
+    onFailure: (work, error) => failures.push(`${work}: ${(error as Error).message}`),
+  });
   const metrics = async () => (await fetch(`${registry.url}metrics`)).text();
   const finished = 'strake_registry_collections_total{outcome="finished"}';
   while (!(await metrics()).includes('collections_total{outcome="failed"}')) await Bun.sleep(10);
   expect(await metrics()).toContain("strake_registry_last_collection_timestamp_seconds 0");
+  expect(failures[0]).toBe("collection: the medium is gone");
   broken = false;
   while (!(await metrics()).includes(finished)) await Bun.sleep(10);
   const at = Number(/last_collection_timestamp_seconds ([\d.]+)/.exec(await metrics())![1]);

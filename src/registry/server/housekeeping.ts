@@ -28,6 +28,9 @@ export interface ScrubTimes {
   readonly quarantine?: boolean;
 }
 
+/** Told of scheduled work that failed; it is tried again after the next pause. */
+export type OnFailure = (work: "collection" | "scrub", error: unknown) => void;
+
 /** What a registry does to its storage by itself, again and again. */
 export class Housekeeping {
   readonly #schedules: Schedule[] = [];
@@ -35,7 +38,11 @@ export class Housekeeping {
   constructor(
     administration: Administration,
     metrics: Metrics,
-    { collection = {}, scrub }: { collection?: CollectionTimes; scrub?: ScrubTimes },
+    {
+      collection = {},
+      scrub,
+      onFailure,
+    }: { collection?: CollectionTimes; scrub?: ScrubTimes; onFailure?: OnFailure },
   ) {
     const { every, untagged, uploads, retention = [] } = collection;
     if (every !== undefined)
@@ -44,8 +51,9 @@ export class Housekeeping {
           if (retention.length > 0) await administration.retain(retention);
           const report = await administration.collect({ untagged, uploads, signal });
           metrics.collection(report ? "finished" : "left to another", report);
-        } catch {
+        } catch (error) {
           metrics.collection("failed", undefined);
+          onFailure?.("collection", error);
         }
       });
     if (scrub)
@@ -53,8 +61,9 @@ export class Housekeeping {
         try {
           const report = await administration.scrub({ quarantine: scrub.quarantine, signal });
           metrics.scrub("finished", report.damaged.length);
-        } catch {
+        } catch (error) {
           metrics.scrub(signal.aborted ? "stopped" : "failed", undefined);
+          if (!signal.aborted) onFailure?.("scrub", error);
         }
       });
   }

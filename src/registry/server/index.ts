@@ -14,7 +14,7 @@ export type { Admit, Change, RegistryEvent, RegistryListener } from "./events.ts
 export type { CollectOptions, CollectReport } from "./gc/collect.ts";
 export type { DamagedBlob, ScrubOptions, ScrubReport } from "./gc/scrub.ts";
 export type { TrashEntry } from "./gc/trash.ts";
-export type { CollectionTimes, ScrubTimes } from "./housekeeping.ts";
+export type { CollectionTimes, OnFailure, ScrubTimes } from "./housekeeping.ts";
 export { checkOptions, openAdministration } from "./parts.ts";
 export { Refusal, type RefusalCode } from "./protocol/refusal.ts";
 export { decodeProxyConfig, type ProxyConfig, parseProxy, type UpstreamCredentials } from "./proxy/index.ts";

@@ -14,7 +14,7 @@ import type { CollectOptions, CollectReport } from "./gc/collect.ts";
 import type { ScrubOptions, ScrubReport } from "./gc/scrub.ts";
 import type { TrashEntry } from "./gc/trash.ts";
 import { denial, failure, handle, type Outcome, splitURL } from "./handler.ts";
-import { type CollectionTimes, Housekeeping, type ScrubTimes } from "./housekeeping.ts";
+import { type CollectionTimes, Housekeeping, type OnFailure, type ScrubTimes } from "./housekeeping.ts";
 import { Metrics } from "./metrics.ts";
 import { checkCertificate, checkOpen, openControl, openWebhooks, type Parts, storedRules } from "./parts.ts";
 import { type ProxyConfig, PullThrough } from "./proxy/index.ts";
@@ -44,6 +44,7 @@ export interface RegistryOptions {
   /** Rules about what is stored: immutable tags, quotas. */
   readonly admit?: Admit;
   readonly onEvent?: RegistryListener;
+  readonly onFailure?: OnFailure;
   /** Who is told of pushes and deletions. */
   readonly webhooks?: readonly WebhookTarget[];
   readonly webhookOptions?: WebhookOptions;
@@ -297,12 +298,12 @@ export class Registry implements AsyncDisposable {
   }
 
   #keepHouse(): Housekeeping {
-    const { scrubbing } = this.#options;
+    const { scrubbing, onFailure } = this.#options;
     const { every, ...rest } = this.#options.collection ?? {};
     // A cache with a limit that nobody enforces has none.
     const limited = (this.#core.proxy?.limited.length ?? 0) > 0;
     const collection = { ...rest, every: every ?? (limited ? limitInterval : undefined) };
-    return new Housekeeping(this.administration, this.#metrics, { collection, scrub: scrubbing });
+    return new Housekeeping(this.administration, this.#metrics, { collection, scrub: scrubbing, onFailure });
   }
 
   async #answer(request: Request, server: Bun.Server<undefined>): Promise<Response> {
