@@ -11,7 +11,7 @@ import type { CachedAnswer, PullThrough, Target } from "./pull-through.ts";
 import { upstreamFailure } from "./upstream-failure.ts";
 
 /** Tags of one repository; some have tens of thousands. */
-const tagLimit = 200_000;
+const tagLimit = 50_000;
 
 /** GET .../tags/list: the upstream's tags, those that are here when it cannot be asked. */
 export async function listCachedTags(call: Call, proxy: PullThrough, target: Target): Promise<CachedAnswer> {

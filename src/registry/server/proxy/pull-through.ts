@@ -41,7 +41,7 @@ export class PullThrough {
   /** What upstreams do not have. */
   readonly absent = new Expiring<true>(20_000);
   /** Lists of tags and of referrers. */
-  readonly lists = new Expiring<unknown>(200);
+  readonly lists = new Expiring<unknown>(50);
   /** When something was last marked as used. */
   readonly touched = new Expiring<true>(100_000);
   readonly #names: ReadonlySet<string>;
