@@ -14,7 +14,7 @@ export interface Cli {
   engine(): Promise<Engine>;
   /** Writes results: all of it, in order, or ends quietly when the reader is gone. */
   print(text: string | Uint8Array): void;
-  /** Writes what is not a result. */
+  /** Writes what is not a result; goes on when nobody reads it. */
   note(text: string | Uint8Array): void;
   now(): number;
   /** From here on signals are the command's own: `run` hands them to the container. */
@@ -51,8 +51,10 @@ function writeAll(fd: number, text: string | Uint8Array): void {
     } catch (thrown) {
       const code = (thrown as NodeJS.ErrnoException).code;
       if (code === "EAGAIN") Bun.sleepSync(1);
-      // The reader went away (`| head`): nobody wants the rest, which is no failure of ours.
-      else if (code === "EPIPE") process.exit(0);
+      // The reader went away (`| head`): nobody wants the rest of a result, which is no failure of ours. Progress that
+      // nobody reads is no reason to drop the work.
+      else if (code === "EPIPE" && fd === 1) process.exit(0);
+      else if (code === "EPIPE") return;
       else throw new StrakeError("INTERNAL", `could not write the output: ${thrown}`, { cause: thrown });
     }
   }

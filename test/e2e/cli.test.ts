@@ -112,6 +112,20 @@ describe.skipIf(obstacle !== undefined)("with containers", () => {
     expect(stderr).toContain(">>>");
   });
 
+  test("a build goes on when nobody reads its progress any more", async () => {
+    const folder = join(strake.home, "piped");
+    mkdirSync(folder);
+    writeFileSync(
+      join(folder, "Dockerfile"),
+      "FROM busybox:1\nRUN for i in 1 2 3; do echo $i; sleep 0.2; done; echo x > /x\n",
+    );
+    const line = `${strake.program.map((word) => `'${word}'`).join(" ")} build --progress plain -t piped piped 2>&1 | head -n 1`;
+    const child = Bun.spawn(["sh", "-c", line], { cwd: strake.home, env: strake.env, stdout: "ignore" });
+    await child.exited;
+    expect(await strake.ok("images", "-q", "piped")).not.toBe("");
+    expect(await strake.ok("gc", "--verify")).toContain("clean");
+  });
+
   test("exit codes as Docker's", async () => {
     const code = async (...args: string[]) =>
       (await strake.run(["run", "--rm", "--network", "none", ...args])).code;
