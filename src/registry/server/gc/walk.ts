@@ -1,13 +1,28 @@
 import { type Digest, digestFromHex } from "../../../oci/index.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 
-const pageSize = 1000;
+/** A folder of files is read anew for each page. */
+const pageSize = 10_000;
+
+/** Milliseconds of work in one go: a storage that answers at once leaves no other moment for requests. */
+const slice = 5;
+let began = performance.now();
+
+/** Lets requests be answered in between, when it is time. */
+export async function giveWay(): Promise<void> {
+  if (performance.now() - began < slice) return;
+  await Bun.sleep(0);
+  began = performance.now();
+}
 
 /** Every key under a prefix, in order. Keys may come and go meanwhile. */
 export async function* keysUnder(objects: ObjectStore, prefix: string): AsyncGenerator<string> {
   for (let after: string | undefined; ; ) {
     const keys: string[] = await objects.list(prefix, { after, limit: pageSize });
-    yield* keys;
+    for (const key of keys) {
+      await giveWay();
+      yield key;
+    }
     after = keys.at(-1);
     if (keys.length < pageSize) return;
   }
@@ -51,5 +66,8 @@ export async function* repositories(
 /** Runs `work` on all items, some at a time. */
 export async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const width = 8;
-  for (let i = 0; i < items.length; i += width) await Promise.all(items.slice(i, i + width).map(work));
+  for (let i = 0; i < items.length; i += width) {
+    await giveWay();
+    await Promise.all(items.slice(i, i + width).map(work));
+  }
 }
