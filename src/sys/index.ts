@@ -103,6 +103,7 @@ export {
   signals,
 } from "./process.ts";
 export { randomBetween, randomHex } from "./random.ts";
+export { readPieces } from "./read-pieces.ts";
 export { getRlimit, type Rlimit, type RlimitName, rlimitNames, setRlimit } from "./rlimit.ts";
 export { compileSeccomp, type SeccompFilter } from "./seccomp.ts";
 export { connectSeqpacket, shutdownWrite } from "./seqpacket.ts";

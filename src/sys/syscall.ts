@@ -14,6 +14,7 @@ const numbers = {
   pidfd_open: [434, 434],
   openat2: [437, 437],
   mount_setattr: [442, 442],
+  cachestat: [451, 451],
 } as const satisfies Record<string, readonly [x64: number, arm64: number]>;
 
 export type SyscallName = keyof typeof numbers;

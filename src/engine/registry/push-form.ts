@@ -1,4 +1,3 @@
-import { createReadStream } from "node:fs";
 import type { Emit } from "../../events/index.ts";
 import { compress } from "../../layer/index.ts";
 import {
@@ -10,8 +9,10 @@ import {
   parseLayerType,
 } from "../../oci/index.ts";
 import type { Image, Layer, Lease, Store } from "../../store/index.ts";
+import { readPieces } from "../../sys/index.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { asStep } from "./progress.ts";
+import type { Relay } from "./relay.ts";
 
 export interface FormOptions {
   readonly store: Store;
@@ -21,17 +22,33 @@ export interface FormOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A layer as it is sent: packed once, on all cores, and remembered. */
-export async function formOf(layer: Layer, options: FormOptions): Promise<Descriptor> {
-  const { store, lease, compression, signal } = options;
+/** A layer in the form that is sent, when that is here: as it is stored, or packed earlier. */
+export function knownForm(
+  layer: Layer,
+  { store, lease, compression }: Pick<FormOptions, "store" | "lease" | "compression">,
+): Descriptor | undefined {
   const mediaType = layerMediaType(compression);
   if (compression === "none") return { mediaType, digest: layer.diffID, size: layer.size };
   const known = store.layers.forms(layer.diffID).find((form) => form.mediaType === mediaType);
-  if (known && lease.add("blob", known.digest)) return known;
+  return known && lease.add("blob", known.digest) ? known : undefined;
+}
+
+/** Packs a layer, on all cores, and remembers the result. `relay`: gets the packed bytes while they are made. */
+export async function packLayer(
+  layer: Layer,
+  options: FormOptions & { readonly compression: "gzip" | "zstd" },
+  relay?: Relay,
+): Promise<Descriptor> {
+  const { store, lease, compression, signal } = options;
+  const mediaType = layerMediaType(compression);
   const whole = { digest: layer.diffID, size: layer.size };
   return await asStep(whole, { emit: options.emit, kind: "layer", verb: compression }, async (step) => {
-    const tar = counted(createReadStream(layer.tarPath, { highWaterMark: 256 << 10 }), step.progress);
-    const blob = await store.blobs.put(compress(tar, compression), { lease, ...(signal ? { signal } : {}) });
+    const tar = counted(readPieces(layer.tarPath), step.progress);
+    const packed = compress(tar, compression);
+    const blob = await store.blobs.put(relay ? relay.through(packed) : packed, {
+      lease,
+      ...(signal ? { signal } : {}),
+    });
     const form = { mediaType, digest: blob.digest, size: blob.size };
     store.layers.addForm(layer.diffID, form);
     return form;

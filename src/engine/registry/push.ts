@@ -15,6 +15,7 @@ import {
   withDefaultTag,
 } from "../../oci/index.ts";
 import {
+  type BegunUpload,
   type BlobSource,
   type ImageTarget,
   inParallel,
@@ -25,7 +26,8 @@ import {
 } from "../../registry/client/index.ts";
 import type { Image, Layer, Lease, Store } from "../../store/index.ts";
 import { asStep } from "./progress.ts";
-import { formOf, ownManifest } from "./push-form.ts";
+import { knownForm, ownManifest, packLayer } from "./push-form.ts";
+import { Relay } from "./relay.ts";
 
 export interface PushRequest extends RemoteOptions {
   /** The image's name, which says where it goes too; or any name or ID, with `target`. */
@@ -46,6 +48,8 @@ export interface PushResult {
 
 /** Blobs that are sent at the same time. */
 const blobsAtOnce = 4;
+/** From here on a layer is sent while it is packed; a smaller one is packed before anything could be sent of it. */
+const streamedSize = 4 << 20;
 
 /** Sends an image to a registry; what is there already is not sent. Errors: IMAGE_NOT_FOUND, REGISTRY_*, STORE_FULL, CANCELED. */
 export async function pushImage(store: Store, request: PushRequest): Promise<PushResult> {
@@ -142,12 +146,12 @@ async function pushLayer(
   pushing: Pushing,
   signal: AbortSignal,
 ): Promise<Descriptor | undefined> {
-  const { store, lease, emit } = pushing;
+  const { store, lease } = pushing;
   // Layers of Windows that may not be passed on: who pulls fetches them from where the manifest says.
   if (promised && parseLayerType(promised.mediaType)?.foreign) return promised;
-  const form =
-    promised ??
-    (await formOf(layer, { store, lease, emit, signal, compression: pushing.compression ?? "gzip" }));
+  const compression = pushing.compression ?? "gzip";
+  const form = promised ?? knownForm(layer, { store, lease, compression });
+  if (form === undefined) return await packAndSend(layer, pushing, signal);
   const path =
     form.digest === layer.diffID
       ? layer.tarPath
@@ -159,19 +163,59 @@ async function pushLayer(
     : undefined;
 }
 
+/**
+ * Packs a layer and sends it meanwhile: nobody can be asked yet whether it is there already. What the network loses is sent again from the
+ * packed layer that is kept.
+ */
+async function packAndSend(layer: Layer, pushing: Pushing, signal: AbortSignal): Promise<Descriptor> {
+  const { store, lease, emit, target } = pushing;
+  const compression = pushing.compression === "zstd" ? "zstd" : "gzip";
+  const options = { store, lease, emit, signal, compression } as const;
+  if (layer.size < streamedSize || !(target instanceof Repository)) {
+    const form = await packLayer(layer, options);
+    await pushBlob(form, fileSource(store.blobs.path(form.digest)), { pushing, signal });
+    return form;
+  }
+  const relay = new Relay();
+  // Who may not push need not wait until everything is packed.
+  const refused = new AbortController();
+  const either = AbortSignal.any([signal, refused.signal]);
+  const sending = target
+    .streamBlob(relay, { signal })
+    .catch((error) => {
+      refused.abort(error);
+      throw error;
+    })
+    .finally(() => relay.abandon());
+  const packing = packLayer(layer, { ...options, signal: either }, relay);
+  const [packed, sent] = await Promise.allSettled([packing, sending]);
+  if (sent.status === "rejected") throw sent.reason;
+  if (packed.status === "rejected") throw packed.reason;
+  const form = packed.value;
+  const context = { pushing, signal, begun: sent.value };
+  await pushBlob(form, fileSource(store.blobs.path(form.digest)), context);
+  return form;
+}
+
 interface BlobContext {
   readonly pushing: Pushing;
   readonly signal: AbortSignal | undefined;
+  /** Its bytes, or some of them, are at the registry already. */
+  readonly begun?: BegunUpload;
 }
 
 async function pushBlob(
   blob: Pick<Descriptor, "digest" | "size">,
   source: BlobSource | undefined,
-  { pushing, signal }: BlobContext,
+  { pushing, signal, begun }: BlobContext,
 ): Promise<boolean> {
   const { target, emit } = pushing;
   const call = signal ? { signal } : {};
   return await asStep(blob, { emit, kind: "export", verb: "push" }, async (step) => {
+    if (begun !== undefined && source !== undefined && target instanceof Repository) {
+      await target.uploadBlob(blob, source, { ...call, begun, onProgress: step.progress });
+      return true;
+    }
     if ((await target.headBlob(blob.digest, { forPush: true, ...call })) !== undefined) {
       step.skipped();
       return true;

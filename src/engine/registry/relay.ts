@@ -53,9 +53,14 @@ export class Relay implements AsyncIterable<Uint8Array> {
           });
       }
     } finally {
-      this.#abandoned = true;
-      this.#chunks.length = 0;
-      this.#wakeWriter?.();
+      this.abandon();
     }
+  }
+
+  /** There is no second reader, or no longer. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.#chunks.length = 0;
+    this.#wakeWriter?.();
   }
 }

@@ -3,7 +3,7 @@ import { through } from "./through.ts";
 import { zlib } from "./zlib.ts";
 
 export interface CompressOptions {
-  /** gzip 0 to 9 (default 2, docs/decisions/0052-registry-client.md), zstd 1 to 22 (default 3). */
+  /** gzip 0 to 9 (default 1, docs/decisions/0052-registry-client.md), zstd 1 to 22 (default 3). */
   readonly level?: number;
 }
 
@@ -19,7 +19,7 @@ export function compress(
   kind: "gzip" | "zstd",
   options: CompressOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  if (kind === "gzip") return parallelGzip(source, options.level ?? 2);
+  if (kind === "gzip") return parallelGzip(source, options.level ?? 1);
   const { constants, createZstdCompress } = zlib();
   const params = {
     [constants.ZSTD_c_compressionLevel]: options.level ?? 3,

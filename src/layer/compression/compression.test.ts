@@ -206,6 +206,32 @@ describe("compress", () => {
     expect((await collect(compress(pieces(text, 333), "zstd"))).equals(zstd)).toBe(true);
   });
 
+  test("gzip of several blocks is one stream, the same however it is cut and however many are made at once", async () => {
+    const large = Buffer.concat([randomBytes(2_500_000), Buffer.alloc(3_000_001, "strake "), text]);
+    const one = await collect(compress(pieces(large, 1 << 20), "gzip"));
+    expect(gunzipSync(one).equals(large)).toBe(true);
+    expect(spawnSync("gzip", ["-dc"], { input: one, maxBuffer: 1 << 26 }).stdout.equals(large)).toBe(true);
+    const others = await Promise.all(
+      [7777, 300_000].map((cut) => collect(compress(pieces(large, cut), "gzip"))),
+    );
+    for (const other of others) expect(other.equals(one)).toBe(true);
+  });
+
+  test("whoever takes no more of it disturbs nobody else", async () => {
+    const large = Buffer.concat([randomBytes(6_000_000), text]);
+    const whole = collect(compress(pieces(large, 1 << 20), "gzip"));
+    for await (const _ of compress(pieces(large, 1 << 20), "gzip")) break;
+    expect(gunzipSync(await whole).equals(large)).toBe(true);
+  });
+
+  test("what the source throws comes through", async () => {
+    const source = (async function* () {
+      yield new Uint8Array(3 << 20);
+      throw Object.assign(new Error("lost"), { code: "UPSTREAM" });
+    })();
+    expect(await failure(collect(compress(source, "gzip")))).toBe("UPSTREAM");
+  });
+
   test("a level is obeyed", async () => {
     const fast = await collect(compress(pieces(text), "gzip", { level: 0 }));
     expect(fast.length).toBeGreaterThan(text.length);

@@ -17,6 +17,15 @@ export interface UploadOptions extends RetryOptions {
   /** Bytes handed to the network so far; goes back when an upload resumes. */
   readonly onProgress?: (bytes: number) => void;
   readonly onResume?: (offset: number, reason: StrakeError) => void;
+  /** Goes on with an upload that was begun without knowing the blob. */
+  readonly begun?: BegunUpload;
+}
+
+/** An upload whose first bytes are at the registry, or some of them. */
+export interface BegunUpload {
+  readonly session: Session;
+  /** Bytes the registry has; undefined when it has to be asked. */
+  readonly offset: number | undefined;
 }
 
 type Blob = Pick<Descriptor, "digest" | "size">;
@@ -51,8 +60,7 @@ export async function upload(
 ): Promise<void> {
   const attempts = options.attempts ?? 5;
   const wire = { send, request, blob, source, options };
-  let session = await begin();
-  let offset = 0;
+  let { session, offset } = await resumed(wire, options.begun, begin);
   let most = options.chunk ?? Number.POSITIVE_INFINITY;
   for (let failures = 0; ; ) {
     const before = offset;
@@ -95,6 +103,23 @@ export async function upload(
         await rest(askedPauses.get(error as StrakeError) ?? pause(failures, options), options.signal);
     }
   }
+}
+
+/** Where a begun upload goes on; from the start when there is none, or the registry does not know it any more. */
+async function resumed(
+  wire: Wire,
+  begun: BegunUpload | undefined,
+  begin: () => Promise<Session>,
+): Promise<{ session: Session; offset: number }> {
+  if (begun === undefined) return { session: await begin(), offset: 0 };
+  const { session, offset } = begun;
+  if (offset !== undefined) return { session, offset: Math.min(offset, wire.blob.size) };
+  const known = await progress(wire, session);
+  if (known === undefined) return { session: await begin(), offset: 0 };
+  return {
+    session: { ...session, location: known.location },
+    offset: Math.min(known.offset, wire.blob.size),
+  };
 }
 
 export interface Session {
@@ -204,13 +229,13 @@ function part({ source, options }: Wire, start: number, end: number): RequestBod
 }
 
 /** `Range: 0-99` is 100 bytes. An empty session is written as `0-0` by many, which cannot be told from one byte: it is taken for none. */
-function rangeEnd(header: string | undefined): number | undefined {
+export function rangeEnd(header: string | undefined): number | undefined {
   const match = /^(?:bytes=)?0-([0-9]+)$/.exec(header ?? "");
   if (!match) return undefined;
   return match[1] === "0" ? 0 : Number(match[1]) + 1;
 }
 
-function locationOf(response: HttpResponse): URL {
+export function locationOf(response: HttpResponse): URL {
   const { location } = response.headers;
   if (location === undefined)
     throw new StrakeError("REGISTRY_RESPONSE", `${response.url.host} did not say where an upload goes on`);

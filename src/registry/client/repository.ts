@@ -2,6 +2,7 @@ import { StrakeError } from "../../errors/index.ts";
 import {
   type Descriptor,
   type Digest,
+  type DigestAlgorithm,
   decodeManifestOrIndex,
   digestAlgorithm,
   documentLimits,
@@ -16,7 +17,15 @@ import {
 } from "../../oci/index.ts";
 import { answerError } from "./answer-error.ts";
 import { type DownloadOptions, download, type OpenedBlob, openDownload, verified } from "./blob-download.ts";
-import { type BlobSource, sessionOf, type UploadOptions, upload } from "./blob-upload.ts";
+import { sendStream } from "./blob-stream.ts";
+import {
+  type BegunUpload,
+  type BlobSource,
+  type Session,
+  sessionOf,
+  type UploadOptions,
+  upload,
+} from "./blob-upload.ts";
 import { bytesBody, type HttpRequest, type HttpResponse } from "./http/message.ts";
 import { readBody } from "./http/read.ts";
 import { whole } from "./http/whole.ts";
@@ -238,19 +247,33 @@ export class Repository {
       ...(options.signal ? { signal: options.signal } : {}),
     };
     const call = { forPush: true, ...(options.signal ? { signal: options.signal } : {}) };
-    const begin = async () => {
-      const other =
-        digestAlgorithm(blob.digest) === "sha256" ? "" : `?digest-algorithm=${digestAlgorithm(blob.digest)}`;
-      const response = await this.#send("POST", `blobs/uploads/${other}`, request);
-      if (response.status !== 202) throw await answerError(response, `an upload to ${this.name}`);
-      response.discard();
-      return sessionOf(response);
-    };
+    const begin = () => this.#beginUpload(digestAlgorithm(blob.digest), request);
     await upload(
       this.#line.send,
       { begin, request, isThere: async () => (await this.headBlob(blob.digest, call)) !== undefined },
       { blob, source, options: { ...this.#line.retry, ...options } },
     );
+  }
+
+  /**
+   * Begins an upload of bytes that are still being made; their digest is named later, to `uploadBlob` with `begun`. The stream is read as
+   * fast as the registry takes it, and given up when the registry takes no more. Errors: REGISTRY_* of beginning, CANCELED.
+   */
+  async streamBlob(source: AsyncIterable<Uint8Array>, { signal }: Call = {}): Promise<BegunUpload> {
+    const request = { scopes: this.#scopes("pull,push"), ...(signal ? { signal } : {}) };
+    const session = await this.#beginUpload("sha256", request);
+    return await sendStream(this.#line.send, { session, request, source });
+  }
+
+  async #beginUpload(
+    algorithm: DigestAlgorithm,
+    request: { readonly scopes: readonly string[]; readonly signal?: AbortSignal },
+  ): Promise<Session> {
+    const other = algorithm === "sha256" ? "" : `?digest-algorithm=${algorithm}`;
+    const response = await this.#send("POST", `blobs/uploads/${other}`, request);
+    if (response.status !== 202) throw await answerError(response, `an upload to ${this.name}`);
+    response.discard();
+    return sessionOf(response);
   }
 
   async *tags(call: Call = {}): AsyncGenerator<string, void, undefined> {

@@ -1,7 +1,7 @@
 /** A body that can be sent more than once: after a redirect, a challenge or a lost connection. */
 export interface RequestBody {
-  /** Bytes that `open` gives. */
-  readonly length: number;
+  /** Bytes that `open` gives. Absent: nobody knows yet, they are sent in chunks (RFC 9112, 7.1). */
+  readonly length?: number;
   open(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 

@@ -87,7 +87,8 @@ async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse>
   // An address is not looked up: it is judged here.
   if (publicOnly && isIP(hostname) !== 0 && isInternalAddress(hostname)) throw internalTarget(url.host);
   const headers: Record<string, string> = { ...message.headers, "accept-encoding": "identity" };
-  if (body !== undefined) headers["content-length"] = String(body.length);
+  if (body?.length !== undefined) headers["content-length"] = String(body.length);
+  else if (body !== undefined) headers["transfer-encoding"] = "chunked";
   else if (method !== "GET" && method !== "HEAD") headers["content-length"] = "0";
   return new Promise((resolve, reject) => {
     const request: ClientRequest = (url.protocol === "https:" ? httpsRequest : httpRequest)({
