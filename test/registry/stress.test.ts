@@ -16,7 +16,7 @@ import { findS3Server, s3Credentials, startS3Server } from "../support/s3-server
 /** Pushes, pulls, mounts, deletions, retention, restorations and collections at once, for as long as one likes. */
 const given = Number(process.env.STRAKE_STRESS_SECONDS ?? 0);
 const folder = mkdtempSync(join(tmpdir(), "strake-registry-stress-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }), 60_000);
 
 /** A stress in which nothing happened shows nothing. */
 function expectWork(report: StressReport): void {
