@@ -43,6 +43,7 @@ const ways: [string, () => StreamFileOptions][] = [
   ["through the cache", () => ({ direct: false })],
   ["with one piece of memory", () => ({ pieces: new Pieces(1) })],
   ["without any", () => ({ pieces: new Pieces(0) })],
+  ["by the caller's own thread", () => ({ blocking: true })],
   ["for somebody who reads along", () => ({ eager: true })],
 ];
 
@@ -86,13 +87,13 @@ const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "none", tiny
 if (!mounted) console.log("skipped: mounting a small tmpfs needs root");
 if (mounted) spawnSync("umount", [tiny]);
 
-test.skipIf(!mounted).each([true, false])(
-  "a full disk is an error, and what counts as written is there without gaps; direct: %p",
-  async (direct) => {
+test.skipIf(!mounted).each([{}, { direct: false }, { blocking: true }])(
+  "a full disk is an error, and what counts as written is there without gaps: %p",
+  async (options) => {
     spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "none", tiny]);
     try {
       const path = join(tiny, "file");
-      const file = new StreamFile(openSync(path, "wx+"), path, { direct });
+      const file = new StreamFile(openSync(path, "wx+"), path, options);
       const all = numbered(6 << 20, 5);
       const failure = await (async () => {
         for (let at = 0; at < all.length; at += 100_000) await file.append(all.subarray(at, at + 100_000));

@@ -17,6 +17,11 @@ export interface StreamFileOptions {
   readonly direct?: boolean;
   /** Somebody reads along: each byte is with the kernel when `append` resolves. Through the page cache, which is where it is read. */
   readonly eager?: boolean;
+  /**
+   * Pieces are written by the caller's own thread. For whoever serves many: while it waited its other sockets would be read, and what they
+   * bring would pile up.
+   */
+  readonly blocking?: boolean;
   readonly pieces?: Pieces;
 }
 
@@ -34,6 +39,7 @@ export class StreamFile {
   readonly #pieces: Pieces;
   readonly #wantsDirect: boolean;
   readonly #eager: boolean;
+  readonly #blocking: boolean;
   #direct: number | undefined;
   #triedDirect = false;
   /** Bytes that the kernel has taken, without gaps. */
@@ -57,6 +63,7 @@ export class StreamFile {
     this.#written = options.position ?? 0;
     this.#pieces = options.pieces ?? shared;
     this.#eager = options.eager ?? false;
+    this.#blocking = options.blocking ?? false;
     this.#wantsDirect = (options.direct ?? true) && constants.O_DIRECT !== undefined;
   }
 
@@ -79,6 +86,10 @@ export class StreamFile {
       this.#used += part.byteLength;
       at += part.byteLength;
       if (this.#used < piece.byteLength) continue;
+      if (this.#blocking) {
+        this.#writePiece(piece);
+        continue;
+      }
       this.#enqueue(piece);
       while (this.#queue.length >= ahead && !this.#failure) await this.#change();
     }
@@ -130,6 +141,21 @@ export class StreamFile {
     if (this.#piece) this.#pieces.give(this.#piece);
     this.#piece = undefined;
     this.#used = 0;
+  }
+
+  #writePiece(piece: Buffer): void {
+    try {
+      const direct = this.#openDirect();
+      const count = direct === undefined ? 0 : writeDirect(direct, piece, this.#written);
+      this.#written += count;
+      // What is left, through the cache: a file system without O_DIRECT, or a short write.
+      if (count < piece.byteLength) this.#write(piece.subarray(count));
+    } catch (error) {
+      this.#failure ??= { error: fromNodeError(error) };
+      throw this.#failure.error;
+    } finally {
+      this.#release();
+    }
   }
 
   #enqueue(piece: Buffer): void {
@@ -238,5 +264,15 @@ export class StreamFile {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
+  }
+}
+
+/** Bytes written; none where the file could be opened past the cache but not written so. */
+function writeDirect(fd: number, piece: Buffer, position: number): number {
+  try {
+    return writeSync(fd, piece, 0, piece.byteLength, position);
+  } catch (error) {
+    if ((error as { code?: string }).code === "EINVAL") return 0;
+    throw error;
   }
 }

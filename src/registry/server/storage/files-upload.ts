@@ -91,7 +91,11 @@ export class FileUpload implements Upload {
     } catch (error) {
       throw storageFault(`the upload ${this.id} is gone`, error);
     }
-    const file = new StreamFile(fd, this.#dataPath, { position: this.length, eager: this.#watched });
+    const file = new StreamFile(fd, this.#dataPath, {
+      position: this.length,
+      eager: this.#watched,
+      blocking: true,
+    });
     const keep = async (work: () => Promise<void>) => {
       try {
         await work();
