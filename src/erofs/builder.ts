@@ -11,7 +11,7 @@ import {
   holeAddress,
   nameMax,
 } from "./format.ts";
-import { type FinishOptions, type LayerIndex, writeImage } from "./image.ts";
+import { type FinishOptions, type IndexSize, type LayerIndex, writeImage } from "./image.ts";
 import { type InodeFields, InodeTable } from "./inode-table.ts";
 import { NameTable } from "./name-table.ts";
 import { XattrTable } from "./xattr-table.ts";
@@ -94,7 +94,23 @@ export class IndexBuilder {
 
   /** The index of what was added. The builder must not be used afterwards. */
   finish(options: FinishOptions = {}): LayerIndex {
-    return writeImage({ inodes: this.#inodes, names: this.#names, xattrs: this.#xattrs }, options);
+    const pieces: Uint8Array[] = [];
+    const { size, inodes } = this.write((bytes) => void pieces.push(bytes.slice()), options);
+    const image = new Uint8Array(size);
+    let at = 0;
+    for (const piece of pieces) {
+      image.set(piece, at);
+      at += piece.length;
+    }
+    return { image, size, inodes };
+  }
+
+  /**
+   * As `finish`, the index handed to `write` from its first byte to its last in pieces that are good until `write` returns: that of
+   * many files is never in memory as a whole.
+   */
+  write(write: (bytes: Uint8Array) => void, options: FinishOptions = {}): IndexSize {
+    return writeImage({ inodes: this.#inodes, names: this.#names, xattrs: this.#xattrs }, options, write);
   }
 
   /** A layer's root that is not a directory would swap the whole tree for a symlink (CVE-2021-29136). */

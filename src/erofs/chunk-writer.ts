@@ -1,6 +1,7 @@
 import { StrakeError } from "../errors/index.ts";
 import { assembleChunk, copiedSize, type SparseFile, visitChunks } from "./chunk-plan.ts";
 import { blockSize, chunkIndexSize, holeAddress } from "./format.ts";
+import type { ImageOutput } from "./image-output.ts";
 
 /** Device id of the layer's tar; 0 is the index itself. */
 const tarDevice = 1;
@@ -19,22 +20,16 @@ export function writeRun(
 }
 
 export interface SparseTarget {
-  readonly image: Uint8Array;
   readonly view: DataView;
-  /** Where the indexes go, and where the next copied chunk does. */
+  /** Where in `view` the indexes go. */
   readonly offset: number;
+  /** Where in the image the next copied chunk goes. */
   readonly copied: number;
 }
 
-/** Writes the chunk indexes of a sparse file and the chunks to be copied; returns where the next of those goes. */
-export function writeSparse(
-  file: SparseFile,
-  bits: number,
-  { image, view, offset, copied }: SparseTarget,
-  read: ((offset: number, length: number) => Uint8Array) | undefined,
-): number {
-  const chunkSize = 2 ** bits;
-  const count = Math.ceil(file.size / chunkSize);
+/** Writes the chunk indexes of a sparse file; returns where the next chunk to be copied goes. */
+export function writeSparse(file: SparseFile, bits: number, { view, offset, copied }: SparseTarget): number {
+  const count = Math.ceil(file.size / 2 ** bits);
   for (let i = 0; i < count; i++) view.setUint32(offset + i * chunkIndexSize + 4, holeAddress, true);
   let next = copied;
   visitChunks(file, bits, (number, tarOffset) => {
@@ -44,10 +39,29 @@ export function writeSparse(
       view.setUint32(at + 4, tarOffset / blockSize, true);
       return;
     }
-    if (!read) throw new StrakeError("INTERNAL", "a chunk to be copied was planned without a reader");
-    const start = number * chunkSize;
     view.setUint32(at + 4, next / blockSize, true);
-    assembleChunk(file, start, image.subarray(next, next + Math.min(chunkSize, file.size - start)), read);
+    next += copiedSize(file, bits, number);
+  });
+  return next;
+}
+
+/** Writes the chunks of a sparse file that are copied, from `next` of the image on; returns where the next file's go. */
+export function writeCopied(
+  file: SparseFile,
+  bits: number,
+  target: { readonly output: ImageOutput; readonly next: number },
+  read: ((offset: number, length: number) => Uint8Array) | undefined,
+): number {
+  if (!read) throw new StrakeError("INTERNAL", "a chunk to be copied was planned without a reader");
+  const chunkSize = 2 ** bits;
+  const { output } = target;
+  let { next } = target;
+  visitChunks(file, bits, (number, tarOffset) => {
+    if (tarOffset !== undefined) return;
+    const start = number * chunkSize;
+    const length = Math.min(chunkSize, file.size - start);
+    const at = output.reserve(next, length);
+    assembleChunk(file, start, output.bytes.subarray(at, at + length), read);
     next += copiedSize(file, bits, number);
   });
   return next;

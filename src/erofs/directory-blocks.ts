@@ -1,5 +1,6 @@
 import { encodePath } from "../tar/index.ts";
 import { blockSize, direntSize } from "./format.ts";
+import type { ImageOutput } from "./image-output.ts";
 import type { NameTable } from "./name-table.ts";
 
 /**
@@ -21,24 +22,19 @@ export function directorySize(names: NameTable, ids: Uint32Array): number {
 }
 
 export interface DirectoryTarget {
-  readonly image: Uint8Array;
-  readonly view: DataView;
-  /** Where the whole blocks go, and where the last one does (behind the inode when it is kept inline). */
-  readonly offset: number;
-  readonly tailOffset: number;
-  readonly size: number;
+  readonly output: ImageOutput;
+  /** Where in the output's window the block goes that begins at `start` of the directory, -1 when it is not wanted now. */
+  readonly placeOf: (start: number) => number;
 }
 
-/** Writes the blocks of a directory. `nidOf` and `typeOf` say what a name's id leads to. */
+/** Writes blocks of a directory. `nidOf` and `typeOf` say what a name's id leads to. */
 export function writeDirectory(
   names: NameTable,
   ids: Uint32Array,
-  target: DirectoryTarget,
+  { output, placeOf }: DirectoryTarget,
   nidOf: (id: number) => number,
   typeOf: (id: number) => number,
 ): void {
-  const { image, view, size } = target;
-  const lastStart = Math.floor((size - 1) / blockSize) * blockSize;
   let first = 0;
   for (let start = 0; first < ids.length; start += blockSize) {
     let end = first;
@@ -46,14 +42,19 @@ export function writeDirectory(
       used += direntSize + names.lengthOf(ids[end]!);
       if (used > blockSize) break;
     }
-    const offset = start === lastStart ? target.tailOffset : target.offset + start;
+    const offset = placeOf(start);
+    if (offset < 0) {
+      first = end;
+      continue;
+    }
+    const { bytes, view } = output;
     let nameOffset = (end - first) * direntSize;
     for (let at = offset; first < end; first++, at += direntSize) {
       const id = ids[first]!;
       view.setUint32(at, nidOf(id), true);
       view.setUint16(at + 8, nameOffset, true);
-      image[at + 10] = typeOf(id);
-      names.write(id, image, offset + nameOffset);
+      bytes[at + 10] = typeOf(id);
+      names.write(id, bytes, offset + nameOffset);
       nameOffset += names.lengthOf(id);
     }
   }

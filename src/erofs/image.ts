@@ -1,7 +1,7 @@
 import { StrakeError } from "../errors/index.ts";
 import { quote } from "../tar/index.ts";
 import { fileChunkBits, planSparse, type SparseFile, type SparsePlan } from "./chunk-plan.ts";
-import { writeRun, writeSparse } from "./chunk-writer.ts";
+import { writeCopied, writeRun, writeSparse } from "./chunk-writer.ts";
 import { directorySize, writeDirectory } from "./directory-blocks.ts";
 import {
   alignUp,
@@ -23,6 +23,7 @@ import {
   slotSize,
   superOffset,
 } from "./format.ts";
+import { ImageOutput } from "./image-output.ts";
 import { InodeOrder, root, type Tables } from "./inode-order.ts";
 import type { InodeTable } from "./inode-table.ts";
 import { type NameTable, parentName, selfName } from "./name-table.ts";
@@ -42,30 +43,44 @@ export interface FinishOptions {
   readonly read?: (offset: number, length: number) => Uint8Array;
 }
 
-/** The index of a layer: what `layer.erofs` holds. */
-export interface LayerIndex {
-  readonly image: Uint8Array;
+/** What an index came to. */
+export interface IndexSize {
+  /** Bytes. */
+  readonly size: number;
   /** Inodes written; names can be more (hardlinks). */
   readonly inodes: number;
 }
 
+/** The index of a layer: what `layer.erofs` holds. */
+export interface LayerIndex extends IndexSize {
+  readonly image: Uint8Array;
+}
+
 /** Inodes start behind the block of superblock and device table; node ids count from the image's first byte. */
 const inodesStart = superOffset + blockSize;
-/** One allocation holds the image; past this size a layer has tens of millions of entries. */
+/** Blocks are counted in 32 bits and places in doubles; past this size a layer has tens of millions of entries. */
 const imageLimit = 2 ** 32 - 2 ** 20;
 
 /** What the sparse files of a layer may cost together: a small archive could ask for gigabytes otherwise. */
 const sparseLimit = 64 * 1024 * 1024;
 
-/** Writes the inodes that names lead to from row 0, the root. Equal input gives equal bytes. */
-export function writeImage(tables: Tables, options: FinishOptions): LayerIndex {
-  return new ImageWriter(tables, options).write();
+/**
+ * Writes the inodes that names lead to from row 0, the root, from the image's first byte to its last. `write` may not keep
+ * the bytes it is given. Equal input gives equal bytes.
+ */
+export function writeImage(
+  tables: Tables,
+  options: FinishOptions,
+  write: (bytes: Uint8Array) => void,
+): IndexSize {
+  return new ImageWriter(tables, options, write).write();
 }
 
 class ImageWriter {
   readonly #inodes: InodeTable;
   readonly #xattrs: XattrTable;
   readonly #options: FinishOptions;
+  readonly #output: ImageOutput;
   readonly #names: NameTable;
   readonly #order: InodeOrder;
   /** Where an inode is, in slots: its node id. */
@@ -77,12 +92,13 @@ class ImageWriter {
   readonly #plans = new Map<number, SparsePlan>();
   #sparseCost = 0;
 
-  constructor(tables: Tables, options: FinishOptions) {
+  constructor(tables: Tables, options: FinishOptions, write: (bytes: Uint8Array) => void) {
     const rows = tables.inodes.count;
     this.#inodes = tables.inodes;
     this.#names = tables.names;
     this.#xattrs = tables.xattrs;
     this.#options = options;
+    this.#output = new ImageOutput(write);
     this.#order = new InodeOrder(tables);
     this.#nid = new Uint32Array(rows);
     this.#layout = new Uint8Array(rows);
@@ -90,7 +106,7 @@ class ImageWriter {
     this.#startBlock = new Uint32Array(rows);
   }
 
-  write(): LayerIndex {
+  write(): IndexSize {
     const sharedSize = this.#xattrs.layout();
     const { inodesEnd, blocks, copied } = this.#place();
     const blocksStart = alignUp(inodesEnd, blockSize);
@@ -99,20 +115,24 @@ class ImageWriter {
     const size = copiedStart + copied;
     if (size > imageLimit)
       throw new StrakeError("EROFS_LIMIT", "the layer has so many entries that its index would exceed 4 GiB");
-    const image = new Uint8Array(size);
-    const view = new DataView(image.buffer);
-    this.#writeInodes(image, view, blocksStart, copiedStart);
-    this.#xattrs.writeShared(image, view, sharedStart);
-    writeSuperblock(image, {
+    const output = this.#output;
+    const superblock = output.reserve(superOffset, blockSize);
+    writeSuperblock(output.bytes.subarray(superblock, superblock + blockSize), {
       rootNid: this.#nid[root]!,
       inodes: this.#order.count,
       epoch: this.#order.epoch,
       epochNsec: this.#order.epochNsec,
+      blocks: size / blockSize,
       xattrBlock: sharedStart / blockSize,
       tarBlocks: this.#tarBlocks(),
       uuid: this.#options.uuid,
     });
-    return { image, inodes: this.#order.count };
+    this.#writeInodes(blocksStart, copiedStart);
+    this.#writeBlocks(blocksStart);
+    this.#xattrs.writeShared(output, sharedStart);
+    this.#writeCopied(copiedStart);
+    output.finish(size);
+    return { size, inodes: this.#order.count };
   }
 
   #isCompact(inode: number): boolean {
@@ -208,93 +228,131 @@ class ImageWriter {
   #dataEnd(inode: number): number {
     const inodes = this.#inodes;
     const extents = inodes.sparse.get(inode)?.extents;
-    let length = extents ? 0 : inodes.size[inode]!;
-    for (const extent of extents ?? []) length += extent.length;
+    if (!extents) return inodes.data[inode]! * blockSize + inodes.size[inode]!;
+    let length = 0;
+    for (const extent of extents) length += extent.length;
     return inodes.data[inode]! * blockSize + length;
   }
 
-  #writeInodes(image: Uint8Array, view: DataView, blocksStart: number, copiedStart: number): void {
+  #writeInodes(blocksStart: number, copiedStart: number): void {
     const inodes = this.#inodes;
+    const output = this.#output;
     let copied = copiedStart;
     const order = this.#order.inodes;
     for (let i = 0; i < order.length; i++) {
       const inode = order[i]!;
-      this.#writeHead(inode, i + 1, image, view);
-      const offset = this.#nid[inode]! * slotSize;
+      const size = inodes.size[inode]!;
       const set = inodes.xattrs[inode]!;
-      const xattrOffset = offset + this.#isize[inode]!;
-      if (set !== 0) this.#xattrs.write(set, image, view, xattrOffset);
-      const bodyOffset = xattrOffset + this.#xattrs.sizeOf(set);
+      const head = this.#isize[inode]! + this.#xattrs.sizeOf(set);
       const format = inodes.format(inode);
+      const offset = this.#nid[inode]! * slotSize;
+      const layout = this.#layout[inode]!;
+      const bits = layout === layoutChunked ? (this.#plans.get(inode)?.bits ?? fileChunkBits(size)) : 0;
+      // Where in the image chunk indexes stand, or a tail.
+      const body = layout === layoutChunked ? alignUp(offset + head, chunkIndexSize) : offset + head;
+      const bodySize =
+        layout === layoutChunked
+          ? Math.ceil(size / 2 ** bits) * chunkIndexSize
+          : layout === layoutInline
+            ? size % blockSize
+            : 0;
+      const at = output.reserve(offset, body + bodySize - offset);
+      const { bytes, view } = output;
+      const bodyAt = at + body - offset;
+      this.#writeHead(inode, i + 1, at);
+      if (set !== 0) this.#xattrs.write(set, bytes, view, at + this.#isize[inode]!);
       if (format === formatDirectory || format === formatSymlink) {
-        const start = blocksStart / blockSize + this.#startBlock[inode]!;
-        view.setUint32(offset + 0x10, start, true);
-        this.#writeContent(inode, image, view, start * blockSize, bodyOffset);
-      } else if (this.#layout[inode] === layoutChunked) {
-        copied = this.#writeChunks(inode, image, view, alignUp(bodyOffset, chunkIndexSize), copied);
+        view.setUint32(at + 0x10, blocksStart / blockSize + this.#startBlock[inode]!, true);
+        if (layout === layoutInline)
+          this.#writeContent(inode, (start) => (start === size - bodySize ? bodyAt : -1));
+      } else if (layout === layoutChunked) {
+        view.setUint16(at + 0x10, (bits - blockBits) | chunkIndexes, true);
+        const file = this.#sparseFile(inode);
+        if (file) copied = writeSparse(file, bits, { view, offset: bodyAt, copied });
+        else writeRun(view, bodyAt, { size, bits, block: inodes.data[inode]! });
       } else if (format === formatChar || format === formatBlock)
-        view.setUint32(offset + 0x10, inodes.data[inode]!, true);
+        view.setUint32(at + 0x10, inodes.data[inode]!, true);
     }
   }
 
-  #writeHead(inode: number, number: number, image: Uint8Array, view: DataView): void {
+  #writeHead(inode: number, number: number, at: number): void {
     const inodes = this.#inodes;
-    const offset = this.#nid[inode]! * slotSize;
+    const { bytes, view } = this.#output;
     const isExtended = this.#isize[inode] === extendedInodeSize;
     const xattrSize = this.#xattrs.sizeOf(inodes.xattrs[inode]!);
-    image[offset] = (this.#layout[inode]! << 1) | (isExtended ? 1 : 0);
-    view.setUint16(offset + 2, xattrSize === 0 ? 0 : (xattrSize - 12) / 4 + 1, true);
-    view.setUint16(offset + 4, inodes.mode[inode]!, true);
-    view.setUint32(offset + 0x14, number, true);
+    bytes[at] = (this.#layout[inode]! << 1) | (isExtended ? 1 : 0);
+    view.setUint16(at + 2, xattrSize === 0 ? 0 : (xattrSize - 12) / 4 + 1, true);
+    view.setUint16(at + 4, inodes.mode[inode]!, true);
+    view.setUint32(at + 0x14, number, true);
     const size = inodes.size[inode]!;
     if (!isExtended) {
-      view.setUint16(offset + 6, this.#order.nlink[inode]!, true);
-      view.setUint32(offset + 8, size, true);
-      view.setUint16(offset + 0x18, inodes.uid[inode]!, true);
-      view.setUint16(offset + 0x1a, inodes.gid[inode]!, true);
+      view.setUint16(at + 6, this.#order.nlink[inode]!, true);
+      view.setUint32(at + 8, size, true);
+      view.setUint16(at + 0x18, inodes.uid[inode]!, true);
+      view.setUint16(at + 0x1a, inodes.gid[inode]!, true);
       return;
     }
-    setUint64(view, offset + 8, size);
-    view.setUint32(offset + 0x18, inodes.uid[inode]!, true);
-    view.setUint32(offset + 0x1c, inodes.gid[inode]!, true);
-    setInt64(view, offset + 0x20, inodes.mtime[inode]!);
-    view.setUint32(offset + 0x28, inodes.mtimeNsec[inode]!, true);
-    view.setUint32(offset + 0x2c, this.#order.nlink[inode]!, true);
+    setUint64(view, at + 8, size);
+    view.setUint32(at + 0x18, inodes.uid[inode]!, true);
+    view.setUint32(at + 0x1c, inodes.gid[inode]!, true);
+    setInt64(view, at + 0x20, inodes.mtime[inode]!);
+    view.setUint32(at + 0x28, inodes.mtimeNsec[inode]!, true);
+    view.setUint32(at + 0x2c, this.#order.nlink[inode]!, true);
   }
 
-  #writeContent(inode: number, image: Uint8Array, view: DataView, offset: number, bodyOffset: number): void {
+  /** Writes those blocks of directories and symlinks that do not stand behind their inode. */
+  #writeBlocks(blocksStart: number): void {
     const inodes = this.#inodes;
-    const size = inodes.size[inode]!;
-    const isInline = this.#layout[inode] === layoutInline;
-    const whole = isInline ? size - (size % blockSize) : size;
+    const output = this.#output;
+    const order = this.#order.inodes;
+    for (let i = 0; i < order.length; i++) {
+      const inode = order[i]!;
+      const format = inodes.format(inode);
+      if (format !== formatDirectory && format !== formatSymlink) continue;
+      const size = inodes.size[inode]!;
+      const whole = this.#layout[inode] === layoutInline ? size - (size % blockSize) : size;
+      if (whole === 0) continue;
+      const begin = blocksStart + this.#startBlock[inode]! * blockSize;
+      this.#writeContent(inode, (start) => (start < whole ? output.reserve(begin + start, blockSize) : -1));
+    }
+  }
+
+  /** Writes those blocks of a directory or symlink for which `placeOf` gives a place in the window. */
+  #writeContent(inode: number, placeOf: (start: number) => number): void {
+    const inodes = this.#inodes;
+    const output = this.#output;
     if (inodes.isSymlink(inode)) {
       const target = inodes.targetBytes(inode);
-      image.set(target.subarray(0, whole), offset);
-      image.set(target.subarray(whole), bodyOffset);
+      for (let start = 0; start < target.length; start += blockSize) {
+        const at = placeOf(start);
+        if (at >= 0) output.bytes.set(target.subarray(start, start + blockSize), at);
+      }
       return;
     }
     const names = this.#names;
-    const tailOffset = isInline ? bodyOffset : offset + Math.floor((size - 1) / blockSize) * blockSize;
     const leadsTo = (id: number) =>
       id === selfName ? inode : id === parentName ? inodes.parent[inode]! : names.inodeOf(id);
     writeDirectory(
       names,
       this.#order.sortedNames(inode),
-      { image, view, offset, tailOffset, size },
+      { output, placeOf },
       (id) => this.#nid[leadsTo(id)]!,
       (id) => direntType[inodes.mode[leadsTo(id)]! >> 12]!,
     );
   }
 
-  /** Writes the chunk indexes; returns where the next copied chunk goes. */
-  #writeChunks(inode: number, image: Uint8Array, view: DataView, offset: number, copied: number): number {
-    const size = this.#inodes.size[inode]!;
-    const file = this.#sparseFile(inode);
-    const bits = this.#plans.get(inode)?.bits ?? fileChunkBits(size);
-    view.setUint16(this.#nid[inode]! * slotSize + 0x10, (bits - blockBits) | chunkIndexes, true);
-    if (file) return writeSparse(file, bits, { image, view, offset, copied }, this.#options.read);
-    writeRun(view, offset, { size, bits, block: this.#inodes.data[inode]! });
-    return copied;
+  /** Copies the chunks of sparse files that the tar does not hold as chunks. */
+  #writeCopied(copiedStart: number): void {
+    let next = copiedStart;
+    // Plans were made in the order of the image, as the places were given out.
+    for (const [inode, { bits, copied }] of this.#plans)
+      if (copied > 0)
+        next = writeCopied(
+          this.#sparseFile(inode)!,
+          bits,
+          { output: this.#output, next },
+          this.#options.read,
+        );
   }
 
   #tarBlocks(): number {

@@ -40,7 +40,9 @@ export class InodeOrder {
     this.#xattrs = xattrs;
     this.#order = new Uint32Array(rows);
     this.nlink = new Uint32Array(rows);
-    this.#sorted = new Uint32Array(names.count + 2 * rows);
+    let directories = 0;
+    for (let inode = 0; inode < rows; inode++) if (inodes.isDirectory(inode)) directories++;
+    this.#sorted = new Uint32Array(names.count + 2 * directories);
     this.#sortedStart = new Uint32Array(rows);
     this.#sortedEnd = new Uint32Array(rows);
     this.#collect();

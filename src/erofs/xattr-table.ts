@@ -1,6 +1,7 @@
 import { StrakeError } from "../errors/index.ts";
 import { encodePath, quote } from "../tar/index.ts";
 import { alignUp, xattrEntrySize, xattrHeaderSize } from "./format.ts";
+import type { ImageOutput } from "./image-output.ts";
 import { splitXattrName } from "./xattr-name.ts";
 
 interface Attribute {
@@ -89,9 +90,13 @@ export class XattrTable {
     }
   }
 
-  writeShared(image: Uint8Array, view: DataView, offset: number): void {
-    for (const attribute of this.#attributes)
-      if (isShared(attribute)) writeEntry(attribute, image, view, offset + attribute.sharedId * 4);
+  /** Writes the shared area, which begins at `start` of the image. */
+  writeShared(output: ImageOutput, start: number): void {
+    for (const attribute of this.#attributes) {
+      if (!isShared(attribute)) continue;
+      const at = output.reserve(start + attribute.sharedId * 4, attribute.size);
+      writeEntry(attribute, output.bytes, output.view, at);
+    }
   }
 
   #inlineOrder(set: number): readonly number[] {

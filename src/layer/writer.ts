@@ -1,4 +1,5 @@
-import { closeSync, constants, openSync, readSync, writeFileSync } from "node:fs";
+import { edenGC } from "bun:jsc";
+import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { IndexBuilder } from "../erofs/index.ts";
 import { StrakeError } from "../errors/index.ts";
 import { type Digest, digestHex } from "../oci/index.ts";
@@ -19,6 +20,8 @@ import { TarStream } from "./tar-stream.ts";
 
 /** From so many entries on an index takes megabytes. */
 const manyEntries = 30_000;
+/** Bytes of an index between collections of the young, of which 2 KiB are left behind by each KiB written. */
+const collectEvery = 512 << 10;
 
 export interface LayerWriterOptions {
   readonly limits?: TarLimits;
@@ -143,14 +146,15 @@ export class LayerWriter {
       const diffID = await (this.#stream ?? this.#file).finish();
       const { size } = this;
       verify(diffID, size, options);
-      // The index is made in memory: what the entries left behind makes room for it (10 ms).
+      // What the entries left behind makes room for the index's tables (10 ms).
       if (this.#entries > manyEntries) Bun.gc(true);
-      const { image } = this.#index.finish({
-        tarSize: size,
-        uuid: Buffer.from(digestHex(diffID).slice(0, 32), "hex"),
-        read: (offset, length) => this.#file.read(offset, length),
-      });
-      writeIndex(this.#transaction.indexPath, image);
+      writeIndex(this.#transaction.indexPath, (write) =>
+        this.#index.write(write, {
+          tarSize: size,
+          uuid: Buffer.from(digestHex(diffID).slice(0, 32), "hex"),
+          read: (offset, length) => this.#file.read(offset, length),
+        }),
+      );
       await this.#stream?.close();
       this.#file.close();
       return await this.#transaction.commit(diffID, { size, entries: this.#entries });
@@ -249,9 +253,26 @@ function read(
   }
 }
 
-function writeIndex(path: string, image: Uint8Array): void {
+function writeIndex(path: string, make: (write: (bytes: Uint8Array) => void) => void): void {
+  const fd = attempt(() => openSync(path, "wx", 0o600));
+  let young = 0;
   try {
-    writeFileSync(path, image, { flag: "wx", mode: 0o600 });
+    make((bytes) => {
+      young += bytes.length;
+      if (young > collectEvery) {
+        edenGC();
+        young = 0;
+      }
+      for (let at = 0; at < bytes.length; ) at += attempt(() => writeSync(fd, bytes, at, bytes.length - at));
+    });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function attempt<T>(call: () => T): T {
+  try {
+    return call();
   } catch (error) {
     throw fromNodeError(error);
   }
