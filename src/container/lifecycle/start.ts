@@ -3,7 +3,7 @@ import { hostname as hostHostname } from "node:os";
 import { StrakeError, toStrakeError } from "../../errors/index.ts";
 import { bootId, lockFile, processStartTime } from "../../sys/index.ts";
 import { type Attachment, type AttachOptions, attach } from "../monitor/attach.ts";
-import { startMonitor } from "../monitor/conmon.ts";
+import { openMonitor, type WaitingMonitor } from "../monitor/conmon.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
 import { writeNetworkFiles } from "../network/files.ts";
 import { readInRoot } from "../rootfs/read.ts";
@@ -11,6 +11,7 @@ import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/r
 import { lastMessage } from "../runtime/failure.ts";
 import { readyControlGroups } from "../runtime/grace.ts";
 import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import { withCompiledSeccomp } from "../runtime/seccomp-cache.ts";
 import { withHome } from "../spec/environment.ts";
 import { bindMount, tmpfsMount } from "../spec/mounts.ts";
@@ -80,6 +81,38 @@ async function bringUp(
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   mkdirSync(paths.rootfs, { mode: 0o755 });
   mkdirSync(paths.data, { recursive: true, mode: 0o700 });
+  const runtime = services.runtime();
+  const monitor = openMonitor({
+    id: record.id,
+    name: record.name,
+    program: record.args[0]!,
+    paths,
+    runtime,
+    terminal: record.terminal,
+    stdin: record.openStdin,
+    logSizeMax: record.logSizeMax,
+    exitCommand: exitCommand(services, record, options.attended === true),
+    env: { STRAKE_ROOT: services.root, STRAKE_RUNROOT: services.runRoot },
+  });
+  try {
+    return await bringUpUnder(monitor, services, record, { paths, runtime, options });
+  } finally {
+    monitor.cancel();
+  }
+}
+
+interface BringUp {
+  readonly paths: ContainerPaths;
+  readonly runtime: Runtime;
+  readonly options: StartOptions;
+}
+
+async function bringUpUnder(
+  monitor: WaitingMonitor,
+  services: ContainerServices,
+  record: ContainerRecord,
+  { paths, runtime, options }: BringUp,
+): Promise<StartedContainer> {
   const rootfs = await services.rootfs.mount({
     ...rootfsRequest(record, paths),
     volatile: record.autoRemove,
@@ -126,28 +159,16 @@ async function bringUp(
     },
     hostFacts(),
   );
-  const runtime = services.runtime();
   const bundle = withCompiledSeccomp(spec, runtime, services.runRoot);
   writeFileSync(`${paths.run}/config.json`, JSON.stringify(bundle));
-  const monitor = startMonitor({
-    id: record.id,
-    name: record.name,
-    program: record.args[0]!,
-    paths,
-    runtime,
-    terminal: record.terminal,
-    stdin: record.openStdin,
-    logSizeMax: record.logSizeMax,
-    exitCommand: exitCommand(services, record, options.attended === true),
-    env: { STRAKE_ROOT: services.root, STRAKE_RUNROOT: services.runRoot },
-  });
+  const creating = monitor.create();
   const reserve =
     record.network === "bridge"
       ? services.network.open({ id: record.id, folder: paths.run, ports: record.ports })
       : undefined;
   // Both are waited for before either's failure counts: teardown must not overtake the other.
-  await Promise.allSettled([monitor, reserve]);
-  const [pid, endpoint] = [await monitor, await reserve];
+  await Promise.allSettled([creating, reserve]);
+  const [pid, endpoint] = [await creating, await reserve];
   if (endpoint) {
     // Written again in place: the container already has these files mounted.
     writeFiles(endpoint.address);
