@@ -2,9 +2,11 @@ import { addressOf, libc } from "./libc.ts";
 
 /** Numbers of calls that libc has no wrapper for (or only in versions newer than Debian 12's); x64, then arm64. */
 const numbers = {
+  fcntl: [72, 25],
   capget: [125, 90],
   mknodat: [259, 33],
   prlimit64: [302, 261],
+  memfd_create: [319, 279],
   pidfd_send_signal: [424, 424],
   open_tree: [428, 428],
   move_mount: [429, 429],
