@@ -263,8 +263,7 @@ class ImageWriter {
       if (set !== 0) this.#xattrs.write(set, bytes, view, at + this.#isize[inode]!);
       if (format === formatDirectory || format === formatSymlink) {
         view.setUint32(at + 0x10, blocksStart / blockSize + this.#startBlock[inode]!, true);
-        if (layout === layoutInline)
-          this.#writeContent(inode, (start) => (start === size - bodySize ? bodyAt : -1));
+        if (layout === layoutInline) this.#writeTail(inode, size - bodySize, bodyAt);
       } else if (layout === layoutChunked) {
         view.setUint16(at + 0x10, (bits - blockBits) | chunkIndexes, true);
         const file = this.#sparseFile(inode);
@@ -273,6 +272,12 @@ class ImageWriter {
       } else if (format === formatChar || format === formatBlock)
         view.setUint32(at + 0x10, inodes.data[inode]!, true);
     }
+  }
+
+  /** Writes the block that begins at `tail` to `at` of the window. */
+  #writeTail(inode: number, tail: number, at: number): void {
+    // Not where it is called: each turn of a loop around a closure leaves the loop's variables behind.
+    this.#writeContent(inode, (start) => (start === tail ? at : -1));
   }
 
   #writeHead(inode: number, number: number, at: number): void {

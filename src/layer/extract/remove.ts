@@ -1,3 +1,4 @@
+import { edenGC } from "bun:jsc";
 import { readdirSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import {
@@ -13,6 +14,10 @@ import {
   unlinkAt,
 } from "../../sys/index.ts";
 import { decodePath } from "../../tar/index.ts";
+
+/** Names between collections of the young, which would pile up to 50 MB over a tree of 100,000 files. */
+const collectEvery = 1000;
+let visited = 0;
 
 /**
  * Removes a directory and everything in it. It goes down by descriptors and follows no symlink, copes with names
@@ -36,17 +41,34 @@ export function removeTree(path: string): void {
 }
 
 function removeAt(parent: number, name: string): void {
+  if (unlinked(parent, name)) return;
   const fd = openToEmpty(parent, name);
   if (fd === undefined) {
     unlinkAt(parent, name);
     return;
   }
   try {
-    for (const child of namesIn(fd)) removeAt(fd, child);
+    for (const child of namesIn(fd)) {
+      if (++visited % collectEvery === 0) edenGC();
+      removeAt(fd, child);
+    }
   } finally {
     closeFd(fd);
   }
   rmdirAt(parent, name);
+}
+
+/** Most names are files, and those need not be looked at. False for what may be a directory. */
+function unlinked(parent: number, name: string): boolean {
+  try {
+    unlinkAt(parent, name);
+    return true;
+  } catch (error) {
+    // Linux says EISDIR, POSIX EPERM.
+    const errno = errnoOf(error);
+    if (errno === "EISDIR" || errno === "EPERM") return false;
+    throw error;
+  }
 }
 
 /** The directory opened for emptying; undefined when the name is no directory or is gone. */
