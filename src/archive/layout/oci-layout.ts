@@ -2,6 +2,7 @@ import {
   closeSync,
   createReadStream,
   fstatSync,
+  fsyncSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -185,6 +186,7 @@ export class OciLayout {
           "ARCHIVE_MISMATCH",
           `what came for ${blob.digest} has ${size} bytes and digest ${digest}; ${blob.size} bytes were promised`,
         );
+      fsyncSync(fd);
       this.#finish(temporary, blobName(blob.digest));
     } finally {
       closeSync(fd);
@@ -199,10 +201,7 @@ export class OciLayout {
     call: Call & { readonly isRoot?: boolean } = {},
   ) {
     const { raw, digest, mediaType, value } = manifest;
-    const { temporary, fd } = this.#begin();
-    closeSync(fd);
-    writeFileSync(temporary, raw);
-    this.#finish(temporary, blobName(digest));
+    this.#finish(this.#written(raw), blobName(digest));
     const name = isDigest(reference) ? undefined : reference;
     if (name === undefined && value.subject === undefined && call.isRoot !== true) return;
     const entry: Descriptor = {
@@ -259,6 +258,18 @@ export class OciLayout {
     return { temporary, fd: openSync(temporary, "wx", 0o644) };
   }
 
+  /** A temporary file with these bytes, on disk. */
+  #written(bytes: Uint8Array): string {
+    const { temporary, fd } = this.#begin();
+    try {
+      writeFileSync(fd, bytes);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    return temporary;
+  }
+
   #finish(temporary: string, name: string): void {
     const [folder, algorithm] = name.split("/") as [string, string];
     for (const path of [join(this.#root, folder), join(this.#root, folder, algorithm)]) {
@@ -273,10 +284,7 @@ export class OciLayout {
   #replace(name: string, bytes: Uint8Array, options: { readonly unlessThere?: boolean } = {}): void {
     const path = join(this.#root, name);
     if (options.unlessThere && lstatSync(path, { throwIfNoEntry: false })) return;
-    const { temporary, fd } = this.#begin();
-    closeSync(fd);
-    writeFileSync(temporary, bytes);
-    renameSync(temporary, path);
+    renameSync(this.#written(bytes), path);
   }
 }
 

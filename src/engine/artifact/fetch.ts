@@ -54,11 +54,13 @@ export async function fetchArtifact(request: FetchRequest): Promise<FetchedArtif
     const { value, digest } = document;
     const files = value.layers.filter((layer) => layer.mediaType !== mediaTypes.ociEmpty);
     const names = files.map(nameOf);
-    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    const twice = names.find(
+      (name, i) => names.indexOf(name) !== i || names.some((other) => other.startsWith(`${name}/`)),
+    );
     if (twice !== undefined)
       throw new StrakeError(
         "ARTIFACT_INVALID",
-        `${request.name} has two files named ${JSON.stringify(twice)}`,
+        `${request.name} has two files that want to be ${JSON.stringify(twice)}`,
       );
     const targets = names.map((name) => targetIn(resolve(request.folder), name, request.force === true));
     for (const [i, file] of files.entries()) await fetchFile(place, file, { path: targets[i]!, request });

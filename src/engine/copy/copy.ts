@@ -6,7 +6,7 @@ import { type Image, Store } from "../../store/index.ts";
 import { writeArchiveFile } from "../archive-file.ts";
 import { pullFrom } from "../registry/pull.ts";
 import { sendImage } from "../registry/push.ts";
-import { asGuests, type From, type Opening, type To, withSource, withTarget } from "./sides.ts";
+import { type From, type Opening, type To, withGuests, withSource, withTarget } from "./sides.ts";
 import { type Place, parsePlace } from "./transport.ts";
 
 export interface CopyRequest extends RemoteOptions {
@@ -79,7 +79,11 @@ async function transfer(from: From, to: To, context: Context): Promise<CopiedIma
   const pull = (reference: Extract<To, { kind: "store" }>["reference"] | undefined) =>
     pullFrom(from.place, from.reference, { store, reference, platform, emit, signal });
   if (to.kind === "store") return { digest: (await pull(to.reference)).digest };
-  return await asGuests(store, async () => await send((await pull(undefined)).image, to, context));
+  return await withGuests(store, async (welcome) => {
+    const { image } = await pull(undefined);
+    welcome(image);
+    return await send(image, to, context);
+  });
 }
 
 /** An image of the store to anywhere. */

@@ -3,6 +3,7 @@ import { loadArchive, OciLayout, packLayout, unpackLayout } from "../../archive/
 import { StrakeError } from "../../errors/index.ts";
 import type { Emit } from "../../events/index.ts";
 import {
+  type Digest,
   formatReference,
   type Platform,
   parseReference,
@@ -64,12 +65,13 @@ async function withLoaded<T>(
   work: (image: Image) => Promise<T>,
 ): Promise<T> {
   const store = await open();
-  return await asGuests(store, async () => {
+  return await withGuests(store, async (welcome) => {
     const loaded = await loadArchive(store, createReadStream(path, { highWaterMark: 1 << 20 }), {
       ...{ unnamed: true, emit },
       ...(platform ? { platform } : {}),
       ...(signal ? { signal } : {}),
     });
+    for (const { image } of loaded) welcome(image);
     const wanted = name === undefined ? undefined : formatReference(withDefaultTag(parseReference(name)));
     const fitting = loaded.filter(
       ({ names }) =>
@@ -85,14 +87,20 @@ async function withLoaded<T>(
   });
 }
 
-/** Does `work`; images that came into the store meanwhile without getting a name leave it again. */
-export async function asGuests<T>(store: Store, work: () => Promise<T>): Promise<T> {
+/** Does `work`; the images it welcomes leave the store again unless they were there before or somebody named or uses them. */
+export async function withGuests<T>(
+  store: Store,
+  work: (welcome: (image: Image) => void) => Promise<T>,
+): Promise<T> {
   const before = new Set(store.images.list().map(({ id }) => id));
+  const guests = new Set<Digest>();
   try {
-    return await work();
+    return await work((image) => guests.add(image.id));
   } finally {
-    const guests = store.images.list().filter(({ id, tags }) => !before.has(id) && tags.length === 0);
-    for (const { id } of guests) if (store.images.usedBy(id).length === 0) removeImage(store, id, {});
+    for (const id of guests) {
+      const image = before.has(id) ? undefined : store.images.get(id);
+      if (image?.tags.length === 0 && store.images.usedBy(id).length === 0) removeImage(store, id, {});
+    }
   }
 }
 

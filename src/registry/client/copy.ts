@@ -33,9 +33,13 @@ interface Copying {
   readonly from: ImageSource;
   readonly to: ImageTarget;
   readonly options: CopyOptions;
+  /** Manifests that were copied: an index may name one many times, and be named by it. */
+  readonly copied: Set<string>;
 }
 
 const depthLimit = 8;
+/** Manifests of one copy, referrers included. */
+const manifestLimit = 10_000;
 const transfers = 3;
 
 /** Copies an image from place to place, bytes unchanged, nothing kept on this machine. Blobs the target has are not moved. */
@@ -45,7 +49,7 @@ export async function copyImage(
   options: CopyOptions = {},
 ): Promise<CopyResult> {
   const call = options.signal ? { signal: options.signal } : {};
-  const copying = { from: from.place, to: to.place, options };
+  const copying = { from: from.place, to: to.place, options, copied: new Set<string>() };
   let root = await from.place.getManifest(from.reference, call);
   if (options.platform !== undefined && root.kind === "index") {
     const picked = pickPlatform(root.value.manifests, options.platform);
@@ -75,6 +79,10 @@ async function copyTree(
   const call = options.signal ? { signal: options.signal } : {};
   if (depth > depthLimit)
     throw new StrakeError("INDEX_INVALID", `indexes are nested more than ${depthLimit} deep`);
+  if (copying.copied.has(document.digest) && depth > 0) return;
+  copying.copied.add(document.digest);
+  if (copying.copied.size > manifestLimit)
+    throw new StrakeError("INDEX_INVALID", `an index leads to more than ${manifestLimit} manifests`);
   if (document.kind === "index") await copyChildren(copying, document.value, depth);
   else await copyBlobs(copying, [...document.value.layers, document.value.config]);
   await to.putManifest(reference, document, { ...call, isRoot: depth === 0 });
@@ -93,12 +101,16 @@ async function copyChildren(copying: Copying, index: Index, depth: number): Prom
       await copyBlobs(copying, [child]);
       continue;
     }
+    if (copying.copied.has(child.digest)) continue;
     const document = await from.getManifest(child.digest, options.signal ? { signal: options.signal } : {});
     await copyTree(copying, document, { reference: child.digest, depth: depth + 1 });
   }
 }
 
-async function copyBlobs({ from, to, options }: Copying, blobs: readonly Descriptor[]): Promise<void> {
+async function copyBlobs(
+  { from, to, options }: Omit<Copying, "copied">,
+  blobs: readonly Descriptor[],
+): Promise<void> {
   const unique = [...new Map(blobs.map((blob) => [blob.digest, blob])).values()];
   await inParallel(
     unique,
@@ -107,7 +119,7 @@ async function copyBlobs({ from, to, options }: Copying, blobs: readonly Descrip
   );
 }
 
-async function copyBlob({ from, to, options }: Copying, blob: Descriptor): Promise<void> {
+async function copyBlob({ from, to, options }: Omit<Copying, "copied">, blob: Descriptor): Promise<void> {
   const { emit = emitNothing, signal } = options;
   const call = signal ? { signal } : {};
   const step = `copy ${blob.digest}`;
