@@ -16,6 +16,9 @@ export function resizeTerminal(
   }
   try {
     writeSync(fd, `${size.rows} ${size.columns}\n`);
+  } catch (error) {
+    // It ended between the two calls.
+    if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
   } finally {
     closeSync(fd);
   }
