@@ -12,7 +12,9 @@ export function connectionError(error: unknown, url: URL): StrakeError {
   )
     return new StrakeError("REGISTRY_TLS", `no trusted connection to ${url.host}: ${detail}`, {
       ...options,
-      hint: `put its CA into /etc/containers/certs.d/${url.host}/ca.crt, or mark it insecure (--insecure, registries.conf)`,
+      hint: speaksPlainly(error)
+        ? `it seems to speak plain HTTP: if that is meant, mark it insecure (--insecure, registries.conf)`
+        : `put its CA into /etc/containers/certs.d/${url.host}/ca.crt, or mark it insecure (--insecure, registries.conf)`,
     });
   if (code === "ENOTFOUND" || code === "EAI_AGAIN")
     return new StrakeError("REGISTRY_UNREACHABLE", `the host ${url.hostname} cannot be found`, {
@@ -26,4 +28,10 @@ export function connectionError(error: unknown, url: URL): StrakeError {
     `the connection to ${url.host} was lost: ${detail}`,
     options,
   );
+}
+
+/** An answer that is no TLS at all, as OpenSSL and BoringSSL name it. */
+function speaksPlainly(error: unknown): boolean {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  return /wrong.version.number|packet.length.too.long|http.request/i.test(`${code} ${message}`);
 }
