@@ -5,7 +5,7 @@
  *
  * Every cell is a median; the last columns are how many times longer a peer takes. Machines are noisy: compare ratios.
  */
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -37,6 +37,7 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds);
 const executable = join(import.meta.dir, "..", "dist", "strake");
 const workspace = mkdtempSync(join(tmpdir(), "strake-bench-"));
+const runSpace = mkdtempSync(join(existsSync("/run/lock") ? "/run" : tmpdir(), "strake-bench-"));
 const baseTag = "strake.test/busybox:1";
 const baseArchive = join(workspace, "base.tar");
 
@@ -218,7 +219,7 @@ try {
       continue;
     }
     try {
-      await peer.setup(workspace, baseArchive, baseTag);
+      await peer.setup({ workspace, runSpace, baseArchive, baseTag });
       peers.push(peer);
     } catch (error) {
       console.error(`${peer.name}: left out: ${error instanceof Error ? error.message : error}`);
@@ -250,7 +251,8 @@ try {
   }
 } finally {
   for (const peer of peers) await peer.teardown();
-  if (!options.keep) rmSync(workspace, { recursive: true, force: true });
+  if (!options.keep)
+    for (const folder of [workspace, runSpace]) rmSync(folder, { recursive: true, force: true });
 }
 
 console.log(`| what | reach | ${peers.map((peer) => peer.name).join(" | ")} |`);

@@ -13,13 +13,13 @@ export function docker(): Peer {
   return {
     name: "docker",
     unavailable: () => missing("dockerd", "containerd", "docker"),
-    async setup(workspace, baseArchive) {
+    async setup({ workspace, runSpace, baseArchive }) {
       const home = join(workspace, "docker");
       mkdirSync(home, { recursive: true });
       const socket = join(home, "docker.sock");
       daemon = Bun.spawn(
         [
-          ...["dockerd", "--data-root", join(home, "data"), "--exec-root", join(home, "exec")],
+          ...["dockerd", "--data-root", join(home, "data"), "--exec-root", join(runSpace, "docker")],
           ...["-H", `unix://${socket}`, "--pidfile", join(home, "pid")],
         ],
         { stdout: "ignore", stderr: Bun.file(join(home, "log")) },

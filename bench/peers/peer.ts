@@ -1,3 +1,13 @@
+/** Where a peer keeps things, and what it begins with. */
+export interface Places {
+  /** On a disk. */
+  readonly workspace: string;
+  /** In /run, as each of them has it when it is installed: state that a restart of the machine may forget. */
+  readonly runSpace: string;
+  readonly baseArchive: string;
+  readonly baseTag: string;
+}
+
 /**
  * A builder and runner under measure. `setup` starts what it needs (a daemon on a private socket) and loads the base
  * image from a docker-archive; `teardown` ends exactly what `setup` started.
@@ -6,7 +16,7 @@ export interface Peer {
   readonly name: string;
   /** Why it cannot take part on this machine, or undefined when it can. */
   unavailable(): string | undefined;
-  setup(workspace: string, baseArchive: string, baseTag: string): Promise<void>;
+  setup(places: Places): Promise<void>;
   build(context: string, tag: string): readonly string[];
   run(image: string, network: "host" | "bridge", args: readonly string[]): readonly string[];
   version(): readonly string[];

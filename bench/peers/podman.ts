@@ -13,10 +13,17 @@ function containersStorage(name: "podman" | "buildah"): Peer {
   return {
     name,
     unavailable: () => missing(name),
-    async setup(workspace, baseArchive, baseTag) {
+    async setup({ workspace, runSpace, baseArchive, baseTag }) {
       home = join(workspace, name);
       mkdirSync(home, { recursive: true });
-      flags = ["--root", join(home, "root"), "--runroot", join(home, "run"), "--storage-driver", "overlay"];
+      flags = [
+        "--root",
+        join(home, "root"),
+        "--runroot",
+        join(runSpace, name),
+        "--storage-driver",
+        "overlay",
+      ];
       if (name === "podman") {
         flags.push("--cgroup-manager", "cgroupfs", ...runtime);
         timed(["podman", ...flags, "load", "-i", baseArchive]);

@@ -8,8 +8,8 @@ export function strake(executable: string): Peer {
   return {
     name: "strake",
     unavailable: () => (existsSync(executable) ? undefined : `${executable} not built (npm run build)`),
-    async setup(workspace, baseArchive, baseTag) {
-      env = { STRAKE_ROOT: join(workspace, "strake"), STRAKE_RUNROOT: join(workspace, "strake-run") };
+    async setup({ workspace, runSpace, baseArchive, baseTag }) {
+      env = { STRAKE_ROOT: join(workspace, "strake"), STRAKE_RUNROOT: join(runSpace, "strake") };
       timed([executable, "load", "-i", baseArchive], { env });
       // The bridge of the default run root stays, as Docker's does; that of another one goes with its last container.
       timed([executable, "run", "-d", "--name", "keeps-the-bridge", baseTag, "sleep", "3600"], { env });
