@@ -5,7 +5,15 @@
  *
  * Every cell is a median; the last columns are how many times longer a peer takes. Machines are noisy: compare ratios.
  */
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -251,8 +259,14 @@ try {
   }
 } finally {
   for (const peer of peers) await peer.teardown();
-  if (!options.keep)
+  if (!options.keep) {
+    // dockerd leaves the mount of its network namespaces.
+    for (const line of readFileSync("/proc/mounts", "utf8").split("\n")) {
+      const point = line.split(" ")[1] ?? "";
+      if (point.startsWith(`${runSpace}/`)) Bun.spawnSync(["umount", "-l", point]);
+    }
     for (const folder of [workspace, runSpace]) rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 console.log(`| what | reach | ${peers.map((peer) => peer.name).join(" | ")} |`);
