@@ -83,15 +83,7 @@ function docker(): Client {
       mkdirSync(home, { recursive: true });
       daemon = Bun.spawn(
         [
-          ...[
-            "dockerd",
-            "--data-root",
-            join(home, "data"),
-            "--exec-root",
-            join(home, "exec"),
-            "--bridge",
-            "none",
-          ],
+          ...["dockerd", "--data-root", join(home, "data"), "--exec-root", join(home, "exec")],
           ...["--iptables=false", "-H", env.DOCKER_HOST, "--pidfile", join(home, "pid")],
         ],
         { stdout: "ignore", stderr: Bun.file(join(home, "log")) },
