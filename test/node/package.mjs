@@ -1,6 +1,6 @@
 // The npm package as its users get it: packed, laid into a project's node_modules, imported by name from plain node.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,6 +59,43 @@ test("writes a tar, indexes it, and finds the file through the index", () => {
   `);
   assert.equal(printed, "3 512");
 });
+
+for (const [module, moduleResolution] of [
+  ["nodenext", "nodenext"],
+  ["esnext", "bundler"],
+])
+  test(`its types hold in a strict program with moduleResolution ${moduleResolution}`, () => {
+    const config = {
+      strict: true,
+      noEmit: true,
+      target: "esnext",
+      module,
+      moduleResolution,
+      types: [],
+      skipLibCheck: true,
+    };
+    writeFileSync(
+      join(project, "tsconfig.json"),
+      JSON.stringify({ compilerOptions: config, files: ["main.ts"] }),
+    );
+    const check = (source) => {
+      writeFileSync(join(project, "main.ts"), source);
+      const compiler = join(repository, "node_modules", ".bin", "tsc");
+      return spawnSync(compiler, ["-p", "."], { cwd: project, encoding: "utf8" }).stdout;
+    };
+    const good = `
+      import { Engine } from "strake";
+      import { parseReference } from "strake/oci";
+      import { readTar } from "strake/tar";
+      import { ErofsReader } from "strake/erofs";
+      import { parseDockerfile } from "strake/dockerfile";
+      import { Registry } from "strake/registry/client";
+      export const tag: string | undefined = parseReference("app:1").tag;
+      export const stages: number = parseDockerfile("FROM a", { file: "Dockerfile" }).stages.length;
+      export const all = [Engine.open, readTar, ErofsReader, Registry];`;
+    assert.equal(check(good), "");
+    assert.match(check(good.replace("tag: string | undefined", "tag: number")), /main\.ts.*TS2322/);
+  });
 
 test("holds the executable and no tests", () => {
   const root = join(project, "node_modules", "strake");
