@@ -54,8 +54,8 @@ D run --rm --add-host foo:1.2.3.4 busybox grep foo /etc/hosts
 D run --rm --dns 9.9.9.9 --dns-search ex.am busybox sort /etc/resolv.conf
 D run --rm --cidfile cf busybox true; wc -c < cf; D run --rm --cidfile cf busybox true; echo $?
 D run --rm --read-only busybox touch /x; echo $?
-D run --rm -e A=1 -e B -e C= -e "D=x y" busybox env | grep -e ^A -e ^B -e ^C -e ^D
-printf 'F=1\n#c\n\n  G=2 \nH\nI=a=b\nJ="q"\n' > ef; export H=host; D run --rm --env-file ef busybox env | grep -e ^[FGHIJ]=
+D run --rm -e A=1 -e B -e C= -e "D=x y" busybox env | grep -e ^A -e ^B -e ^C -e ^D | sort
+printf 'F=1\n#c\n\n  G=2 \nH\nI=a=b\nJ="q"\n' > ef; export H=host; D run --rm --env-file ef busybox env | grep -e ^[FGHIJ]= | sort
 D run --rm --env-file nosuch busybox true; echo $?`,
   },
   {
@@ -94,7 +94,7 @@ D exec -e X=1 -w /tmp -u 1000 aa sh -c 'echo $X $A; pwd; id -u; echo $HOME'; ech
 D exec -d aa touch /tmp/det; sleep 0.5; D exec aa ls /tmp
 D exec -w /nosuch aa pwd >/dev/null; echo $?; D exec -u nosuch aa pwd >/dev/null; echo $?
 D exec nosuchc true; echo $?; D exec aa; echo $?; D exec aa sh -c 'kill -9 $$'; echo $?
-D exec aa env | grep -v HOSTNAME; D rm -f aa`,
+D exec aa env | grep -v HOSTNAME | sort; D rm -f aa`,
   },
   {
     name: "ps",
