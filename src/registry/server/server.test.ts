@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { testChecks } from "./protocol/checks/index.ts";
-import { testRegistry } from "./protocol/suite.ts";
+import { testRegistry } from "./protocol/suite/index.ts";
 import { FileStore } from "./storage/files.ts";
 import { MemoryStore } from "./storage/memory.ts";
 

@@ -8,7 +8,7 @@ import {
   startS3Server,
 } from "../../../../test/support/s3-server.ts";
 import { testChecks } from "../protocol/checks/index.ts";
-import { testRegistry } from "../protocol/suite.ts";
+import { testRegistry } from "../protocol/suite/index.ts";
 import { testObjectStore } from "./conformance.ts";
 import { S3Store } from "./s3.ts";
 import { escapeURI, signRequest } from "./s3-sign.ts";

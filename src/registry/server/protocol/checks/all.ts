@@ -4,7 +4,7 @@ import type { Check } from "./peer.ts";
 
 /**
  * What the distribution-spec asks of any registry, asked of its address alone: so it can be asked of other registries
- * too, which shows that the questions are sane. `suite.ts` beside it asks what only our own registry promises.
+ * too, which shows that the questions are sane. `suite/` beside it asks what only our own registry promises.
  */
 export const allChecks: readonly Check[] = [
   ...blobChecks("sha256"),

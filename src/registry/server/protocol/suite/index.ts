@@ -1,0 +1,1 @@
+export { testRegistry } from "./run.ts";
