@@ -117,5 +117,5 @@ test("closing in the middle gives back the memory and hides no later use", async
   await file.append(numbered(3 * pieceSize + 100, 1));
   await file.close();
   expect([pieces.take(), pieces.take(), pieces.take()]).not.toContain(undefined);
-  expect(file.append(Buffer.alloc(1))).rejects.toThrow();
+  await expect(file.append(Buffer.alloc(1))).rejects.toThrow();
 });

@@ -150,7 +150,7 @@ for (const [name, { obstacle, start }] of Object.entries(peers)) {
       expect(copied.digest).toBe(digest);
       expect(await remoteDigest(`${peer.host}/copied/app:a`, { env })).toBe(digest);
       await deleteRemote(`${peer.host}/list/app@${digest}`, { env });
-      expect(inspectManifest(`${peer.host}/list/app@${digest}`, { env })).rejects.toMatchObject({
+      await expect(inspectManifest(`${peer.host}/list/app@${digest}`, { env })).rejects.toMatchObject({
         code: "REGISTRY_NOT_FOUND",
       });
     });
@@ -329,7 +329,7 @@ describe("between us and a registry", () => {
     });
     using engine = openEngine();
     const pull = engine.pull({ env, reference: `127.0.0.1:${server.port}/old:1` });
-    expect(pull).rejects.toMatchObject({
+    await expect(pull).rejects.toMatchObject({
       code: "MEDIA_TYPE_UNSUPPORTED",
       message: expect.stringContaining("schema 1"),
     });

@@ -67,8 +67,8 @@ describe("an OCI layout", () => {
     expect(layout.entries().map(({ digest }) => digest)).toEqual([two.digest, root.digest, note.digest]);
     expect((await layout.getManifest("v1")).digest).toBe(two.digest);
     expect((await layout.referrers(two.digest)).map(({ digest }) => digest)).toEqual([note.digest]);
-    expect(layout.getManifest("")).rejects.toMatchObject({ code: "ARCHIVE_NOT_FOUND" });
-    expect(layout.getManifest("v2")).rejects.toMatchObject({ code: "ARCHIVE_NOT_FOUND" });
+    await expect(layout.getManifest("")).rejects.toMatchObject({ code: "ARCHIVE_NOT_FOUND" });
+    await expect(layout.getManifest("v2")).rejects.toMatchObject({ code: "ARCHIVE_NOT_FOUND" });
   });
 
   test("many writers at once lose nothing", async () => {
@@ -81,13 +81,12 @@ describe("an OCI layout", () => {
 
   test("takes no blob that is not what its digest says, and leaves nothing of it", async () => {
     const bytes = new TextEncoder().encode("[]");
-    expect(layout.uploadBlob(blobOf(config), sourceOf(bytes))).rejects.toMatchObject({
+    await expect(layout.uploadBlob(blobOf(config), sourceOf(bytes))).rejects.toMatchObject({
       code: "ARCHIVE_MISMATCH",
     });
-    expect(layout.uploadBlob({ digest: sha256(config), size: 1 }, sourceOf(config))).rejects.toMatchObject({
+    await expect(layout.uploadBlob({ digest: sha256(config), size: 1 }, sourceOf(config))).rejects.toMatchObject({
       code: "ARCHIVE_MISMATCH",
     });
-    await Bun.sleep(10);
     expect(await layout.headBlob(sha256(config))).toBeUndefined();
     expect(readdirSync(join(home, "layout")).sort()).toEqual(["index.json", "oci-layout"]);
   });
@@ -96,8 +95,8 @@ describe("an OCI layout", () => {
     const one = manifestOf("one");
     await layout.putManifest("v1", one);
     writeFileSync(blobPath(one.digest), readFileSync(blobPath(one.digest), "utf8").replace("one", "two"));
-    expect(layout.getManifest("v1")).rejects.toMatchObject({ code: "ARCHIVE_MISMATCH" });
-    expect(layout.getManifest(one.digest)).rejects.toMatchObject({ code: "ARCHIVE_MISMATCH" });
+    await expect(layout.getManifest("v1")).rejects.toMatchObject({ code: "ARCHIVE_MISMATCH" });
+    await expect(layout.getManifest(one.digest)).rejects.toMatchObject({ code: "ARCHIVE_MISMATCH" });
   });
 
   test("links that lead out are neither read nor written through", async () => {
@@ -105,16 +104,15 @@ describe("an OCI layout", () => {
     mkdirSync(join(home, "layout/blobs/sha256"), { recursive: true });
     writeFileSync(join(home, "secret"), one.raw);
     symlinkSync(join(home, "secret"), blobPath(one.digest));
-    expect(layout.getManifest(one.digest)).rejects.toMatchObject({ code: "ARCHIVE_INVALID" });
-    expect(layout.headBlob(one.digest)).rejects.toMatchObject({ code: "ARCHIVE_INVALID" });
+    await expect(layout.getManifest(one.digest)).rejects.toMatchObject({ code: "ARCHIVE_INVALID" });
+    await expect(layout.headBlob(one.digest)).rejects.toMatchObject({ code: "ARCHIVE_INVALID" });
 
     mkdirSync(join(home, "outside"));
     const other = OciLayout.create(join(home, "other"));
     symlinkSync(join(home, "outside"), join(home, "other/blobs"));
-    expect(other.uploadBlob(blobOf(config), sourceOf(config))).rejects.toMatchObject({
+    await expect(other.uploadBlob(blobOf(config), sourceOf(config))).rejects.toMatchObject({
       code: "ARCHIVE_INVALID",
     });
-    await Bun.sleep(10);
     expect(readdirSync(join(home, "outside"))).toEqual([]);
   });
 

@@ -48,14 +48,14 @@ describe("ignore files", () => {
   });
   test("an ignored source is an error that says so", async () => {
     shop.write({ ".dockerignore": "src/*.ts" });
-    expect(copied("FROM scratch\nCOPY src/main.ts /")).rejects.toMatchObject({
+    await expect(copied("FROM scratch\nCOPY src/main.ts /")).rejects.toMatchObject({
       code: "BUILD_COPY_SOURCE",
       hint: "it is there, but .dockerignore excludes it",
     });
   });
   test("a bad one is an error with its line", async () => {
     shop.write({ ".dockerignore": "a\n!" });
-    expect(copied()).rejects.toMatchObject({ sources: [{ file: ".dockerignore", startLine: 2 }] });
+    await expect(copied()).rejects.toMatchObject({ sources: [{ file: ".dockerignore", startLine: 2 }] });
   });
 });
 

@@ -11,6 +11,12 @@ const anybodyPulls: AccessConfig = {
   policies: [{ repositories: ["**"], actions: ["pull"], anonymous: true }],
 };
 
+/** Resolves when so many bytes of an upload that goes on have arrived. */
+async function arrival(url: URL, bytes: number, init: BunFetchRequestInit = {}): Promise<void> {
+  const range = async () => (await fetch(url, init)).headers.get("range");
+  while ((await range()) !== `0-${bytes - 1}`) await Bun.sleep(5);
+}
+
 test("rules change while an upload goes on under the old ones", async () => {
   await using registry = await Registry.start();
   const begun = await fetch(`${registry.url}v2/a/blobs/uploads/`, { method: "POST" });
@@ -72,7 +78,7 @@ test.skipIf(!openssl)(
     const slow = fetch(new URL(begun.headers.get("location")!, registry.url), {
       ...{ method: "PATCH", body, tls: { ca: one.cert } },
     });
-    await Bun.sleep(50);
+    await arrival(new URL(begun.headers.get("location")!, registry.url), 6, { tls: { ca: one.cert } });
     await expect(registry.reconfigure({ tls: { ...one, key: two.key } })).rejects.toMatchObject({
       code: "REGISTRY_SERVER_CONFIG",
     });
@@ -88,7 +94,12 @@ test.skipIf(!openssl)(
 
 test("metrics and health have an address of their own, which says that the registry is stopping", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const registry = await Registry.start({ rules: anybodyPulls, reports: { port: 0 }, admit: () => promise });
+  const asked = Promise.withResolvers<void>();
+  const admit = () => {
+    asked.resolve();
+    return promise;
+  };
+  const registry = await Registry.start({ rules: anybodyPulls, reports: { port: 0 }, admit });
   const reports = registry.reportsURL!;
   expect((await fetch(`${registry.url}metrics`)).status).toBe(401);
   expect(await (await fetch(`${reports}metrics`)).text()).toContain("strake_registry_requests_total");
@@ -103,9 +114,8 @@ test("metrics and health have an address of their own, which says that the regis
     { method: "POST", body: "x" },
   );
   expect((await push).status).toBe(400);
-  await Bun.sleep(50);
+  await asked.promise;
   const stopped = registry.stop({ grace: 5000 });
-  await Bun.sleep(20);
   expect([(await fetch(`${reports}readyz`)).status, (await fetch(`${reports}healthz`)).status]).toEqual([
     503, 200,
   ]);
@@ -118,13 +128,13 @@ test("metrics and health have an address of their own, which says that the regis
 test("an upload that does not end is cut off when the time is over", async () => {
   const registry = await Registry.start();
   const begun = await fetch(`${registry.url}v2/a/blobs/uploads/`, { method: "POST" });
-  const { pathname } = new URL(begun.headers.get("location")!, registry.url);
+  const url = new URL(begun.headers.get("location")!, registry.url);
   const socket = connect(registry.port, "127.0.0.1", () =>
-    socket.write(`PATCH ${pathname} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx`),
+    socket.write(`PATCH ${url.pathname} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nxy`),
   );
   const closed = new Promise((done) => socket.on("close", done));
   socket.on("error", () => {});
-  await Bun.sleep(50);
+  await arrival(url, 2);
   await registry.stop({ grace: 200 });
   await closed;
 });

@@ -157,7 +157,7 @@ test("stopping lets an upload finish and takes no new connection", async () => {
   });
   send("first ");
   const put = fetch(`${location}?digest=${digestOf("first second")}`, { method: "PUT", body });
-  await Bun.sleep(50);
+  while ((await fetch(location)).headers.get("range") !== "0-5") await Bun.sleep(5);
   const stopped = registry.stop({ grace: 5000 });
   await Bun.sleep(50);
   send("second");

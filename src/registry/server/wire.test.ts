@@ -2,8 +2,11 @@ import { expect, test } from "bun:test";
 import { connect } from "node:net";
 import { Registry } from "./index.ts";
 
-/** Sends bytes over one connection and gives all that comes back until it has been quiet for a while. */
-async function talk(registry: Registry, ...sent: readonly string[]): Promise<string> {
+/**
+ * Sends bytes over one connection, each time until so many answers are there in all, and gives what came back. A while of
+ * quiet after them lets an answer too many be seen.
+ */
+async function talk(registry: Registry, ...sent: readonly (readonly [string, number])[]): Promise<string> {
   const socket = connect(registry.port, "127.0.0.1");
   let got = "";
   let last = performance.now();
@@ -12,8 +15,11 @@ async function talk(registry: Registry, ...sent: readonly string[]): Promise<str
     last = performance.now();
   });
   socket.on("error", () => {});
-  for (const bytes of sent) {
+  for (const [bytes, answers] of sent) {
+    const written = performance.now();
     socket.write(bytes, "latin1");
+    while (statuses(got).length < answers && performance.now() - written < 10_000 && !socket.destroyed)
+      await Bun.sleep(5);
     last = performance.now();
     while (performance.now() - last < 60 && !socket.destroyed) await Bun.sleep(5);
   }
@@ -28,10 +34,8 @@ const digestOf = (text: string) => `sha256:${new Bun.CryptoHasher("sha256").upda
 test("the base is there with and without its slash, and HEAD has the length of GET", async () => {
   await using registry = await Registry.start();
   for (const path of ["/v2", "/v2/"]) {
-    const answer = await talk(
-      registry,
-      head(`HEAD ${path} HTTP/1.1`) + head(`GET ${path} HTTP/1.1`, "Connection: close"),
-    );
+    const both = head(`HEAD ${path} HTTP/1.1`) + head(`GET ${path} HTTP/1.1`, "Connection: close");
+    const answer = await talk(registry, [both, 2]);
     // Two answers on one connection, and only one body.
     expect(statuses(answer)).toEqual([200, 200]);
     expect(answer.match(/Content-Length: 2\r\n/gi)).toHaveLength(2);
@@ -57,11 +61,11 @@ test("405 and OPTIONS name the methods", async () => {
 test("an upload comes with a length, in chunks, and after 100 Continue", async () => {
   await using registry = await Registry.start();
   const post = `POST /v2/a/blobs/uploads/?digest=${digestOf("hello")} HTTP/1.1`;
-  expect(statuses(await talk(registry, `${head(post, "Content-Length: 5")}hello`))).toEqual([201]);
+  expect(statuses(await talk(registry, [`${head(post, "Content-Length: 5")}hello`, 1]))).toEqual([201]);
   const chunked = `${head(post, "Transfer-Encoding: chunked")}2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n`;
-  expect(statuses(await talk(registry, chunked))).toEqual([201]);
+  expect(statuses(await talk(registry, [chunked, 1]))).toEqual([201]);
   const expects = head(post, "Content-Length: 5", "Expect: 100-continue");
-  expect(statuses(await talk(registry, expects, "hello"))).toEqual([100, 201]);
+  expect(statuses(await talk(registry, [expects, 1], ["hello", 2]))).toEqual([100, 201]);
 });
 
 test("the body of a refused request is never taken for a request", async () => {
@@ -80,7 +84,7 @@ test("the body of a refused request is never taken for a request", async () => {
     const request = head("POST /v2/a/blobs/uploads/?digest=none HTTP/1.1", `Content-Length: ${body.length}`);
     // In two parts: the answer is there before the body is.
     for (const parts of [[request + body], [request, body]]) {
-      expect(statuses(await talk(registry, ...parts))).toEqual([401]);
+      expect(statuses(await talk(registry, ...parts.map((part) => [part, 1] as const)))).toEqual([401]);
       expect(asked).not.toContain("delete");
     }
   }

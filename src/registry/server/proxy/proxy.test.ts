@@ -1,10 +1,16 @@
-import { expect, test } from "bun:test";
+import { afterEach, expect, setSystemTime, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mediaTypes } from "../../../oci/index.ts";
 import { type AccessRecord, decodeProxyConfig, MemoryStore, Registry } from "../index.ts";
 import { cached, digestOf, meddler, pushImage, putManifest } from "./upstream.test-support.ts";
+
+// The clock of the registry stands still from the first call on: however slow the machine is, a ttl ends when it is said.
+const later = (milliseconds: number) => setSystemTime(Date.now() + milliseconds);
+afterEach(() => {
+  setSystemTime();
+});
 
 test("a miss fetches what is asked and nothing else, a hit asks nobody", async () => {
   const records: AccessRecord[] = [];
@@ -102,17 +108,18 @@ test("many upstreams by prefix; ns= leads to the upstream, never to an image of 
 
 test("a tag is asked about after its ttl, with HEAD; what moved is fetched by its digest", async () => {
   await using shop = await cached({ config: { ttl: 150 } });
+  later(0);
   const { upstream, wire, get } = shop;
   const first = await pushImage(upstream.url, "app", "latest");
   const digest = async () => (await get("hub/app/manifests/latest")).headers.get("docker-content-digest");
   expect(await digest()).toBe(first.digest);
   expect(await digest()).toBe(first.digest);
-  await Bun.sleep(160);
+  later(160);
   expect(await digest()).toBe(first.digest);
   expect(wire.seen).toEqual(["GET /v2/app/manifests/latest", "HEAD /v2/app/manifests/latest"]);
   const second = await pushImage(upstream.url, "app", "latest");
   expect(await digest()).toBe(first.digest);
-  await Bun.sleep(160);
+  later(160);
   expect(await digest()).toBe(second.digest);
   expect(wire.seen.slice(2)).toEqual([
     "HEAD /v2/app/manifests/latest",
@@ -120,7 +127,7 @@ test("a tag is asked about after its ttl, with HEAD; what moved is fetched by it
   ]);
   // A tag that is gone is gone; what it was is still there by digest.
   await fetch(new URL("/v2/app/manifests/latest", upstream.url), { method: "DELETE" });
-  await Bun.sleep(160);
+  later(160);
   expect((await get("hub/app/manifests/latest")).status).toBe(404);
   expect((await get(`hub/app/manifests/${second.digest}`)).status).toBe(200);
 });
@@ -140,6 +147,7 @@ test("a tag that is immutable here stays what it was first", async () => {
 
 test("what the upstream does not have is asked for once in a while", async () => {
   await using shop = await cached({ config: { missTtl: 200 } });
+  later(0);
   const { upstream, wire, get } = shop;
   const digest = digestOf("nothing");
   for (let i = 0; i < 3; i++) {
@@ -152,7 +160,7 @@ test("what the upstream does not have is asked for once in a while", async () =>
   }
   expect(wire.seen).toHaveLength(4);
   const { digest: pushed } = await pushImage(upstream.url, "app", "v1");
-  await Bun.sleep(210);
+  later(210);
   expect((await get("hub/app/manifests/v1")).headers.get("docker-content-digest")).toBe(pushed);
 });
 
@@ -211,6 +219,7 @@ test("a blob that was pushed here privately is not given out because an upstream
 
 test("tags and referrers are the upstream's; with the upstream gone they are what is here", async () => {
   const shop = await cached({ config: { ttl: 100 } });
+  later(0);
   await using _ = shop;
   const { upstream, wire, get } = shop;
   const image = await pushImage(upstream.url, "app", "b");
@@ -248,7 +257,7 @@ test("tags and referrers are the upstream's; with the upstream gone they are wha
   expect(await referrers()).toEqual([[referrer], false]);
   await get("hub/app/manifests/b");
   await get(`hub/app/manifests/${referrer}`);
-  await Bun.sleep(110);
+  later(110);
   wire[Symbol.dispose]();
   expect(await tags()).toEqual([["b"], null]);
   expect(await referrers()).toEqual([[referrer], true]);

@@ -53,7 +53,7 @@ test("tags beyond the rule go and can be had back; a dry run only says so", asyn
   expect((await fetch(`${registry.url}v2/b/manifests/v1`)).status).toBe(200);
   expect(await registry.restore("a", images[1]!.digest)).toEqual(["v1"]);
   expect(await list()).toEqual(["fixed", "v1", "v3"]);
-  expect(registry.retain([{}])).rejects.toMatchObject({ code: "USAGE" });
+  await expect(registry.retain([{}])).rejects.toMatchObject({ code: "USAGE" });
 });
 
 test("scrub finds the blob with a flipped bit; in quarantine it is gone, and a push heals it", async () => {
@@ -79,7 +79,7 @@ test("scrub finds the blob with a flipped bit; in quarantine it is gone, and a p
     expect(await (await fetch(url)).text()).toBe("a:v1");
     expect(await registry.scrub()).toMatchObject({ blobs: 4, damaged: [] });
     const signal = AbortSignal.abort();
-    expect(registry.scrub({ signal })).rejects.toMatchObject({ code: "CANCELED" });
+    await expect(registry.scrub({ signal })).rejects.toMatchObject({ code: "CANCELED" });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -76,13 +76,21 @@ test("a receiver that fails is asked again with the same delivery, one that refu
     webhookOptions: { backOff: 1 },
   });
   await pushImage(registry, "a", "v1");
-  while (failing.received.length < 3) await Bun.sleep(10);
+  const metrics = async () => (await fetch(`${registry.url}metrics`)).text();
+  const ends = [
+    'strake_registry_webhooks_total{outcome="delivered"} 1\n',
+    'strake_registry_webhooks_total{outcome="failed"} 2\n',
+  ];
+  const areCounted = async () => {
+    const page = await metrics();
+    return ends.every((line) => page.includes(line));
+  };
+  while (!(await areCounted())) await Bun.sleep(10);
   expect(new Set(failing.received.map(({ headers }) => headers.get("strake-delivery"))).size).toBe(1);
   // Long enough for a second attempt, if there were one.
   await Bun.sleep(100);
-  const metrics = await (await fetch(`${registry.url}metrics`)).text();
-  expect(metrics).toContain('strake_registry_webhooks_total{outcome="delivered"} 1');
-  expect(metrics).toContain('strake_registry_webhooks_total{outcome="failed"} 2');
+  expect(await areCounted()).toBe(true);
+  expect(failing.received).toHaveLength(3);
   await registry.stop({ grace: 1000 });
   expect(refusing.received).toHaveLength(1);
   expect(moving.received).toHaveLength(1);
@@ -97,8 +105,11 @@ test("a receiver that hangs holds up neither pushes nor others, and its queue is
     webhooks: [{ url: hanging.url }, { url: quick.url }],
     webhookOptions: { queue: 3 },
   });
-  for (let i = 0; i < 8; i++) await pushImage(registry, "a", `v${i}`);
-  while (quick.received.length < 8) await Bun.sleep(10);
+  for (let i = 0; i < 8; i++) {
+    await pushImage(registry, "a", `v${i}`);
+    // Its queue is as short as the other's.
+    while (quick.received.length <= i) await Bun.sleep(1);
+  }
   const metrics = await (await fetch(`${registry.url}metrics`)).text();
   expect(metrics).toContain('outcome="dropped"} 4');
   // Stopping does not wait for it beyond the grace.
