@@ -73,7 +73,7 @@ function client(options: Changes, stdio: object = {}) {
 }
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let n = 0; n < 400; n++) {
+  for (let n = 0; n < 2000; n++) {
     if (await condition()) return;
     await Bun.sleep(10);
   }
@@ -329,9 +329,12 @@ describe.skipIf(why !== undefined)("the foreground", () => {
     terminal.write("stty size; tty\n");
     await until(() => screen.includes("33 91") && screen.includes("/dev/pts/0"));
     terminal.resize(100, 40);
-    await Bun.sleep(100);
-    terminal.write("stty size\n");
-    await until(() => screen.includes("40 100"));
+    // The new size takes its way through client and monitor while the next line takes its own.
+    await until(async () => {
+      terminal.write("stty size\n");
+      await Bun.sleep(100);
+      return screen.includes("40 100");
+    });
     terminal.write("exit 8\n");
     expect(await child.exited).toBe(8);
   });
@@ -359,11 +362,13 @@ describe.skipIf(why !== undefined)("the foreground", () => {
   });
 
   test("a killed client leaves the container running, whose monitor then cleans up", async () => {
-    const child = client({ name: "orphan", command: ["sh", "-c", "echo up; sleep 0.5"], autoRemove: true });
+    const script = "echo up; until [ -e /end ]; do sleep 0.05; done";
+    const child = client({ name: "orphan", command: ["sh", "-c", script], autoRemove: true });
     await child.stdout.getReader().read();
     child.kill("SIGKILL");
     await child.exited;
     expect(state("orphan").status).toBe("running");
+    await exec("orphan", "touch /end");
     await until(() => home.containers.list().length === 0);
     await until(() => readdirSync(join(home.runRoot, "containers")).length === 0);
   });

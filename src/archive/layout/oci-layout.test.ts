@@ -84,7 +84,9 @@ describe("an OCI layout", () => {
     await expect(layout.uploadBlob(blobOf(config), sourceOf(bytes))).rejects.toMatchObject({
       code: "ARCHIVE_MISMATCH",
     });
-    await expect(layout.uploadBlob({ digest: sha256(config), size: 1 }, sourceOf(config))).rejects.toMatchObject({
+    await expect(
+      layout.uploadBlob({ digest: sha256(config), size: 1 }, sourceOf(config)),
+    ).rejects.toMatchObject({
       code: "ARCHIVE_MISMATCH",
     });
     expect(await layout.headBlob(sha256(config))).toBeUndefined();

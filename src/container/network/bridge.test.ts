@@ -64,7 +64,7 @@ async function output(script: string, changes: Partial<CreateOptions> = {}): Pro
 
 /** The page behind an address, as soon as the server in the container is up; undefined when nobody answers. */
 async function fetchPage(address: string, port: number): Promise<string | undefined> {
-  for (let n = 0; n < 40; n++) {
+  for (let n = 0; n < 400; n++) {
     try {
       return (await (await fetch(`http://${address}:${port}/`)).text()).trim();
     } catch {
@@ -137,11 +137,11 @@ describe.skipIf(why !== undefined)("a published port", () => {
       mounts: [{ type: "bind", source: "/", destination: "/host", readonly: true, createSource: false }],
       ports: [
         ...parsePorts("0:80"),
-        ...parsePorts("127.0.0.1:39101-39102:80-81"),
+        ...parsePorts("127.0.0.1:29101-29102:80-81"),
         ...parsePorts("0:5353/udp"),
       ],
     });
-    expect(await fetchPage("127.0.0.1", 39101)).toBe("many");
+    expect(await fetchPage("127.0.0.1", 29101)).toBe("many");
     expect(await fetchPage("127.0.0.1", portOf(web))).toBe("many");
     expect(web.endpoint!.ports.map((port) => port.protocol)).toEqual(["tcp", "tcp", "tcp", "udp"]);
     let reply = "";
@@ -153,7 +153,7 @@ describe.skipIf(why !== undefined)("a published port", () => {
         error: () => {},
       },
     });
-    for (let n = 0; n < 100 && reply === ""; n++) {
+    for (let n = 0; n < 1000 && reply === ""; n++) {
       socket.send("ping", portOf(web, 3), "127.0.0.1");
       await Bun.sleep(20);
     }
@@ -221,6 +221,19 @@ describe.skipIf(why !== undefined)("the bridge", () => {
     expect(second.endpoint!.address).not.toBe(first.endpoint!.address);
     expect((await start("sleep 1000", { network: "none" })).endpoint).toBeUndefined();
     expect((await start("sleep 1000", { network: "host" })).endpoint).toBeUndefined();
+  });
+
+  test("of several run roots that begin at the same time get different ranges", async () => {
+    const networks = ["one", "two", "three"].map((name) => new BridgeNetwork(join(home.home, name)));
+    try {
+      const endpoints = await Promise.all(
+        networks.map((network) => network.open({ id: "x", folder: home.home, ports: [] })),
+      );
+      expect(new Set(endpoints.map(({ gateway }) => gateway)).size).toBe(networks.length);
+    } finally {
+      for (const network of networks) await network.close("x");
+    }
+    for (const { bridge } of networks) expect(existsSync(`/sys/class/net/${bridge}`)).toBe(false);
   });
 
   test("of a run root that was deleted goes when the next bridge is made", async () => {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { StrakeError } from "../../errors/index.ts";
-import { lockFile, processStartTime, randomBetween } from "../../sys/index.ts";
+import { type FileLock, lockFile, processStartTime, randomBetween } from "../../sys/index.ts";
 import { run } from "../runtime/command.ts";
 import { findProgram } from "../runtime/runtime.ts";
 import { passOtherFirewalls } from "./firewall.ts";
@@ -33,6 +33,8 @@ export interface Endpoint {
 }
 
 const defaultRunRoot = "/run/strake";
+/** One for the machine: two run roots that looked for a free range at the same time found the same one. */
+const rangeLock = "/run/strake-networks.lock";
 
 /**
  * The default network: one bridge with addresses of its own, behind the host's. Its rules live in an nftables table of their
@@ -82,6 +84,7 @@ export class BridgeNetwork {
     const leases = new Leases(`${this.#runRoot}/network`);
     using _lock = await lockFile(leases.lockPath);
     const current = leases.list();
+    using _range = existsSync(`/sys/class/net/${this.bridge}`) ? undefined : await lockRange();
     const { subnet, isNew, last } = this.#subnet(leases);
     const gateway = formatIPv4(subnet.address + 1);
     const taken = new Set(current.map((lease) => parseIPv4(lease.address)));
@@ -202,6 +205,15 @@ export class BridgeNetwork {
 
   #vethOf(id: string): string {
     return `strk${new Bun.CryptoHasher("sha256").update(`${this.#runRoot}\0${id}`).digest("hex").slice(0, 10)}`;
+  }
+}
+
+/** Held from the look for a range that is free to the route that takes it. In a user namespace /run may not be ours, nor is the network shared. */
+async function lockRange(): Promise<FileLock | undefined> {
+  try {
+    return await lockFile(rangeLock);
+  } catch {
+    return undefined;
   }
 }
 
