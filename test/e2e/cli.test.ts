@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { containerObstacle, fetchSoon, freePort, makeStrake, type Strake } from "../support/strake.ts";
+import { freePort } from "../support/free-port.ts";
+import { containerObstacle, fetchSoon, makeStrake, type Strake } from "../support/strake.ts";
 
 const obstacle = containerObstacle();
 if (obstacle !== undefined) console.log(`skipped: the command line end to end: ${obstacle}`);

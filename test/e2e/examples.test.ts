@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { containerObstacle, fetchSoon, freePort, makeStrake, type Strake } from "../support/strake.ts";
+import { freePort } from "../support/free-port.ts";
+import { containerObstacle, fetchSoon, makeStrake, type Strake } from "../support/strake.ts";
 
 /** The four projects of examples/, built over bootstrapped bases and run, as a user does it. */
 const obstacle =

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "./strake.ts";
+import { freePort } from "./free-port.ts";
 
 /** Why Debian's docker-registry cannot take part, or undefined. */
 export function dockerRegistryObstacle(): string | undefined {

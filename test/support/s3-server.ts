@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { freePort } from "./free-port.ts";
 
 export const s3Credentials = { accessKeyId: "strake", secretAccessKey: "strake-test-secret" } as const;
 
@@ -24,7 +24,7 @@ export interface S3Server extends AsyncDisposable {
 /** A real S3 server on a free port, with buckets in a temporary folder. */
 export async function startS3Server(path: string): Promise<S3Server> {
   const root = mkdtempSync(join(tmpdir(), "strake-s3-"));
-  const port = await freePort();
+  const port = freePort();
   const args = ["--port", `127.0.0.1:${port}`, "--access", s3Credentials.accessKeyId];
   const child = Bun.spawn(
     [path, ...args, "--secret", s3Credentials.secretAccessKey, "--quiet", "posix", root],
@@ -54,18 +54,10 @@ export async function startS3Server(path: string): Promise<S3Server> {
     },
     folder: (bucket) => join(root, bucket),
     [Symbol.asyncDispose]: async () => {
-      child.kill();
+      // Asked politely it would wait for whoever still has a connection open, which a failed test may.
+      child.kill("SIGKILL");
       await child.exited;
       rmSync(root, { recursive: true, force: true });
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => done(port));
-    });
-  });
 }

@@ -82,14 +82,6 @@ export function containerObstacle(): string | undefined {
   return Bun.which("busybox") === null ? "busybox-static is not installed" : undefined;
 }
 
-/** A port of the host that is free now. */
-export function freePort(): number {
-  const server = Bun.listen({ hostname: "0.0.0.0", port: 0, socket: { data() {} } });
-  const { port } = server;
-  server.stop(true);
-  return port;
-}
-
 /** The page as soon as it answers. */
 export async function fetchSoon(url: string, seconds = 30): Promise<Response> {
   for (const until = Date.now() + seconds * 1000; ; await Bun.sleep(25)) {

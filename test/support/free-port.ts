@@ -1,0 +1,22 @@
+import { readFileSync } from "node:fs";
+
+/**
+ * A port of the host that is free now, and that no connection going out is given: among those, somebody's connection could take it before
+ * the server has it, and a client that tries again and again while the server is away would in the end be connected to itself.
+ */
+export function freePort(): number {
+  const [firstOutgoing] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8")
+    .split("\t")
+    .map(Number);
+  const lowest = 10_000;
+  const highest = Math.max(lowest + 1000, firstOutgoing!);
+  for (;;) {
+    const port = lowest + Math.floor(Math.random() * (highest - lowest));
+    try {
+      Bun.listen({ hostname: "0.0.0.0", port, socket: { data() {} } }).stop(true);
+      return port;
+    } catch {
+      // Somebody serves there.
+    }
+  }
+}
