@@ -44,7 +44,7 @@ test("several processes put, commit, remove and collect at once", async () => {
   expect(t.store.containers.list()).toHaveLength(4 * 6);
   t.store.gc();
   expect(t.store.gc({ verify: true }).problems).toEqual([]);
-}, 60_000);
+}, 120_000);
 
 test("a process killed at any moment loses nothing it had reported and leaves nothing behind", async () => {
   using t = temporaryStore();

@@ -22,7 +22,7 @@ describe.skipIf(obstacle !== undefined)("an image that is not here", () => {
     name = `${/http:\/\/(\S+:\d+)\//.exec(said)![1]}/base:1`;
     await strake.ok("bootstrap", "busybox", "-t", name);
     await strake.ok("push", "-q", name);
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     registry?.kill();
     await registry?.exited;

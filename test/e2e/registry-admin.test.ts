@@ -132,7 +132,7 @@ test("a team's registry: users, robots, retention, collection, undo, scrub, whil
   writeFileSync(at(`images/${blob}`), bytes);
   const rotten = await strake("scrub", ...root);
   expect([rotten.code, rotten.out]).toEqual([1, expect.stringContaining(blob.split("/").at(-1)!)]);
-}, 60_000);
+}, 120_000);
 
 test.each([
   [["gc", "--root", "nowhere"], "there is no registry in"],
@@ -175,7 +175,7 @@ test("flags alone make a registry for a team", async () => {
     server.child.kill();
     await server.child.exited;
   }
-}, 30_000);
+}, 120_000);
 
 test("the cache of another registry, from a flag and from a file", async () => {
   const upstream = await startServe(["--storage", "memory", "--listen", "127.0.0.1:0", "--quiet"], folder);
@@ -204,4 +204,4 @@ test("the cache of another registry, from a flag and from a file", async () => {
       await child.exited;
     }
   }
-}, 30_000);
+}, 120_000);

@@ -198,7 +198,7 @@ test.skipIf(obstacle !== undefined)("containerd, which says whose image it wants
     stderr: "ignore",
   });
   try {
-    for (let i = 0; i < 200 && !existsSync(socket); i++) await Bun.sleep(25);
+    for (let i = 0; i < 1200 && !existsSync(socket); i++) await Bun.sleep(25);
     const image = `${new URL(wire.url).host}/library/app:v1`;
     const mark = wire.seen.length;
     await run([

@@ -49,5 +49,5 @@ test.skipIf("reason" in found)(
       expect(await Promise.all([one, two].map(({ child }) => child.exited))).toEqual([0, 0]);
     }
   },
-  60_000,
+  120_000,
 );

@@ -131,7 +131,7 @@ describe("tar, reader, kernel and fsck.erofs agree on", () => {
         ).toBe(0);
         expect(agrees(tar)).toBe(5);
       },
-      60_000,
+      120_000,
     );
 
   test.skipIf(!hasTar)(
@@ -149,7 +149,7 @@ describe("tar, reader, kernel and fsck.erofs agree on", () => {
       spawnSync("tar", ["--xattrs", "--format=pax", "-cf", tar, "-C", "/", ...present]);
       expect(agrees(tar)).toBeGreaterThan(100);
     },
-    60_000,
+    120_000,
   );
 
   const whole = process.env.STRAKE_ROUNDTRIP_TAR;

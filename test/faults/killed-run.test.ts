@@ -39,5 +39,5 @@ describe.skipIf(obstacle !== undefined)("a killed run", () => {
     expect(await left()).toEqual([]);
     expect((await strake.run(["gc", "--verify"])).stdout).toEndWith("clean\n");
     expect(mounts()).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });

@@ -113,7 +113,7 @@ describe(`kill -9 of the client at random moments, ${rounds} times`, () => {
     // Kills in the middle left some layers complete: otherwise this test says nothing of them.
     expect(kept).toBeGreaterThan(0);
     expect(stored()).toEqual(new Set());
-  }, 60_000);
+  }, 120_000);
 
   /** An image that was built here, whose layers no registry has seen and nobody has packed. */
   async function build(round: number | "warm"): Promise<void> {
@@ -179,5 +179,5 @@ describe(`kill -9 of the client at random moments, ${rounds} times`, () => {
     expect(killed).toBeGreaterThan(3);
     expect(kept).toBeGreaterThan(0);
     expect((await registry.scrub()).damaged).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });

@@ -17,7 +17,7 @@ export async function startServe(flags: readonly string[], cwd: string, env: Rec
   /** Resolves when the process has said it so many times. */
   const says = async (text: string, times = 1) => {
     for (let i = 0; said.split(text).length <= times; i++) {
-      if (i > 1000 || child.exitCode !== null) throw new Error(`${text} was not said in ${said}`);
+      if (i > 6000 || child.exitCode !== null) throw new Error(`${text} was not said in ${said}`);
       await Bun.sleep(10);
     }
   };

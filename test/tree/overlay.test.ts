@@ -252,7 +252,7 @@ describe.skipIf(reason !== undefined)("the tree shows what the kernel's overlay 
       }),
       { numRuns: 100 },
     );
-  }, 60_000);
+  }, 120_000);
 });
 
 /** Leaves out what would be refused: entries below something that is no directory. */

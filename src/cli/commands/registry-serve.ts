@@ -18,8 +18,6 @@ export const registryServe: Handler<typeof registryServeFlags> = async (cli, { f
     onFailure: (work, error) => say(`the scheduled ${work} failed: ${renderError(toStrakeError(error))}\n`),
   });
   const { registry } = service;
-  say(`serving ${registry.url.href}\n`);
-  if (registry.reportsURL) say(`metrics and health at ${registry.reportsURL.href}\n`);
   const reload = follow(service);
   service.watch(reload);
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
@@ -31,6 +29,9 @@ export const registryServe: Handler<typeof registryServeFlags> = async (cli, { f
     else reload();
   };
   process.on("SIGHUP", onHangUp);
+  // Whoever reads this may send signals, so they are listened for by now.
+  say(`serving ${registry.url.href}\n`);
+  if (registry.reportsURL) say(`metrics and health at ${registry.reportsURL.href}\n`);
   await stopped;
   process.off("SIGHUP", onHangUp);
   say("stopping: what is being answered is finished first\n");

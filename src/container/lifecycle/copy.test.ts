@@ -180,7 +180,7 @@ describe.skipIf(why !== undefined)("hostile containers", () => {
       await home.containers.writeArchive(id, "/d", archive({ path: `new${n}`, body: "x" })).catch(() => {});
     expect(readdirSync(secret)).toEqual(["file"]);
     expect(readFileSync(join(secret, "file"), "utf8")).toBe("host\n");
-  }, 30_000);
+  }, 120_000);
 
   test("CVE-2019-14271: no program or library of the container runs", async () => {
     const id = await start();

@@ -272,7 +272,7 @@ describe.skipIf(why !== undefined)("the bridge", () => {
     expect(tables).not.toContain(home.containers.services.network.table);
     expect(existsSync(`/sys/class/net/${home.containers.services.network.bridge}`)).toBe(false);
     expect(cgroups()).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });
 
 /** Control groups of containers of this home. */

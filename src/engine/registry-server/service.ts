@@ -23,7 +23,7 @@ const fixed = [
   "proxy",
   "names",
 ] as const satisfies (keyof ServerConfig)[];
-const watchInterval = 2000;
+const watchInterval = 1000;
 
 /** A registry as a program that runs for months: its configuration, certificate and log are followed while it serves. */
 export class RegistryService {
@@ -63,13 +63,17 @@ export class RegistryService {
     this.#versions = this.#stat();
   }
 
-  /** Calls `onChange` after the configuration file, or one it names, has changed. */
+  /** Calls `onChange` after the configuration file, or one it names, has changed and been left alone for a moment. */
   watch(onChange: () => void): void {
+    let seen = this.#versions;
     this.#timer = setInterval(() => {
       const versions = this.#stat();
-      if (versions === this.#versions) return;
-      this.#versions = versions;
-      onChange();
+      // Who writes a file makes it empty first: read then, it would say that there are no rules.
+      if (versions !== this.#versions && versions === seen) {
+        this.#versions = versions;
+        onChange();
+      }
+      seen = versions;
     }, watchInterval);
     this.#timer.unref();
   }
@@ -81,10 +85,15 @@ export class RegistryService {
   async reload(): Promise<ReloadReport> {
     this.#writer?.flush();
     this.#file?.reopen();
+    // Looked at before they are read: what is written from here on is a change that is still to be read.
+    this.#versions = this.#stat();
+    const { config } = this.#request;
+    const own = config === undefined ? [] : [versionOf(config)];
     const next = configOf(this.#request);
+    const versions = [...own, ...namedFiles(next).map(versionOf)].join(" ");
     await this.registry.reconfigure(changeableOptions(next, this.#writer?.log));
     this.#config = next;
-    this.#versions = this.#stat();
+    this.#versions = versions;
     return { later: fixed.filter((name) => !Bun.deepEquals(next[name], this.#started[name])) };
   }
 
@@ -99,11 +108,11 @@ export class RegistryService {
   #stat(): string {
     const { config } = this.#request;
     const files = [...(config === undefined ? [] : [config]), ...namedFiles(this.#config)];
-    return files
-      .map((path) => {
-        const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-        return stat ? `${stat.ino}/${stat.size}/${stat.mtimeNs}` : "absent";
-      })
-      .join(" ");
+    return files.map(versionOf).join(" ");
   }
+}
+
+function versionOf(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat ? `${stat.ino}/${stat.size}/${stat.mtimeNs}` : "absent";
 }

@@ -74,7 +74,7 @@ test.skipIf(reason !== undefined)(
       await Promise.all(replicas.map(({ child }) => child.exited));
     }
   },
-  60_000,
+  120_000,
 );
 
 /** An image of one blob; resolves to its manifest when everything was acknowledged. */

@@ -75,7 +75,7 @@ export async function startDocker(): Promise<Docker> {
     rmSync(home, { recursive: true, force: true });
   };
   for (let i = 0; (await run(["version"])).code !== 0; i++) {
-    if (i > 100 || daemon.exitCode !== null) {
+    if (i > 300 || daemon.exitCode !== null) {
       const log = readFileSync(join(home, "log"), "utf8");
       await stop();
       throw new Error(`dockerd did not start: ${log.slice(-2000)}`);

@@ -179,7 +179,7 @@ test.each(stores)(
       await Promise.all(registries.map((registry) => registry.stop({ grace: 100 })));
     }
   },
-  30_000,
+  120_000,
 );
 
 test("what was stored before there was a quota counts; a ledger that says too much is put right when all is quiet", async () => {
