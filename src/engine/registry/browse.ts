@@ -50,7 +50,7 @@ export async function* listTags(
   options: RemoteOptions = {},
 ): AsyncGenerator<string, void, undefined> {
   using remote = new Remote(options);
-  yield* (await remote.repository(parseReference(name))).tags(call(options));
+  yield* (await remote.origin(parseReference(name))).tags(call(options));
 }
 
 /** Repositories of a registry, as far as it tells. Errors: REGISTRY_*. */
@@ -108,7 +108,7 @@ export async function login(
   options: RemoteOptions = {},
 ): Promise<StoredLogin> {
   using remote = new Remote({ ...options, credentials: { kind: "basic", ...credentials } });
-  await (await remote.registry(host.split("/", 1)[0]!)).ping(call(options));
+  await (await remote.registryForLogin(host.split("/", 1)[0]!)).ping(call(options));
   return await new Keychain(options.env).store(host, credentials);
 }
 
@@ -126,7 +126,7 @@ async function atManifest<T>(
 ): Promise<T> {
   const reference: Reference = withDefaultTag(parseReference(name));
   using remote = new Remote(options);
-  const repository = await remote.repository(reference);
+  const repository = await remote.origin(reference);
   return await work(repository, await repository.resolve(reference.digest ?? reference.tag!, call(options)));
 }
 

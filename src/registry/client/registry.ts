@@ -4,13 +4,15 @@ import { answerError } from "./answer-error.ts";
 import { authorize } from "./auth/authorize.ts";
 import type { Credentials } from "./auth/credentials.ts";
 import type { HostSettings } from "./hosts/settings.ts";
+import { hostHeaders } from "./http/host-headers.ts";
 import { chain, type Send } from "./http/message.ts";
+import { namespace } from "./http/namespace.ts";
 import { followRedirects } from "./http/redirect.ts";
 import { type RetryOptions, retry } from "./http/retry.ts";
 import { createTransport, type TlsOptions } from "./http/transport.ts";
 import { userAgent } from "./http/user-agent.ts";
 import { pages } from "./paging.ts";
-import { Repository } from "./repository.ts";
+import { type PinnedTag, Repository } from "./repository.ts";
 
 export interface ConnectOptions {
   /** Where the registry really is, and how to speak to it. Default: HTTPS, plain HTTP on loopback. */
@@ -35,6 +37,8 @@ export interface ConnectOptions {
 export interface Line {
   readonly send: Send;
   readonly base: URL;
+  /** Path of the API: `/v2`. */
+  readonly root: string;
   /** The registry as the user names it. */
   readonly name: string;
   readonly retry: RetryOptions;
@@ -61,42 +65,44 @@ export class Registry {
       });
     const host = name === "docker.io" ? "registry-1.docker.io" : name;
     // Loopback needs no TLS (as in Docker), unless somebody took the trouble to give it a CA.
-    const isLax = settings.insecure === true || (isLoopback(host) && settings.tls?.ca === undefined);
+    const isLax =
+      settings.insecure === true ||
+      (isLoopback(host) && settings.tls?.ca === undefined && settings.verify !== true);
     const tls: TlsOptions = { ...settings.tls, ...(isLax ? { insecure: true } : {}) };
+    const place = settings.url?.host ?? host;
     const transport = createTransport({
-      tls: (url) => (url.host === host ? tls : undefined),
-      publicOnly: (url) => options.redirects === "public" && url.host !== (settings.url?.host ?? host),
+      tls: (url) => (url.host === place ? tls : undefined),
+      publicOnly: (url) => options.redirects === "public" && url.host !== place,
+      dialMs: (url) => (url.host === place ? settings.dialMs : undefined),
       ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
       ...(options.answerMs === undefined ? {} : { answerMs: options.answerMs }),
     });
-    const secure = new URL(`https://${host}`);
-    const base =
-      settings.url ??
-      (isLax && !(await speaksTLS(transport.send, secure, options.signal))
-        ? new URL(`http://${host}`)
-        : secure);
+    const base = await baseOf(settings, { place, isLax, send: transport.send, signal: options.signal });
     const send = chain(
       [
-        userAgent(options.userAgent ?? "strake"),
+        ...(settings.namespace === undefined ? [] : [namespace(settings.namespace, base.origin)]),
         authorize({ origin: base.origin, credentials, allowPlainRealm: base.protocol === "http:" }),
+        userAgent(options.userAgent ?? "strake"),
         retry(options.retry),
         followRedirects,
+        ...(settings.headers === undefined ? [] : [hostHeaders(settings.headers, base.origin)]),
       ],
       transport.send,
     );
-    return new Registry({ send, base, name, retry: options.retry ?? {} }, transport.close);
+    const root = settings.root ?? "/v2";
+    return new Registry({ send, base, root, name, retry: options.retry ?? {} }, transport.close);
   }
 
-  /** A repository by its path. Errors: REFERENCE_INVALID. */
-  repository(path: string): Repository {
+  /** A repository by its path. `pinned`: a tag and what it means, asked for by that digest from then on. Errors: REFERENCE_INVALID. */
+  repository(path: string, pinned?: PinnedTag): Repository {
     if (!isRepositoryPath(path))
       throw new StrakeError("REFERENCE_INVALID", `${JSON.stringify(path)} is not a repository's path`);
-    return new Repository(this.#line, path);
+    return new Repository(this.#line, path, pinned);
   }
 
   /** Whether the registry answers and takes our credentials. Errors: REGISTRY_*. */
   async ping(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    const url = new URL("/v2/", this.#line.base);
+    const url = new URL(`${this.#line.root}/`, this.#line.base);
     const response = await this.#line.send({ method: "GET", url, headers: {}, ...options });
     if (response.status !== 200) throw await answerError(response, "the registry");
     response.discard();
@@ -104,7 +110,7 @@ export class Registry {
 
   /** Names of repositories, as far as the registry tells (`/v2/_catalog`, older than the specification). Errors: REGISTRY_*. */
   async *catalog(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<string, void, undefined> {
-    const url = new URL("/v2/_catalog?n=1000", this.#line.base);
+    const url = new URL(`${this.#line.root}/_catalog?n=1000`, this.#line.base);
     const request = { method: "GET", url, headers: {}, scopes: ["registry:catalog:*"], ...options } as const;
     for await (const page of pages(this.#line, request, "the catalog")) {
       const names = (page as { repositories?: unknown } | null)?.repositories ?? [];
@@ -122,6 +128,21 @@ export class Registry {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+interface Finding {
+  readonly place: string;
+  readonly isLax: boolean;
+  readonly send: Send;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Where the registry answers: as it is set up, or with TLS, and without it only where nobody insists on it. */
+async function baseOf({ url, tryTLS }: HostSettings, { place, isLax, send, signal }: Finding): Promise<URL> {
+  if (url !== undefined && !tryTLS) return url;
+  const secure = new URL(`https://${place}`);
+  if (url === undefined && !isLax) return secure;
+  return (await speaksTLS(send, secure, signal)) ? secure : (url ?? new URL(`http://${place}`));
 }
 
 /** Registries that need no TLS may have it all the same. */

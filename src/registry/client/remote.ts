@@ -6,7 +6,7 @@ import { Hosts } from "./hosts/hosts.ts";
 import type { Endpoint } from "./hosts/settings.ts";
 import type { RetryOptions } from "./http/retry.ts";
 import { Registry } from "./registry.ts";
-import type { Repository } from "./repository.ts";
+import type { PinnedTag, Repository } from "./repository.ts";
 
 export interface RemoteOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -39,39 +39,76 @@ export class Remote {
     this.#keychain = new Keychain(options.env);
   }
 
-  /** The registry itself. Errors: REGISTRY_BLOCKED, REGISTRY_UNREACHABLE. */
+  /** The registry itself, to be asked for its lists. Errors: REGISTRY_BLOCKED, REGISTRY_UNREACHABLE. */
   registry(host: string): Promise<Registry> {
-    return this.#connect(this.#hosts.forPush(host, ""));
+    return this.#connect(this.#hosts.forLists(host, ""), host);
   }
 
-  /** The repository at the registry itself, past all mirrors. */
+  /** The registry under its own name, to try credentials with. Errors as of `registry`. */
+  registryForLogin(host: string): Promise<Registry> {
+    return this.#connect(this.#hosts.forLogin(host), host);
+  }
+
+  /** The repository at the registry itself, past all mirrors, to be changed. */
   async repository({ domain, path }: Pick<Reference, "domain" | "path">): Promise<Repository> {
     const endpoint = this.#hosts.forPush(domain, path);
-    return (await this.#connect(endpoint)).repository(endpoint.path);
+    return (await this.#connect(endpoint, domain)).repository(endpoint.path);
+  }
+
+  /** The repository at the registry itself, past all mirrors, to be asked for its lists: tags, referrers. */
+  async origin({ domain, path }: Pick<Reference, "domain" | "path">): Promise<Repository> {
+    const endpoint = this.#hosts.forLists(domain, path);
+    return (await this.#connect(endpoint, domain)).repository(endpoint.path);
   }
 
   /**
    * Does `work` with each place the repository can be read from, mirrors first, until one succeeds. The error of the registry itself
-   * is the one that is thrown; `onMirrorFailure` is told of the others.
+   * is the one that is thrown; `onMirrorFailure` is told of the others. A mirror that hosts.toml does not let say what a tag means is
+   * asked for the digest that the first place says which may.
    */
   async read<T>(
-    reference: Pick<Reference, "domain" | "path" | "digest">,
+    reference: Pick<Reference, "domain" | "path" | "digest" | "tag">,
     work: (repository: Repository) => Promise<T>,
     onMirrorFailure: (host: string, error: StrakeError) => void = () => {},
   ): Promise<T> {
-    const endpoints = this.#hosts.forPull(reference.domain, reference.path).filter(({ pullFrom }) => {
-      if (pullFrom === undefined || pullFrom === "all") return true;
-      return (pullFrom === "digest-only") === (reference.digest !== undefined);
-    });
-    for (const endpoint of endpoints) {
+    const { domain, path, digest } = reference;
+    const all = this.#hosts.forPull(domain, path);
+    let pinned: Promise<PinnedTag | undefined> | undefined;
+    let failure: unknown;
+    for (const endpoint of all) {
+      if (!isFor(endpoint, digest)) continue;
       try {
-        return await work((await this.#connect(endpoint)).repository(endpoint.path));
+        const place = async (pin?: PinnedTag) =>
+          (await this.#connect(endpoint, domain)).repository(endpoint.path, pin);
+        if (digest !== undefined || !endpoint.needsDigest) return await work(await place());
+        pinned ??= this.#pin(reference, all);
+        const pin = await pinned;
+        if (pin !== undefined) return await work(await place(pin));
       } catch (error) {
         if (!endpoint.isMirror || !(error instanceof StrakeError) || error.class === "canceled") throw error;
         onMirrorFailure(endpoint.host, error);
+        failure = error;
       }
     }
-    throw new StrakeError("INTERNAL", "a repository without an endpoint");
+    throw failure ?? nobody(domain, digest === undefined);
+  }
+
+  /** What the tag means, as the first place says that may; undefined where none does: then the registry's own error is to come. */
+  async #pin(
+    { domain, tag }: Pick<Reference, "domain" | "tag">,
+    all: readonly Endpoint[],
+  ): Promise<PinnedTag | undefined> {
+    const { signal } = this.#options;
+    if (tag === undefined) return undefined;
+    for (const endpoint of all.filter((each) => isFor(each, undefined) && !each.needsDigest)) {
+      try {
+        const place = (await this.#connect(endpoint, domain)).repository(endpoint.path);
+        return { tag, digest: (await place.resolve(tag, signal ? { signal } : {})).digest };
+      } catch (error) {
+        if (!(error instanceof StrakeError) || error.class === "canceled") throw error;
+      }
+    }
+    return undefined;
   }
 
   close(): void {
@@ -87,16 +124,25 @@ export class Remote {
     this.close();
   }
 
-  #connect(endpoint: Endpoint): Promise<Registry> {
-    const key = `${endpoint.host} ${endpoint.insecure === true} ${endpoint.blocked === true}`;
+  /** `named`: the registry as the user calls it. Credentials that the user gave by hand are for that one alone. */
+  #connect(endpoint: Endpoint, named: string): Promise<Registry> {
+    const given = endpoint.host === named ? this.#options.credentials : undefined;
+    const {
+      host,
+      path: _path,
+      isMirror: _isMirror,
+      pullFrom: _from,
+      needsDigest: _needs,
+      ...settings
+    } = endpoint;
+    const key = JSON.stringify([host, given !== undefined, settings]);
     let found = this.#open.get(key);
     if (found === undefined) {
-      const { credentials, retry, stallMs, answerMs, userAgent, signal } = this.#options;
-      found = Registry.connect(endpoint.host, {
-        settings: endpoint,
+      const { retry, stallMs, answerMs, userAgent, signal } = this.#options;
+      found = Registry.connect(host, {
+        settings,
         credentials: async (path) =>
-          credentials ??
-          (await this.#keychain.find(path === undefined ? endpoint.host : `${endpoint.host}/${path}`)),
+          given ?? (await this.#keychain.find(path === undefined ? host : `${host}/${path}`)),
         ...(retry ? { retry } : {}),
         ...(stallMs === undefined ? {} : { stallMs }),
         ...(answerMs === undefined ? {} : { answerMs }),
@@ -107,4 +153,17 @@ export class Remote {
     }
     return found;
   }
+}
+
+/** Whether a mirror is meant for what is asked: registries.conf has some for digests or tags alone. */
+function isFor({ pullFrom }: Endpoint, digest: string | undefined): boolean {
+  if (pullFrom === undefined || pullFrom === "all") return true;
+  return (pullFrom === "digest-only") === (digest !== undefined);
+}
+
+function nobody(domain: string, isTag: boolean): StrakeError {
+  const what = isTag ? `be asked what a tag of ${domain} means` : `be asked for images of ${domain}`;
+  return new StrakeError("REGISTRY_BLOCKED", `hosts.toml lets no host ${what}`, {
+    hint: `one of them needs ${isTag ? '"pull" and "resolve"' : '"pull"'} in its capabilities`,
+  });
 }

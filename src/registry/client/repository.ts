@@ -52,14 +52,22 @@ const accepted = [
   ...[mediaTypes.ociManifest, mediaTypes.ociIndex, mediaTypes.dockerManifest, mediaTypes.dockerManifestList],
 ].join(", ");
 
+/** A tag whose meaning is known from elsewhere. */
+export interface PinnedTag {
+  readonly tag: string;
+  readonly digest: Digest;
+}
+
 /** One repository of a registry. Errors of all methods: REGISTRY_*, CANCELED. */
 export class Repository {
   readonly path: string;
   readonly #line: Line;
+  readonly #pinned: PinnedTag | undefined;
 
-  constructor(line: Line, path: string) {
+  constructor(line: Line, path: string, pinned?: PinnedTag) {
     this.#line = line;
     this.path = path;
+    this.#pinned = pinned;
   }
 
   /** `host/path`, as the user names it. */
@@ -85,9 +93,10 @@ export class Repository {
 
   /** As `resolve`, but undefined where HEAD does not say it all. Errors: REGISTRY_NOT_FOUND. */
   async headManifest(
-    reference: string,
+    asked: string,
     call: Call = {},
   ): Promise<Pick<Descriptor, "mediaType" | "digest" | "size"> | undefined> {
+    const reference = this.#meaning(asked);
     const response = await this.#send("HEAD", `manifests/${checkReference(reference)}`, {
       ...call,
       headers: { accept: accepted },
@@ -103,7 +112,8 @@ export class Repository {
   }
 
   /** The manifest or index, its digest computed here and compared with what was asked for and what the registry claims. Errors: BLOB_MISMATCH, MANIFEST_INVALID, INDEX_INVALID, MEDIA_TYPE_UNSUPPORTED. */
-  async getManifest(reference: string, call: Call = {}): Promise<RemoteManifest> {
+  async getManifest(asked: string, call: Call = {}): Promise<RemoteManifest> {
+    const reference = this.#meaning(asked);
     const request = this.#request("GET", `manifests/${checkReference(reference)}`, {
       ...call,
       headers: { accept: accepted },
@@ -301,6 +311,10 @@ export class Repository {
     return await fetchReferrers(this, { send, retry, request, digest, artifactType, ...call });
   }
 
+  #meaning(reference: string): string {
+    return reference === this.#pinned?.tag ? this.#pinned.digest : reference;
+  }
+
   #title(reference: string): string {
     return isDigest(reference) ? `manifest ${reference} in ${this.name}` : `tag ${reference} in ${this.name}`;
   }
@@ -322,7 +336,7 @@ export class Repository {
   #request(method: HttpRequest["method"], rest: string, more: Partial<HttpRequest> = {}): HttpRequest {
     return {
       method,
-      url: new URL(`/v2/${this.path}/${rest}`, this.#line.base),
+      url: new URL(`${this.#line.root}/${this.path}/${rest}`, this.#line.base),
       headers: {},
       scopes: this.#scopes("pull"),
       ...more,

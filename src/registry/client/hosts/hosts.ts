@@ -1,7 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { StrakeError } from "../../../errors/index.ts";
 import type { TlsOptions } from "../http/transport.ts";
+import { type HostCertificates, HostFolders, readNamed } from "./host-folders.ts";
+import type { HostEntry, HostsFile } from "./hosts-toml.ts";
 import { parseRegistriesConf, type RegistryRule, relocate, ruleFor } from "./registries-conf.ts";
 import type { Endpoint } from "./settings.ts";
 
@@ -11,20 +14,25 @@ export interface HostsOptions {
   readonly insecure?: boolean;
 }
 
-/** What this machine's files say about registries. Read once. Errors: REGISTRY_CONFIG. */
+/**
+ * What this machine's files say about registries: containers' registries.conf, containerd's hosts.toml and the certificates in certs.d. A rule
+ * of registries.conf may say that a registry is elsewhere; the hosts.toml is that place's. Its own mirrors come before those of the
+ * hosts.toml. Errors of all methods: REGISTRY_CONFIG.
+ */
 export class Hosts {
   readonly #rules: readonly RegistryRule[];
-  readonly #certificates: readonly string[];
+  readonly #folders: HostFolders;
   readonly #insecure: boolean;
+  readonly #files = new Map<string, HostsFile | undefined>();
 
   constructor(options: HostsOptions = {}) {
     const env = options.env ?? process.env;
     this.#insecure = options.insecure === true;
     this.#rules = configFiles(env).flatMap((file) => parseRegistriesConf(readFileSync(file, "utf8"), file));
-    this.#certificates = certificateFolders(env);
+    this.#folders = new HostFolders(env);
   }
 
-  /** Where a repository can be pulled from: its mirrors in order, then itself. */
+  /** Where a repository can be pulled from: its mirrors in order, then itself. What its hosts.toml lets nobody be asked for is not there. */
   forPull(host: string, path: string): Endpoint[] {
     const name = `${host}/${path}`;
     const rule = ruleFor(this.#rules, name);
@@ -35,17 +43,57 @@ export class Hosts {
         isMirror: true,
         pullFrom: mirror.pullFrom,
       }));
-    return [...mirrors, this.forPush(host, path)];
+    const place = this.#itself(host, path);
+    const file = this.#file(place.host);
+    if (file === undefined) return [...mirrors, place];
+    const others = file.hosts.map((entry) => ({ ...this.#ofEntry(entry, place), isMirror: true, entry }));
+    const last = { ...this.#ofEntry(file.server, place), entry: file.server };
+    const usable = [...others, last].filter(({ entry }) => entry.capabilities.has("pull"));
+    return [
+      ...mirrors,
+      ...usable.map(({ entry, ...endpoint }) => ({
+        ...withNamespace(endpoint, place.host),
+        ...(entry.capabilities.has("resolve") ? {} : { needsDigest: true }),
+      })),
+    ];
   }
 
-  /** The registry itself: pushes never go to a mirror. */
+  /**
+   * Where a repository is changed: the registry itself. With a hosts.toml it is the first that has `push`, as in containerd, and is not told a
+   * namespace: what is pushed belongs to the place it is pushed to. Errors: REGISTRY_BLOCKED.
+   */
   forPush(host: string, path: string): Endpoint {
+    const place = this.#itself(host, path);
+    const file = this.#file(place.host);
+    if (file === undefined) return place;
+    const entry = [...file.hosts, file.server].find(({ capabilities }) => capabilities.has("push"));
+    if (entry === undefined)
+      throw new StrakeError("REGISTRY_BLOCKED", `the hosts.toml of ${place.host} lets no host take pushes`, {
+        hint: 'one of them needs "push" in its capabilities',
+      });
+    return this.#ofEntry(entry, place);
+  }
+
+  /** Where the lists of a registry are read, past all mirrors; the path may be empty. */
+  forLists(host: string, path: string): Endpoint {
+    const place = this.#itself(host, path);
+    const file = this.#file(place.host);
+    return file === undefined ? place : withNamespace(this.#ofEntry(file.server, place), place.host);
+  }
+
+  /** The registry under its own name, wherever files say that it is: its password is nobody else's. */
+  forLogin(host: string): Endpoint {
+    const lists = this.forLists(host, "");
+    return lists.host === host ? lists : this.#endpoint(host, ruleFor(this.#rules, host)?.insecure === true);
+  }
+
+  /** Where registries.conf says that a repository is. */
+  #itself(host: string, path: string): Endpoint {
     const name = path === "" ? host : `${host}/${path}`;
     const rule = ruleFor(this.#rules, name);
     const place = rule === undefined ? name : relocate(name, rule.prefix, rule.location);
     return {
       ...this.#endpoint(place, rule?.insecure === true),
-      isMirror: false,
       ...(rule?.blocked ? { blocked: true } : {}),
     };
   }
@@ -55,30 +103,60 @@ export class Hosts {
     const host = slash < 0 ? place : place.slice(0, slash);
     const path = slash < 0 ? "" : place.slice(slash + 1);
     return {
-      host,
-      path,
-      isMirror: false,
+      ...{ host, path, isMirror: false },
       ...(insecure || this.#insecure ? { insecure: true } : {}),
-      tls: this.#tls(host),
+      tls: tlsOf(this.#folders.certificates(host)),
     };
   }
 
-  /** CA and client certificates as Docker and Podman lay them down: certs.d/HOST/*.crt, *.cert with *.key. */
-  #tls(host: string): TlsOptions {
-    const ca: string[] = [];
-    let client: { cert: string; key: string } | undefined;
-    for (const folder of this.#certificates
-      .map((base) => join(base, host))
-      .filter((path) => existsSync(path)))
-      for (const name of readdirSync(folder).sort()) {
-        const path = join(folder, name);
-        if (name.endsWith(".crt")) ca.push(readFileSync(path, "utf8"));
-        const key = path.replace(/\.cert$/, ".key");
-        if (name.endsWith(".cert") && existsSync(key))
-          client ??= { cert: readFileSync(path, "utf8"), key: readFileSync(key, "utf8") };
-      }
-    return { ...(ca.length > 0 ? { ca: [...ca, ...systemAuthorities()] } : {}), ...client };
+  /** The place a line of a hosts.toml leads to; what the file does not say is as it is for the registry itself. */
+  #ofEntry(entry: HostEntry, itself: Endpoint): Endpoint {
+    const { url, skipVerify, headers, dialMs } = entry;
+    const host = url === undefined ? itself.host : nameOf(url);
+    const { ca, clients } = this.#folders.certificates(host);
+    const pairs = entry.client.map(({ cert, key = cert }) => ({
+      cert: readNamed(cert),
+      key: readNamed(key),
+    }));
+    const isExplicit = entry.ca.length > 0 || pairs.length > 0 || skipVerify !== undefined;
+    const plain = { ...itself, host, isMirror: false };
+    return {
+      ...(url === undefined ? plain : { ...plain, url, root: entry.root, insecure: this.#insecure }),
+      tls: {
+        ...tlsOf({ ca: [...entry.ca.map(readNamed), ...ca], clients: pairs.length > 0 ? pairs : clients }),
+        ...(skipVerify ? { insecure: true } : {}),
+      },
+      // containerd checks TLS on loopback too where somebody wrote an address; without one only where it is said.
+      ...(skipVerify === false || (url !== undefined && !skipVerify) ? { verify: true } : {}),
+      ...(url?.protocol === "http:" && isExplicit && url.port !== "" ? { tryTLS: true } : {}),
+      ...(Object.keys(headers).length > 0 ? { headers } : {}),
+      ...(dialMs === undefined ? {} : { dialMs }),
+    };
   }
+
+  #file(host: string): HostsFile | undefined {
+    if (!this.#files.has(host)) this.#files.set(host, this.#folders.hostsFile(host));
+    return this.#files.get(host);
+  }
+}
+
+/** As in references: Docker Hub is docker.io there. */
+function nameOf(url: URL): string {
+  return url.host === "registry-1.docker.io" ? "docker.io" : url.host;
+}
+
+/** containerd's docs/hosts.md: "If a host is configured that's different to the registry host namespace". */
+function withNamespace<E extends Endpoint>(endpoint: E, namespace: string): E {
+  return endpoint.host === namespace ? endpoint : { ...endpoint, namespace };
+}
+
+function tlsOf({ ca, clients }: HostCertificates): TlsOptions {
+  return {
+    ...(ca.length > 0 ? { ca: [...ca, ...systemAuthorities()] } : {}),
+    ...(clients.length > 0
+      ? { cert: clients.map(({ cert }) => cert), key: clients.map(({ key }) => key) }
+      : {}),
+  };
 }
 
 /** A `ca` option replaces the system's store, so what is trusted anyway is added to it. */
@@ -108,17 +186,4 @@ function configFiles(env: Readonly<Record<string, string | undefined>>): string[
       .map((name) => join(folder, name));
   });
   return [...(main === undefined ? [] : [main]), ...dropIns];
-}
-
-function certificateFolders(env: Readonly<Record<string, string | undefined>>): string[] {
-  const home = env.HOME || homedir();
-  const user = env.XDG_CONFIG_HOME || join(home, ".config");
-  const named = env.STRAKE_CERTS_DIR ? [env.STRAKE_CERTS_DIR] : [];
-  return [
-    ...named,
-    join(user, "containers/certs.d"),
-    "/etc/containers/certs.d",
-    join(home, ".docker/certs.d"),
-    "/etc/docker/certs.d",
-  ];
 }

@@ -2,12 +2,24 @@ import type { TlsOptions } from "../http/transport.ts";
 
 /** How to speak to one registry. */
 export interface HostSettings {
-  /** Where it really is. */
+  /** Where it really is. Its path counts for nothing: see `root`. */
   readonly url?: URL;
+  /** Path of the API, without a slash at its end. Default: `/v2`. */
+  readonly root?: string;
   /** Plain HTTP, or TLS whose certificate nobody checks. */
   readonly insecure?: boolean;
+  /** TLS is checked even on loopback, where it is not by default. */
+  readonly verify?: boolean;
+  /** `url` is plain HTTP, but somebody set up TLS for it: that is tried first. */
+  readonly tryTLS?: boolean;
   readonly tls?: TlsOptions;
   readonly blocked?: boolean;
+  /** Origin of the images, told with `ns=` to a place that is not it, whenever something is read there. */
+  readonly namespace?: string;
+  /** Sent with every request to the place itself and to nobody else. Names in lowercase. May hold secrets. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Milliseconds in which a connection must be made. Default: as long as for any byte. */
+  readonly dialMs?: number;
 }
 
 /** A place a repository can be pulled from: a mirror, or the registry itself (the last one). */
@@ -18,4 +30,6 @@ export interface Endpoint extends HostSettings {
   readonly isMirror: boolean;
   /** A mirror that is only asked for digests, or only for tags. Default: for all. */
   readonly pullFrom?: "all" | "digest-only" | "tag-only";
+  /** What a tag means is asked elsewhere, and its content then here: a host of hosts.toml with `pull` and without `resolve`. */
+  readonly needsDigest?: boolean;
 }

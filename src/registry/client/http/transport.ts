@@ -15,9 +15,9 @@ import { StallWatch } from "./stall-watch.ts";
 export interface TlsOptions {
   /** Certificates in PEM that are trusted besides the system's. */
   readonly ca?: readonly string[];
-  /** Client certificate and key in PEM. */
-  readonly cert?: string;
-  readonly key?: string;
+  /** Client certificates and their keys in PEM, in the same order. */
+  readonly cert?: string | readonly string[];
+  readonly key?: string | readonly string[];
   /** Any certificate is taken. */
   readonly insecure?: boolean;
 }
@@ -26,6 +26,8 @@ export interface TransportOptions {
   readonly tls?: (url: URL) => TlsOptions | undefined;
   /** Milliseconds in which at least one byte must move while we wait for the other side. Default: 60 s. */
   readonly stallMs?: number;
+  /** Milliseconds in which a connection must be made. Default: `stallMs`. */
+  readonly dialMs?: (url: URL) => number | undefined;
   /** Milliseconds a registry may think about a change that it has whole. Default: 5 min (it hashes an upload). */
   readonly answerMs?: number;
   /** Whether a URL must not lead to this machine or a private network. Default: never. */
@@ -51,10 +53,11 @@ export function createTransport(options: TransportOptions = {}): Transport {
     if (url.protocol === "http:") return plain;
     const known = secure.get(url.host);
     if (known) return known;
-    const { insecure, ca, ...rest } = options.tls?.(url) ?? {};
+    const { insecure, ca, cert, key } = options.tls?.(url) ?? {};
     const agent = new HttpsAgent({
       keepAlive: true,
-      ...rest,
+      ...(cert === undefined ? {} : { cert: [cert].flat() }),
+      ...(key === undefined ? {} : { key: [key].flat() }),
       ...(ca === undefined ? {} : { ca: [...ca] }),
       ...(insecure ? { rejectUnauthorized: false } : {}),
     });
@@ -64,7 +67,8 @@ export function createTransport(options: TransportOptions = {}): Transport {
   return {
     send: (request) => {
       const publicOnly = options.publicOnly?.(request.url) ?? false;
-      return exchange(request, { agent: agentFor(request.url), stallMs, answerMs, publicOnly });
+      const dialMs = options.dialMs?.(request.url);
+      return exchange(request, { agent: agentFor(request.url), stallMs, answerMs, publicOnly, dialMs });
     },
     close() {
       for (const agent of [plain, ...secure.values()]) agent.destroy();
@@ -77,6 +81,7 @@ interface Wire {
   readonly stallMs: number;
   readonly answerMs: number;
   readonly publicOnly: boolean;
+  readonly dialMs: number | undefined;
 }
 
 async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse> {
@@ -127,6 +132,7 @@ async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse>
       if (method === "HEAD" || response.statusCode === 204 || response.statusCode === 304) answer.discard();
       resolve(answer);
     });
+    if (wire.dialMs !== undefined) limitDial(request, { ms: wire.dialMs, url, fail });
     watch.wait(stallMs);
     if (body === undefined) {
       request.end();
@@ -148,6 +154,27 @@ async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse>
         },
       );
     }
+  });
+}
+
+/** Gives up a connection that is not there in time; TLS and the answer have theirs. */
+function limitDial(
+  request: ClientRequest,
+  { ms, url, fail }: { ms: number; url: URL; fail: (error: StrakeError) => void },
+): void {
+  request.once("socket", (socket) => {
+    if (!socket.connecting) return;
+    const timer = setTimeout(
+      () =>
+        fail(
+          new StrakeError(
+            "REGISTRY_UNREACHABLE",
+            `${url.host} took no connection within ${ms / 1000} seconds`,
+          ),
+        ),
+      ms,
+    );
+    for (const event of ["connect", "close"]) socket.once(event, () => clearTimeout(timer));
   });
 }
 
