@@ -46,6 +46,7 @@ export {
   login,
   logout,
   remoteDigest,
+  resolveRemote,
 } from "./registry/browse.ts";
 export type { PullRequest, PullResult } from "./registry/pull.ts";
 export type { PushRequest, PushResult } from "./registry/push.ts";

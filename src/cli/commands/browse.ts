@@ -4,11 +4,15 @@ import {
   listReferrers,
   listRepositories,
   listTags,
-  remoteDigest,
+  resolveRemote,
 } from "../../engine/index.ts";
 import { StrakeError } from "../../errors/index.ts";
+import { familiarName, parseReference } from "../../oci/index.ts";
+import type { Cli } from "../cli.ts";
 import type { Handler } from "../command.ts";
-import type { listRemoteFlags, manifestInspectFlags, referrersFlags } from "../spec/remote.ts";
+import type { deleteFlags, listRemoteFlags, manifestInspectFlags, referrersFlags } from "../spec/remote.ts";
+import { printFacts } from "../text/list.ts";
+import { printRows } from "../text/rows.ts";
 import { forEachName } from "./each.ts";
 import { describeList } from "./manifest-list.ts";
 import { remoteOptions } from "./remote-options.ts";
@@ -16,12 +20,24 @@ import { remoteOptions } from "./remote-options.ts";
 type Listing = Handler<typeof listRemoteFlags>;
 
 export const tags: Listing = async (cli, { args, flags }) => {
-  for await (const tag of listTags(args[0]!, remoteOptions(cli, flags))) cli.print(`${tag}\n`);
+  const name = familiarName(parseReference(args[0]!));
+  await printRows(cli, listTags(args[0]!, remoteOptions(cli, flags)), {
+    fields: [
+      { name: "Repository", head: "REPOSITORY", value: () => name },
+      { name: "Tag", head: "TAG", value: (tag) => tag },
+    ],
+    line: (tag) => tag,
+    format: flags.format,
+  });
   return 0;
 };
 
 export const catalog: Listing = async (cli, { args, flags }) => {
-  for await (const name of listRepositories(args[0]!, remoteOptions(cli, flags))) cli.print(`${name}\n`);
+  const host = args[0]!;
+  await printRepositories(cli, host, {
+    names: listRepositories(host, remoteOptions(cli, flags)),
+    format: flags.format,
+  });
   return 0;
 };
 
@@ -31,18 +47,38 @@ export const search: Listing = async (cli, { args, flags }) => {
     throw new StrakeError("USAGE", "what to search is written as REGISTRY/TEXT", {
       hint: "for example strake search registry.example/web",
     });
-  const text = args[0]!.slice(slash + 1);
-  for await (const name of listRepositories(args[0]!.slice(0, slash), remoteOptions(cli, flags)))
-    if (name.includes(text)) cli.print(`${name}\n`);
+  const [host, text] = [args[0]!.slice(0, slash), args[0]!.slice(slash + 1)];
+  async function* found() {
+    for await (const name of listRepositories(host, remoteOptions(cli, flags)))
+      if (name.includes(text)) yield name;
+  }
+  await printRepositories(cli, host, { names: found(), format: flags.format });
   return 0;
 };
+
+async function printRepositories(
+  cli: Cli,
+  host: string,
+  { names, format }: { names: AsyncIterable<string>; format: string | undefined },
+): Promise<void> {
+  await printRows(cli, names, {
+    fields: [
+      { name: "Registry", head: "REGISTRY", value: () => host },
+      { name: "Name", head: "NAME", value: (name) => name },
+    ],
+    line: (name) => name,
+    format,
+  });
+}
 
 export const digest: Listing = async (cli, { args, flags }) => {
-  cli.print(`${await remoteDigest(args[0]!, remoteOptions(cli, flags))}\n`);
+  const { digest, mediaType, size } = await resolveRemote(args[0]!, remoteOptions(cli, flags));
+  const facts = { Reference: args[0]!, Digest: digest, MediaType: mediaType, Size: size };
+  await printFacts(cli, facts, flags.format, () => `${digest}\n`);
   return 0;
 };
 
-export const deleteReferences: Listing = async (cli, { args, flags }) =>
+export const deleteReferences: Handler<typeof deleteFlags> = async (cli, { args, flags }) =>
   await forEachName(cli, args, async (name) => {
     await deleteRemote(name, remoteOptions(cli, flags));
     return `Deleted: ${name}`;
@@ -68,7 +104,16 @@ export const referrers: Handler<typeof referrersFlags> = async (cli, { args, fla
     ...remoteOptions(cli, flags),
     ...(type === undefined ? {} : { artifactType: type }),
   });
-  for (const { digest, artifactType, size } of found)
-    cli.print(`${digest}  ${artifactType ?? "-"}  ${size}\n`);
+  await printRows(cli, found, {
+    fields: [
+      { name: "Digest", head: "DIGEST", value: ({ digest }) => digest },
+      { name: "ArtifactType", head: "ARTIFACT TYPE", value: ({ artifactType }) => artifactType ?? "" },
+      { name: "MediaType", head: "MEDIA TYPE", value: ({ mediaType }) => mediaType },
+      { name: "Size", head: "SIZE", value: ({ size }) => size },
+      { name: "Annotations", head: "ANNOTATIONS", value: ({ annotations }) => annotations ?? {} },
+    ],
+    line: ({ digest, artifactType, size }) => `${digest}  ${artifactType ?? "-"}  ${size}`,
+    format: flags.format,
+  });
   return 0;
 };

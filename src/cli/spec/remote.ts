@@ -1,5 +1,5 @@
 import { command, type Flags } from "../command.ts";
-import { platformFlag, progressFlags } from "./shared-flags.ts";
+import { formatFlag, platformFlag, progressFlags } from "./shared-flags.ts";
 
 export const remoteFlags = {
   insecure: { type: "boolean", help: "plain HTTP, or TLS whose certificate is not checked" },
@@ -41,7 +41,9 @@ export const copyFlags = {
   ...progressFlags,
 } as const satisfies Flags;
 
-export const listRemoteFlags = { ...remoteFlags } as const satisfies Flags;
+export const listRemoteFlags = { ...formatFlag, ...remoteFlags } as const satisfies Flags;
+
+export const deleteFlags = { ...remoteFlags } as const satisfies Flags;
 
 export const manifestInspectFlags = {
   raw: { type: "boolean", help: "the exact bytes" },
@@ -51,6 +53,7 @@ export const manifestInspectFlags = {
 
 export const referrersFlags = {
   "artifact-type": { type: "string", value: "TYPE", help: "only those of this type" },
+  ...formatFlag,
   ...remoteFlags,
 } as const satisfies Flags;
 
@@ -175,7 +178,7 @@ export const remoteSpecs = [
     group,
     summary: "Delete a tag, or with a digest a manifest, from its registry",
     args: [{ name: "REFERENCE", repeat: true }],
-    flags: listRemoteFlags,
+    flags: deleteFlags,
     load: async () => (await import("../commands/browse.ts")).deleteReferences,
   }),
   command({

@@ -33,15 +33,22 @@ export async function inspectManifest(
   });
 }
 
-/** The digest a tag means now. Errors: REGISTRY_*. */
-export async function remoteDigest(name: string, options: RemoteOptions = {}): Promise<Digest> {
+/** The manifest or index that a tag or digest means now. Errors: REGISTRY_*. */
+export async function resolveRemote(
+  name: string,
+  options: RemoteOptions = {},
+): Promise<Pick<Descriptor, "mediaType" | "digest" | "size">> {
   const reference = withDefaultTag(parseReference(name));
   using remote = new Remote(options);
   return await remote.read(
     reference,
-    async (repository) =>
-      (await repository.resolve(reference.digest ?? reference.tag!, call(options))).digest,
+    async (repository) => await repository.resolve(reference.digest ?? reference.tag!, call(options)),
   );
+}
+
+/** The digest a tag means now. Errors: REGISTRY_*. */
+export async function remoteDigest(name: string, options: RemoteOptions = {}): Promise<Digest> {
+  return (await resolveRemote(name, options)).digest;
 }
 
 /** Tags of a repository, as they come. Errors: REGISTRY_*. */

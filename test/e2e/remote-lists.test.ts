@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { mediaTypes } from "../../src/oci/index.ts";
+import { Registry } from "../../src/registry/server/index.ts";
+import { type LayeredImage, makeLayeredImage, pushLayeredImage } from "../support/layered-image.ts";
+import { makeStrake, type Strake } from "../support/strake.ts";
+
+/** tags, catalog, search, digest and referrers in all forms that the lists of this machine have. */
+let strake: Strake;
+let registry: Registry;
+let image: LayeredImage;
+let artifact = "";
+let [app, tool] = ["", ""];
+
+beforeAll(async () => {
+  strake = makeStrake();
+  registry = await Registry.start();
+  image = await makeLayeredImage([1000]);
+  [app, tool] = [`${registry.host}/team/app`, `${registry.host}/team/tool`];
+  for (const path of ["team/app", "team/tool"]) await pushLayeredImage(image, registry.host, path);
+  for (const tag of ["2", "latest"]) await strake.ok("copy", `${app}:1`, `${app}:${tag}`);
+  writeFileSync(join(strake.home, "sbom.json"), "{}");
+  const attached = ["--artifact-type", "text/x-sbom", "--annotation", "of=app"];
+  artifact = (await strake.ok("attach", ...attached, `${app}:1`, "sbom.json")).trim();
+});
+afterAll(async () => {
+  await registry.stop();
+  await strake.remove();
+});
+
+const objects = async (...args: string[]) =>
+  (await strake.ok(...args, "--format", "json"))
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+
+test("tags", async () => {
+  expect(await strake.ok("tags", app)).toBe("1\n2\nlatest\n");
+  expect(await objects("tags", app)).toEqual(
+    ["1", "2", "latest"].map((tag) => ({ Repository: app, Tag: tag })),
+  );
+  expect(await strake.ok("tags", "--format", "{{.Repository}}:{{.Tag}}", app)).toBe(
+    `${app}:1\n${app}:2\n${app}:latest\n`,
+  );
+  const table = (await strake.ok("tags", "--format", "table", app)).split("\n");
+  expect(table[0]).toMatch(/^REPOSITORY +TAG$/);
+  expect(table[3]).toMatch(new RegExp(`^${app} +latest$`));
+});
+
+test("catalog and search", async () => {
+  const rows = ["team/app", "team/tool"].map((name) => ({ Registry: registry.host, Name: name }));
+  expect(await strake.ok("catalog", registry.host)).toBe("team/app\nteam/tool\n");
+  expect(await objects("catalog", registry.host)).toEqual(rows);
+  expect(await objects("search", `${registry.host}/tool`)).toEqual(rows.slice(1));
+  expect(await strake.ok("search", "--format", "json", `${registry.host}/nothing`)).toBe("");
+});
+
+test("digest", async () => {
+  expect(await strake.ok("digest", `${tool}:1`)).toBe(`${image.digest}\n`);
+  expect(await objects("digest", `${tool}:1`)).toEqual([
+    {
+      ...{ Reference: `${tool}:1`, Digest: image.digest, MediaType: mediaTypes.ociManifest },
+      Size: image.manifest.length,
+    },
+  ]);
+});
+
+test("referrers", async () => {
+  const [found, ...more] = await objects("referrers", `${app}:1`);
+  expect(more).toEqual([]);
+  expect(found).toMatchObject({
+    ...{ Digest: artifact, ArtifactType: "text/x-sbom", MediaType: mediaTypes.ociManifest },
+    Annotations: { of: "app" },
+  });
+  expect(typeof found.Size).toBe("number");
+  expect(await strake.ok("referrers", `${app}:1`)).toBe(`${artifact}  text/x-sbom  ${found.Size}\n`);
+  expect(await strake.ok("referrers", "--format", "{{.Annotations.of}}", `${app}:1`)).toBe("app\n");
+});
