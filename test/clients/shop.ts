@@ -55,6 +55,9 @@ export async function openShop(): Promise<Shop> {
   }
   const home = join(folder, "home");
   mkdirSync(home);
+  // Else root's logins go to a file of the whole machine, /run/containers/0/auth.json.
+  const authFile = join(home, "auth.json");
+  writeFileSync(authFile, "{}");
   return {
     folder,
     image,
@@ -65,7 +68,7 @@ export async function openShop(): Promise<Shop> {
         stdout: "pipe",
         stderr: "pipe",
         cwd: home,
-        env: { PATH: process.env.PATH, HOME: home, TMPDIR: tmpdir(), ...env },
+        env: { PATH: process.env.PATH, HOME: home, TMPDIR: tmpdir(), REGISTRY_AUTH_FILE: authFile, ...env },
       });
       const [code, out, err] = await Promise.all([
         child.exited,

@@ -69,7 +69,7 @@ describe.skipIf(obstacle !== undefined)("builds beside docker", () => {
         // A difference that is gone is taken off the list.
         expect(meant.filter((pattern) => !found.some((line) => pattern.test(line)))).toEqual([]);
       },
-      minute,
+      2 * minute,
     );
   }
 });

@@ -11,6 +11,7 @@ const obstacle = containerObstacle() ?? dockerObstacle();
 if (obstacle !== undefined) console.log(`skipped: containers beside docker: ${obstacle}`);
 
 const minute = 60_000;
+const soon = 'soon() { for i in $(seq 150); do eval "$1" && return; sleep 0.2; done; echo in vain: "$1"; }';
 
 describe.skipIf(obstacle !== undefined)("containers beside docker", () => {
   let strake: Strake;
@@ -35,7 +36,7 @@ describe.skipIf(obstacle !== undefined)("containers beside docker", () => {
   async function run(script: string, program: readonly string[], env: Record<string, string | undefined>) {
     const folder = mkdtempSync(join(workspace, "run-"));
     const quoted = program.map((word) => `'${word}'`).join(" ");
-    const child = Bun.spawn(["sh", "-c", `D() { ${quoted} "$@"; }\n${script}`], {
+    const child = Bun.spawn(["sh", "-c", `D() { ${quoted} "$@"; }\n${soon}\n${script}`], {
       cwd: folder,
       stdin: "ignore",
       stdout: "pipe",
@@ -53,7 +54,7 @@ describe.skipIf(obstacle !== undefined)("containers beside docker", () => {
         const expected = await run(script, docker.program, docker.env);
         expect(await run(script, strake.program, strake.env)).toBe(expected);
       },
-      minute,
+      2 * minute,
     );
   }
 });
@@ -96,7 +97,7 @@ describe.skipIf(containerObstacle() !== undefined)("a terminal", () => {
       expect(code).toBe(9);
       expect(await strake.ok("ps", "-aq")).toBe("");
     },
-    minute,
+    2 * minute,
   );
 
   test(
@@ -112,6 +113,6 @@ describe.skipIf(containerObstacle() !== undefined)("a terminal", () => {
       expect(asked.shown).toContain("/dev/pts/");
       await strake.ok("rm", "-f", "left");
     },
-    minute,
+    2 * minute,
   );
 });

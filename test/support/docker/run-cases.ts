@@ -1,4 +1,7 @@
-/** A shell script in which `D` is docker or strake. Its stdout and exit code count; HERE is an empty folder of its own. */
+/**
+ * A shell script in which `D` is docker or strake. Its stdout and exit code count; HERE is an empty folder of its own. `soon COMMAND` tries
+ * until the command succeeds, for half a minute at most.
+ */
 export interface RunCase {
   readonly name: string;
   readonly script: string;
@@ -61,7 +64,8 @@ D run --rm --env-file nosuch busybox true; echo $?`,
   {
     name: "logs",
     script: String.raw`
-D run -d --name aa busybox sh -c "echo out; sleep 0.2; echo err >&2; sleep 100" >/dev/null; sleep 1
+D run -d --name aa busybox sh -c "echo out; sleep 0.2; echo err >&2; sleep 100" >/dev/null
+soon "D logs aa 2>&1 | grep -q err"
 D logs aa; D logs --tail 1 aa; D logs -n 0 aa; D logs -t aa | grep -cE '^[0-9T:-]{19}\.[0-9]{9}Z out$'
 D logs --since 1h aa; D logs --until 1m aa; D logs --since 2099-01-01 aa; D logs --tail all aa
 D rm -f aa; D logs aa; echo $?`,
@@ -70,19 +74,19 @@ D rm -f aa; D logs aa; echo $?`,
     name: "stop, kill, wait, start",
     script: String.raw`
 D run -d --name aa busybox sh -c 'trap "echo got; exit 3" TERM; echo ready; while :; do sleep 0.1; done' >/dev/null
-sleep 1; D stop aa; D wait aa; D logs aa
+soon "D logs aa | grep -q ready"; D stop aa; D wait aa; D logs aa
 D inspect -f "{{.State.ExitCode}} {{.State.Status}} {{.State.Running}} {{.State.OOMKilled}} {{.State.Error}}" aa; D rm aa
 D run -d --name aa busybox sleep 1000 >/dev/null; D rm aa; echo $?; D stop -t 1 aa; D wait aa
 D start aa; D kill aa; D wait aa; D start aa; D kill -s TERM aa; D kill -s 9 aa; D wait aa
 D kill aa; echo $?; D rm aa; D rm aa; echo $?; D stop aa; echo $?
 D run --name aa busybox true; D run --name aa busybox true; echo $?; D start -a aa; D exec aa true; echo $?; D rm aa
-D run -d --name aa --rm busybox sleep 0.5 >/dev/null; sleep 3; D ps -a --format "{{.Names}}"`,
+D run -d --name aa --rm busybox sleep 0.5 >/dev/null; soon '[ -z "$(D ps -aq)" ]'; D ps -a --format "{{.Names}}"`,
   },
   {
     name: "signals are passed on",
     script: String.raw`
 D run --name aa busybox sh -c 'trap "echo got; exit 5" TERM; echo ready; while :; do sleep 0.1; done' & pid=$!
-until D logs aa 2>/dev/null | grep -q ready; do sleep 0.2; done
+soon "D logs aa | grep -q ready"
 kill -TERM $(ps -o pid= --ppid $pid 2>/dev/null | grep . || echo $pid); wait $pid; echo $?; D rm aa`,
   },
   {
@@ -91,7 +95,7 @@ kill -TERM $(ps -o pid= --ppid $pid 2>/dev/null | grep . || echo $pid); wait $pi
 D run -d --name aa -e A=1 busybox sleep 1000 >/dev/null
 D exec aa sh -c "echo hi; exit 5"; echo $?
 D exec -e X=1 -w /tmp -u 1000 aa sh -c 'echo $X $A; pwd; id -u; echo $HOME'; echo in | D exec -i aa cat
-D exec -d aa touch /tmp/det; sleep 0.5; D exec aa ls /tmp
+D exec -d aa touch /tmp/det; soon "D exec aa test -e /tmp/det"; D exec aa ls /tmp
 D exec -w /nosuch aa pwd >/dev/null; echo $?; D exec -u nosuch aa pwd >/dev/null; echo $?
 D exec nosuchc true; echo $?; D exec aa; echo $?; D exec aa sh -c 'kill -9 $$'; echo $?
 D exec aa env | grep -v HOSTNAME | sort; D rm -f aa`,
