@@ -34,6 +34,7 @@ export const pushFlags = {
 } as const satisfies Flags;
 
 export const copyFlags = {
+  "all-tags": { type: "boolean", short: "a", help: "every tag of a repository that the other does not have" },
   ...platformFlag,
   referrers: { type: "boolean", help: "with what refers to the image: signatures, attestations" },
   ...compressionFlag,
@@ -131,11 +132,14 @@ export const remoteSpecs = [
       "A place is REFERENCE or docker://REFERENCE (a registry), oci:FOLDER[:TAG|@DIGEST] (an OCI layout),",
       "oci-archive:FILE[:TAG|@DIGEST], docker-archive:FILE[:REFERENCE], or strake:IMAGE (the store here).",
       "Between registries and layouts all platforms are copied, byte for byte, without passing the store.",
+      "With --all-tags both places are repositories of registries, without a tag. Tags that mean the same on both sides are",
+      "passed over; one that fails does not stop the others, and the exit code is that of the first that failed.",
     ].join("\n"),
     args: [{ name: "SOURCE" }, { name: "TARGET" }],
     flags: copyFlags,
     examples: [
       "strake copy registry.example/app:1 mirror.example/app:1",
+      "strake copy --all-tags registry.example/app mirror.example/app",
       "strake copy registry.example/app:1 oci:layout:1",
       "strake copy docker-archive:app.tar docker://registry.example/app:1",
     ],

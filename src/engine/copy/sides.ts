@@ -13,6 +13,7 @@ import {
 import type { ImageSource, ImageTarget, Remote } from "../../registry/client/index.ts";
 import type { Image, Store } from "../../store/index.ts";
 import { demandNothingAt, writeArchiveFile } from "../archive-file.ts";
+import { warnOfMirror } from "../registry/mirror-warning.ts";
 import { removeImage } from "../remove-image.ts";
 import type { Place } from "./transport.ts";
 
@@ -40,8 +41,11 @@ export async function withSource<T>(
   switch (place.kind) {
     case "registry": {
       const reference = withDefaultTag(place.reference);
-      return await opening.remote.read(reference, (repository) =>
-        work({ kind: "place", place: repository, reference: reference.digest ?? reference.tag! }),
+      return await opening.remote.read(
+        reference,
+        (repository) =>
+          work({ kind: "place", place: repository, reference: reference.digest ?? reference.tag! }),
+        warnOfMirror(opening.emit),
       );
     }
     case "store":

@@ -29,6 +29,7 @@ import {
 } from "../../registry/client/index.ts";
 import type { Image, Lease, Store } from "../../store/index.ts";
 import { pullLayer } from "./layers.ts";
+import { warnOfMirror } from "./mirror-warning.ts";
 
 export interface PullRequest extends RemoteOptions {
   readonly reference: string;
@@ -67,13 +68,7 @@ export async function pullImage(store: Store, request: PullRequest): Promise<Pul
       });
       return { ...pulled, reference: formatReference(reference) };
     },
-    (host, error) =>
-      emit({
-        type: "warning",
-        code: error.code,
-        message: `mirror ${host}: ${error.message}`,
-        at: Date.now(),
-      }),
+    warnOfMirror(emit),
   );
 }
 
