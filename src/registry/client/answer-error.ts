@@ -2,6 +2,7 @@ import { type ErrorCode, StrakeError } from "../../errors/index.ts";
 import type { HttpResponse } from "./http/message.ts";
 import { readBody } from "./http/read.ts";
 import { retryAfter } from "./http/retry.ts";
+import { refusal } from "./refusal.ts";
 
 const answerLimit = 64 << 10;
 const textLimit = 300;
@@ -14,13 +15,12 @@ export async function answerError(response: HttpResponse, what: string): Promise
   const { status } = response;
   const make = (code: ErrorCode, message: string, hint?: string) =>
     new StrakeError(code, message + suffix, hint === undefined ? {} : { hint });
-  if (status === 401)
-    return make(
-      "REGISTRY_UNAUTHORIZED",
-      `${host} wants credentials for ${what}`,
-      `log in: strake login ${host}`,
-    );
-  if (status === 403) return make("REGISTRY_DENIED", `${host} does not allow ${what}`);
+  if (status === 401 || status === 403) {
+    const { code, message, hint } = refusal(status, { what, host, access: response.access });
+    const who = response.access?.tokenServer ?? "it";
+    const why = said === "" ? "" : ` (${who} says: ${said})`;
+    return new StrakeError(code, message + why, hint === undefined ? {} : { hint });
+  }
   if (status === 404) return make("REGISTRY_NOT_FOUND", `${host} has no ${what}`);
   if (status === 429) {
     const wait = retryAfter(response);

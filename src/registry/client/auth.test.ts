@@ -96,12 +96,31 @@ describe("bearer", () => {
     expect(server.seen.find(({ path }) => path === "/token")?.method).toBe("POST");
   });
 
-  test("a token server that refuses is named", async () => {
+  test("a token server elsewhere says it itself", async () => {
+    using tokens = await serve(
+      (_, response) =>
+        void response.writeHead(401).end('{"errors":[{"code":"UNAUTHORIZED","message":"who?"}]}'),
+    );
+    using server = await serve((_, response) => {
+      const challenge = `Bearer realm="http://${tokens.host}/token",service="s"`;
+      response.writeHead(401, { "www-authenticate": challenge }).end();
+    });
+    using registry = await impatient(server.host, { credentials: async () => basic });
+    const { text } = await failure(collect(registry.repository("a").getBlob(blob)));
+    expect(text).toStartWith(`${server.host} refused the user name or password of ann`);
+    expect(text).toContain(`(${tokens.host} says: UNAUTHORIZED who?)`);
+    expect(text).toEndWith(`strake login ${server.host}`);
+  });
+
+  test("what a token server refuses is named", async () => {
     const { server } = await tokenRegistry();
     using _ = server;
     using registry = await impatient(server.host);
     const { code, text } = await failure(collect(registry.repository("a").getBlob(blob)));
-    expect([code, text]).toEqual(["REGISTRY_UNAUTHORIZED", expect.stringContaining("repository:a:pull")]);
+    expect([code, text]).toEqual([
+      "REGISTRY_UNAUTHORIZED",
+      expect.stringContaining(`to pull from ${server.host}/a,`),
+    ]);
   });
 });
 

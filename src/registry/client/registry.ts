@@ -81,7 +81,7 @@ export class Registry {
     const send = chain(
       [
         ...(settings.namespace === undefined ? [] : [namespace(settings.namespace, base.origin)]),
-        authorize({ origin: base.origin, credentials, allowPlainRealm: base.protocol === "http:" }),
+        authorize({ name, origin: base.origin, credentials, allowPlainRealm: base.protocol === "http:" }),
         userAgent(options.userAgent ?? "strake"),
         retry(options.retry),
         followRedirects,

@@ -1,10 +1,13 @@
 import { StrakeError } from "../../../errors/index.ts";
-import type { HttpRequest, HttpResponse, Link, Send } from "../http/message.ts";
+import type { Access, HttpRequest, HttpResponse, Link, Send } from "../http/message.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { basicHeader, type Credentials } from "./credentials.ts";
+import { loginOf } from "./login.ts";
 import { fetchToken, type Token } from "./token.ts";
 
 export interface AuthorizeOptions {
+  /** The registry as the user names it. */
+  readonly name: string;
   /** Where credentials may be sent, and nowhere else. */
   readonly origin: string;
   /** For the scope's repository, or the registry itself when there is none. */
@@ -53,7 +56,7 @@ export function authorize(options: AuthorizeOptions): Link {
       );
     };
 
-    return async (request) => {
+    const answer = async (request: HttpRequest): Promise<HttpResponse> => {
       // An upload's Location, or a link, may lead to another origin: nothing of ours is shown there.
       if (request.url.origin !== options.origin) return await next(request);
       const response = await attempt(request, known);
@@ -70,6 +73,38 @@ export function authorize(options: AuthorizeOptions): Link {
       response.discard();
       return await attempt(request, challenge);
     };
+
+    return async (request) => {
+      const response = await answer(request);
+      const isRefusal = response.status === 401 || response.status === 403;
+      if (!isRefusal || known === undefined || response.url.origin !== options.origin) return response;
+      const credentials = await options.credentials(repositoryOf(request));
+      const again = pick(parseChallenges(response.headers["www-authenticate"]));
+      // In the order of the request: what it is about comes first.
+      const scopes = request.scopes?.length ? request.scopes : scopesOf(request, again ?? known);
+      return { ...response, access: accessOf(options.name, { scopes, credentials, challenge: again }) };
+    };
+  };
+}
+
+function accessOf(
+  registry: string,
+  {
+    scopes,
+    credentials,
+    challenge,
+  }: {
+    readonly scopes: readonly string[];
+    readonly credentials: Credentials | undefined;
+    readonly challenge?: Challenge | undefined;
+  },
+): Access {
+  const fault = challenge?.parameters.error;
+  return {
+    registry,
+    scopes,
+    ...(credentials === undefined ? {} : { login: loginOf(credentials) }),
+    ...(fault === undefined ? {} : { fault }),
   };
 }
 
@@ -82,11 +117,15 @@ interface Asking {
 
 async function ask(send: Send, { challenge, scopes, request, options }: Asking): Promise<Token> {
   const { realm, service } = challenge.parameters;
+  const credentials = await options.credentials(repositoryOf(request));
+  const server = realmURL(realm, options);
+  const access = accessOf(options.name, { scopes: request.scopes ?? scopes, credentials });
   return await fetchToken(send, {
-    realm: realmURL(realm, options),
+    realm: server,
     service,
     scopes,
-    credentials: await options.credentials(repositoryOf(request)),
+    credentials,
+    access: server.origin === options.origin ? access : { ...access, tokenServer: server.host },
     ...(request.signal ? { signal: request.signal } : {}),
   });
 }

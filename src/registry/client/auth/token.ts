@@ -1,6 +1,6 @@
 import { StrakeError } from "../../../errors/index.ts";
 import { answerError } from "../answer-error.ts";
-import { bytesBody, type HttpRequest, type HttpResponse, type Send } from "../http/message.ts";
+import { type Access, bytesBody, type HttpRequest, type HttpResponse, type Send } from "../http/message.ts";
 import { readJSON } from "../http/read.ts";
 import { basicHeader, type Credentials } from "./credentials.ts";
 
@@ -15,6 +15,8 @@ export interface TokenRequest {
   readonly service: string | undefined;
   readonly scopes: readonly string[];
   readonly credentials: Credentials | undefined;
+  /** What a refusal is explained with. */
+  readonly access?: Access;
   readonly signal?: AbortSignal;
 }
 
@@ -73,7 +75,13 @@ function post({ realm, service, scopes, signal }: TokenRequest, fields: Record<s
   };
 }
 
-async function readToken(response: HttpResponse, { scopes }: TokenRequest): Promise<Token> {
+async function readToken(
+  answered: HttpResponse,
+  { scopes, credentials, access }: TokenRequest,
+): Promise<Token> {
+  // OAuth2 refuses a refresh token that has ended with 400 invalid_grant (RFC 6749, 5.2).
+  const status = answered.status === 400 && credentials?.kind === "refresh" ? 401 : answered.status;
+  const response = { ...answered, status, ...(access === undefined ? {} : { access }) };
   if (response.status !== 200)
     throw await answerError(response, `a token for ${scopes.join(" ") || "the registry"}`);
   const answer = (await readJSON(response, answerLimit, "the token")) as Record<string, unknown> | null;

@@ -5,6 +5,15 @@ export function connectionError(error: unknown, url: URL): StrakeError {
   const code = (error as { code?: unknown } | null)?.code;
   const detail = typeof code === "string" ? code : error instanceof Error ? error.message : String(error);
   const options = { cause: error };
+  if (/ALERT|alert/.test(detail) && /certificate/i.test(detail))
+    return new StrakeError(
+      "REGISTRY_TLS",
+      `${url.host} does not take our certificate, or wants one: ${detail}`,
+      {
+        ...options,
+        hint: `put a client's certificate and key into /etc/containers/certs.d/${url.host}/ as client.cert and client.key`,
+      },
+    );
   if (
     /CERT|SIGNATURE|SELF_SIGNED|UNABLE_TO|ERR_TLS|SSL|EPROTO|HOSTNAME_MISMATCH|wrong version number/i.test(
       detail,

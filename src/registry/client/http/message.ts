@@ -18,8 +18,32 @@ export interface HttpRequest {
   readonly retry?: boolean;
 }
 
+/** As whom a request came to its registry, and what it needed: what a refusal is explained with. */
+export interface Access {
+  /** The registry as the user names it: an answer may have come from its token server. */
+  readonly registry: string;
+  readonly scopes: readonly string[];
+  /** Host of the token server that refused, where it was not the registry itself. */
+  readonly tokenServer?: string;
+  /** Whom the registry took us for. Absent: for nobody. */
+  readonly login?: Login;
+  /** What the registry says is wrong with a token (RFC 6750, 3.1). */
+  readonly fault?: string;
+}
+
+/** A login without what is secret of it. */
+export interface Login {
+  readonly kind: "password" | "token";
+  /** Absent where there is none, or where it could be a secret itself. */
+  readonly username?: string;
+  /** Milliseconds since the epoch at which the token says it ends. */
+  readonly endsAt?: number;
+}
+
 export interface HttpResponse {
   readonly status: number;
+  /** Known for 401 and 403 where the registry asks who we are. */
+  readonly access?: Access;
   /** Names in lowercase. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** Where the answer came from, after redirects. */

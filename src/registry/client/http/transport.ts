@@ -10,7 +10,9 @@ import { StrakeError, throwIfAborted } from "../../../errors/index.ts";
 import { connectionError } from "./connection-error.ts";
 import { internalTarget, isInternalAddress, publicLookup } from "./internal-address.ts";
 import type { HttpRequest, HttpResponse, Send } from "./message.ts";
+import { shownCertificate } from "./peer-certificate.ts";
 import { StallWatch } from "./stall-watch.ts";
+import { certificateError, isCertificateFailure } from "./tls-error.ts";
 
 export interface TlsOptions {
   /** Certificates in PEM that are trusted besides the system's. */
@@ -124,7 +126,12 @@ async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse>
       // A server that answers before it has read everything may close at once: the answer is what counts.
       if (state.answered) return;
       end();
-      reject(state.failure ?? (error instanceof StrakeError ? error : connectionError(error, url)));
+      if (state.failure !== undefined || error instanceof StrakeError) reject(state.failure ?? error);
+      else if (!isCertificateFailure(error)) reject(connectionError(error, url));
+      else
+        void shownCertificate(url, publicOnly ? { lookup: publicLookup } : {}).then((certificate) =>
+          reject(certificateError(error, url, certificate)),
+        );
     });
     request.on("response", (response) => {
       state.answered = true;

@@ -303,7 +303,7 @@ test("the upstream's credentials reach the upstream and nobody else", async () =
   const refused = await fetch(new URL("/v2/hub/app/manifests/v1", wrong.url));
   expect(refused.status).toBe(404);
   const told = JSON.stringify([records, [...answer.headers], [...refused.headers], await refused.text()]);
-  expect(told).toContain("wants credentials");
+  expect(told).toContain("refused the user name or password of me");
   expect(told).not.toContain(secret);
   expect(told).not.toContain(header.slice(6));
   expect(await (await fetch(new URL("/metrics", wrong.url))).text()).not.toContain(secret);

@@ -1,0 +1,156 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { deleteRemote, listRepositories, login, remoteDigest } from "../../src/engine/index.ts";
+import { renderError, toStrakeError } from "../../src/errors/index.ts";
+import { Keychain } from "../../src/registry/client/index.ts";
+import { type AccessConfig, Registry } from "../../src/registry/server/index.ts";
+import { pushImage } from "../support/push-image.ts";
+
+const home = mkdtempSync(join(tmpdir(), "strake-client-refusals-"));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+const base = { PATH: process.env.PATH, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+const secret = "hunter2-s3cret";
+let homes = 0;
+
+/** The environment of a user with these logins. */
+async function user(
+  host: string,
+  credentials?: { readonly username: string; readonly password: string },
+): Promise<Record<string, string | undefined>> {
+  const env = { ...base, HOME: join(home, String(homes++)) };
+  if (credentials) await new Keychain(env).store(host, credentials);
+  return env;
+}
+
+/** What a person reads. */
+async function told(work: Promise<unknown>, host: string): Promise<{ code: string; text: string }> {
+  try {
+    await work;
+  } catch (thrown) {
+    const error = toStrakeError(thrown);
+    const text = renderError(error).replaceAll(host, "HOST");
+    expect(text).not.toContain(secret);
+    return { code: error.code, text };
+  }
+  throw new Error("it did not fail");
+}
+
+const kinds = { basic: {}, token: { token: {} } } satisfies Record<string, AccessConfig>;
+
+describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("a registry with %s logins", (kind) => {
+  let registry: Registry;
+  let host: string;
+  beforeAll(async () => {
+    const htpasswd = join(home, `users-${kind}`);
+    const hash = await Bun.password.hash(secret, { algorithm: "bcrypt", cost: 4 });
+    writeFileSync(htpasswd, `ann:${hash}\nroot:${hash}\n`);
+    registry = await Registry.start({
+      rules: {
+        ...{ htpasswd, admins: { users: ["root"] }, ...kinds[kind] },
+        policies: [{ users: ["ann"], repositories: ["team/**"], actions: ["pull"] }],
+      },
+    });
+    host = new URL(registry.url).host;
+    const authorization = `Basic ${Buffer.from(`root:${secret}`).toString("base64")}`;
+    await pushImage(registry.url, "team/app:1", { headers: { authorization } });
+  });
+  afterAll(async () => await registry.stop());
+
+  test("nobody is logged in", async () => {
+    const { code, text } = await told(remoteDigest(`${host}/team/app:1`, { env: await user(host) }), host);
+    expect(code).toBe("REGISTRY_UNAUTHORIZED");
+    expect(text).toStartWith(
+      "error: HOST wants a login to pull from HOST/team/app, and none for it is kept here",
+    );
+    expect(text).toEndWith("hint: it is private, or does not exist; log in: strake login HOST");
+  });
+
+  test("the password is wrong", async () => {
+    const env = await user(host, { username: "ann", password: `${secret}-old` });
+    const { code, text } = await told(remoteDigest(`${host}/team/app:1`, { env }), host);
+    expect(code).toBe("REGISTRY_UNAUTHORIZED");
+    expect(text).toStartWith("error: HOST refused the user name or password of ann");
+    expect(text).toEndWith("log in again: strake login HOST");
+  });
+
+  test("login with a wrong password says so, and keeps nothing", async () => {
+    const env = await user(host);
+    const { text } = await told(login(host, { username: "ann", password: `${secret}-old` }, { env }), host);
+    expect(text).toStartWith("error: HOST refused the user name or password of ann");
+    expect(await new Keychain(env).find(host)).toBeUndefined();
+  });
+
+  test("a login that may not do it: who, what and where", async () => {
+    const env = await user(host, { username: "ann", password: secret });
+    expect(await remoteDigest(`${host}/team/app:1`, { env })).toStartWith("sha256:");
+    const pull = await told(remoteDigest(`${host}/other/app:1`, { env }), host);
+    expect(pull.code).toBe("REGISTRY_DENIED");
+    expect(pull.text).toStartWith("error: HOST does not let ann pull from HOST/other/app");
+    expect(pull.text).toEndWith(
+      "hint: its administrator decides who may; as somebody else: strake login HOST",
+    );
+    const gone = await told(deleteRemote(`${host}/team/app:1`, { env }), host);
+    expect(gone.text).toStartWith("error: HOST does not let ann delete from HOST/team/app");
+  });
+
+  test("a token kept as a user name is not shown", async () => {
+    const token = `ghp_${"x".repeat(30)}`;
+    const env = await user(host, { username: token, password: secret });
+    const { text } = await told(remoteDigest(`${host}/team/app:1`, { env }), host);
+    expect(text).toStartWith("error: HOST refused the user name or password of this login");
+    expect(text).not.toContain("ghp_");
+  });
+
+  test("the catalog", async () => {
+    const names = Array.fromAsync(listRepositories(host, { env: await user(host) }));
+    const { text } = await told(names, host);
+    expect(text).toStartWith(
+      "error: HOST wants a login to list its repositories, and none for it is kept here",
+    );
+  });
+});
+
+describe("tokens that are kept", () => {
+  const jwt = (exp: number) =>
+    ["{}", JSON.stringify({ exp }), "signature"]
+      .map((part) => Buffer.from(part).toString("base64url"))
+      .join(".");
+
+  /** A registry whose token server takes no refresh token any more (RFC 6749, 5.2). */
+  async function refusing(work: (host: string) => Promise<void>): Promise<void> {
+    const server = createServer((request, response) => {
+      const realm = `http://${request.headers.host}/token`;
+      if (request.url!.startsWith("/token")) response.writeHead(400).end('{"error":"invalid_grant"}');
+      else response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}"` }).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    try {
+      await work(`127.0.0.1:${(server.address() as AddressInfo).port}`);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  test.each([
+    ["of its own word", jwt(1_700_000_000), "the login for HOST ended at 2023-11-14T22:13Z"],
+    [
+      "opaque",
+      "opaque-refresh",
+      "HOST does not take the login kept for it any more: it has ended or was withdrawn",
+    ],
+  ])("a refresh token that has ended, %s", async (_, token, message) => {
+    await refusing(async (host) => {
+      const credentials = { kind: "refresh", token } as const;
+      const { code, text } = await told(remoteDigest(`${host}/a:1`, { env: base, credentials }), host);
+      expect(code).toBe("REGISTRY_UNAUTHORIZED");
+      expect(text).toStartWith(`error: ${message}`);
+      expect(text).toEndWith("hint: log in again: strake login HOST");
+      expect(text).not.toContain(token);
+    });
+  });
+});
