@@ -90,5 +90,5 @@ test.skipIf(obstacle !== undefined)(
     const newest = Math.max(...[...tree.walk("/")].map(({ node }) => node.mtime));
     expect(newest * 1000).toBe(Date.parse(value.created!));
   },
-  300_000,
+  600_000,
 );

@@ -149,7 +149,7 @@ D volume rm one`,
     script: String.raw`
 D run -d --name aa -p 127.0.0.1::80 -p 127.0.0.1:18100-18101:90-91 -p 127.0.0.1:18110-18112:95 busybox sleep 100 >/dev/null
 D ps --format "{{.Ports}}" | sed -e "s/127.0.0.1:[3-6][0-9]*->80/X->80/" -e "s/1811[012]->95/Y->95/"
-D port aa 90; D port aa | grep 91; D port aa 99; echo $?
+D port aa 90; D port aa | grep ^91; D port aa 99; echo $?
 D run --rm -p 127.0.0.1:18100:1 busybox true; echo $?; D rm -f aa
 for p in a:b 99999:1 1-3:1-2 1.2.3.4:18099:80 18099:80/xyz; do D run --rm -p $p busybox true; echo $?; done`,
   },
