@@ -145,8 +145,8 @@ describe.skipIf(why !== undefined)("what RUN is lent leaves no trace", () => {
 
 describe.skipIf(why !== undefined)("stages", () => {
   test("that do not need each other run at once", async () => {
-    const text = `FROM busybox AS a\nRUN ${once()} cut -d" " -f1 /proc/uptime > /start; sleep 0.3; cut -d" " -f1 /proc/uptime > /end
-      FROM busybox AS b\nRUN ${once()} cut -d" " -f1 /proc/uptime > /start; sleep 0.3; cut -d" " -f1 /proc/uptime > /end
+    const text = `FROM busybox AS a\nRUN ${once()} cut -d" " -f1 /proc/uptime > /start; sleep 3; cut -d" " -f1 /proc/uptime > /end
+      FROM busybox AS b\nRUN ${once()} cut -d" " -f1 /proc/uptime > /start; sleep 3; cut -d" " -f1 /proc/uptime > /end
       FROM scratch\nCOPY --from=a /start /end /a/\nCOPY --from=b /start /end /b/`;
     const files = (await shop.build(text, { parallelism: 2 })).files();
     const time = (name: string) => Number(files[name]!.split(" ")[1]);
