@@ -1,6 +1,8 @@
-/** One timed run of a command: wall milliseconds and the child's peak resident set in MiB. */
+/** One timed run of a command: wall and processor milliseconds and the child's peak resident set in MiB. */
 export interface Sample {
   readonly wallMs: number;
+  /** In user and kernel mode. What others on the machine do changes it less than the wall's time. */
+  readonly cpuMs: number;
   readonly peakMiB: number;
 }
 
@@ -24,7 +26,8 @@ export function timed(command: readonly string[], options: RunOptions = {}): Sam
       `${command.join(" ")} exited with ${result.exitCode}\n${result.stderr.toString().slice(-2000)}`,
     );
   }
-  return { wallMs, peakMiB: (result.resourceUsage?.maxRSS ?? 0) / (1024 * 1024) };
+  const cpuMs = Number(result.resourceUsage?.cpuTime.total ?? 0) / 1000;
+  return { wallMs, cpuMs, peakMiB: (result.resourceUsage?.maxRSS ?? 0) / (1024 * 1024) };
 }
 
 export function median(values: readonly number[]): number {

@@ -17,19 +17,15 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { median, type Sample, timed } from "./measure.ts";
+import { type Sample, timed } from "./measure.ts";
 import { docker } from "./peers/docker.ts";
 import type { Peer } from "./peers/peer.ts";
 import { buildah, podman } from "./peers/podman.ts";
 import { strake } from "./peers/strake.ts";
+import { chosen, type RowHead, repeat as repeated, Table } from "./table.ts";
 import { writeLargeFile, writeManyFiles } from "./workload.ts";
 
-interface Row {
-  readonly id: string;
-  readonly what: string;
-  readonly unit: "ms" | "MiB";
-  /** What the issue asks for, in the row's unit. */
-  readonly reach: number;
+interface Row extends RowHead {
   readonly runs: boolean;
   measure(peer: Peer): Promise<number>;
 }
@@ -71,14 +67,8 @@ async function context(
 const build = (peer: Peer, directory: string, tag: string): Sample =>
   timed(peer.build(directory, tag), { env: peer.env() });
 
-async function repeat(measure: (round: number) => number | Promise<number>, warmUp = 1): Promise<number> {
-  const values: number[] = [];
-  for (let round = 0; round < rounds + warmUp; round++) {
-    const value = await measure(round);
-    if (round >= warmUp) values.push(value);
-  }
-  return median(values);
-}
+const repeat = (measure: (round: number) => number | Promise<number>, warmUp?: number) =>
+  repeated(rounds, measure, warmUp);
 
 const copyFile = `FROM ${baseTag}\nWORKDIR /src\nCOPY . .\nCMD ["true"]\n`;
 const smallFile = `FROM ${baseTag}
@@ -209,13 +199,8 @@ const rows: readonly Row[] = [
   },
 ];
 
-function chosen(list: string | undefined): (id: string) => boolean {
-  const ids = list?.split(",");
-  return (id) => ids === undefined || ids.includes(id);
-}
-
 const peers: Peer[] = [];
-const table: string[][] = [];
+let table: Table | undefined;
 try {
   makeBase();
   for (const peer of [strake(executable), docker(), podman(), buildah()].filter((p) =>
@@ -234,6 +219,7 @@ try {
       await peer.teardown();
     }
   }
+  table = new Table(peers.map(({ name }) => name));
   for (const row of rows.filter((r) => chosen(options.rows)(r.id))) {
     const values = new Map<string, number>();
     for (const peer of peers) {
@@ -245,17 +231,7 @@ try {
         console.error(`${row.id}: ${peer.name}: ${error instanceof Error ? error.message : error}`);
       }
     }
-    const ours = values.get("strake");
-    const cells = [row.what, `≤ ${row.reach} ${row.unit}`];
-    for (const peer of peers) {
-      const value = values.get(peer.name);
-      if (value === undefined) cells.push("–");
-      else if (peer.name === "strake" || ours === undefined)
-        cells.push(`${value.toFixed(value < 100 ? 1 : 0)} ${row.unit}`);
-      else cells.push(`${value.toFixed(value < 100 ? 1 : 0)} ${row.unit} (×${(value / ours).toFixed(1)})`);
-    }
-    table.push(cells);
-    console.error(cells.join(" | "));
+    table.add(row, values);
   }
 } finally {
   for (const peer of peers) await peer.teardown();
@@ -269,6 +245,4 @@ try {
   }
 }
 
-console.log(`| what | reach | ${peers.map((peer) => peer.name).join(" | ")} |`);
-console.log(`|---|---|${peers.map(() => "---|").join("")}`);
-for (const cells of table) console.log(`| ${cells.join(" | ")} |`);
+table?.print();

@@ -9,7 +9,11 @@ export function dockerRegistryObstacle(): string | undefined {
 }
 
 /** Debian's docker-registry (distribution 2.8) on a free port of loopback, with a folder of its own. */
-export async function startDockerRegistry(): Promise<{ host: string; stop: () => Promise<void> }> {
+export async function startDockerRegistry(): Promise<{
+  host: string;
+  pid: number;
+  stop: () => Promise<void>;
+}> {
   const folder = mkdtempSync(join(tmpdir(), "strake-docker-registry-"));
   const host = `127.0.0.1:${freePort()}`;
   const storage = { filesystem: { rootdirectory: join(folder, "data") }, delete: { enabled: true } };
@@ -35,7 +39,7 @@ export async function startDockerRegistry(): Promise<{ host: string; stop: () =>
       (answer) => answer.ok,
       () => false,
     );
-    if (ok) return { host, stop };
+    if (ok) return { host, pid: child.pid, stop };
     if (i > 200) {
       await stop();
       throw new Error("docker-registry did not start");

@@ -8,12 +8,13 @@ export interface ServedRegistry {
   kill(signal?: "SIGKILL" | "SIGTERM"): Promise<void>;
 }
 
-/** `strake registry serve` as a process; resolves when it serves. */
+/** `strake registry serve` as a process, of the program under test if not of another one; resolves when it serves. */
 export async function serveRegistry(
   flags: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  command: readonly string[] = program,
 ): Promise<ServedRegistry> {
-  const child = Bun.spawn([...program, "registry", "serve", "--quiet", ...flags], {
+  const child = Bun.spawn([...command, "registry", "serve", "--quiet", ...flags], {
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",
