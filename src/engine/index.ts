@@ -39,7 +39,6 @@ export {
   serveRegistry,
 } from "./operations.ts";
 export {
-  deleteRemote,
   inspectManifest,
   listReferrers,
   listRepositories,
@@ -49,6 +48,7 @@ export {
   remoteDigest,
   resolveRemote,
 } from "./registry/browse.ts";
+export { type DeletedReference, type DeleteRequest, deleteRemote } from "./registry/delete.ts";
 export type { PullRequest, PullResult } from "./registry/pull.ts";
 export type { PushRequest, PushResult } from "./registry/push.ts";
 export { administerRegistry } from "./registry-server/administer.ts";

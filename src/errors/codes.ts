@@ -219,6 +219,10 @@ export const errorCodes = {
   REGISTRY_FULL: ["exhausted", "a registry has no room left for what is pushed to it"],
   REGISTRY_DENIED: ["denied", "a registry does not allow what was asked with these credentials"],
   REGISTRY_NOT_FOUND: ["not-found", "a registry has no such repository, tag, manifest or blob"],
+  REGISTRY_TAG_SHARED: [
+    "conflict",
+    "a registry that deletes no single tags would take other tags of the manifest along",
+  ],
   REGISTRY_BLOCKED: ["denied", "registries.conf or hosts.toml blocks the registry or repository"],
   REGISTRY_PLATFORM: ["not-found", "an image of a registry does not exist for the platform asked for"],
   REGISTRY_CONFIG: ["invalid", "a configuration file for registries or credentials is malformed"],

@@ -8,4 +8,4 @@ export {
   toStrakeError,
 } from "./error.ts";
 export { renderError, renderExcerpt } from "./render.ts";
-export { didYouMean, nearest } from "./suggest.ts";
+export { didYouMean, nearby, nearest } from "./suggest.ts";

@@ -19,6 +19,36 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return found;
 }
 
+/**
+ * Up to `count` candidates that a person may have meant by `word`, the likeliest first: those with few slips, then those it is the beginning
+ * or, in paths, the last part of (`1.2` for `1.2.7`, `app` for `team/app`), and the other way round.
+ */
+export function nearby(word: string, candidates: Iterable<string>, count: number): string[] {
+  const wanted = word.toLowerCase();
+  const limit = Math.max(2, Math.floor(wanted.length / 3));
+  const found: { candidate: string; edits: number }[] = [];
+  for (const candidate of candidates) {
+    if (candidate === word) continue;
+    const other = candidate.toLowerCase();
+    const longer = Math.max(wanted.length, other.length);
+    const isPart =
+      other.startsWith(wanted) ||
+      wanted.startsWith(other) ||
+      isLastPart(wanted, other) ||
+      isLastPart(other, wanted);
+    const edits = Math.abs(wanted.length - other.length) > limit ? longer : editDistance(wanted, other);
+    if (edits <= limit && edits * 2 < longer) found.push({ candidate, edits });
+    else if (isPart) found.push({ candidate, edits: limit + Math.abs(wanted.length - other.length) });
+  }
+  // Equally near ones stay as they came.
+  found.sort((a, b) => a.edits - b.edits);
+  return found.slice(0, count).map(({ candidate }) => candidate);
+}
+
+function isLastPart(part: string, path: string): boolean {
+  return path.endsWith(`/${part}`);
+}
+
 /** ` (did you mean X?)`, or nothing. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const found = nearest(word, candidates);

@@ -80,9 +80,18 @@ export const digest: Listing = async (cli, { args, flags }) => {
 
 export const deleteReferences: Handler<typeof deleteFlags> = async (cli, { args, flags }) =>
   await forEachName(cli, args, async (name) => {
-    await deleteRemote(name, remoteOptions(cli, flags));
-    return `Deleted: ${name}`;
+    const { tags, digest } = await deleteRemote(name, {
+      ...remoteOptions(cli, flags),
+      allTags: flags["all-tags"],
+    });
+    const others = tags.slice(1).map((tag) => `\nDeleted: ${withTag(name, tag)}`);
+    const manifest = digest !== undefined && tags.length > 0 ? `\nDeleted: ${digest}` : "";
+    return `Deleted: ${name}${others.join("")}${manifest}`;
   });
+
+function withTag(name: string, tag: string): string {
+  return `${name.slice(0, name.lastIndexOf(":"))}:${tag}`;
+}
 
 export const manifestInspect: Handler<typeof manifestInspectFlags> = async (cli, { args, flags }) => {
   const list = flags.raw ? undefined : await describeList(cli, args[0]!);

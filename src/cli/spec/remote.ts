@@ -44,7 +44,10 @@ export const copyFlags = {
 
 export const listRemoteFlags = { ...formatFlag, ...remoteFlags } as const satisfies Flags;
 
-export const deleteFlags = { ...remoteFlags } as const satisfies Flags;
+export const deleteFlags = {
+  "all-tags": { type: "boolean", help: "with the manifest and all other tags of it" },
+  ...remoteFlags,
+} as const satisfies Flags;
 
 export const manifestInspectFlags = {
   raw: { type: "boolean", help: "the exact bytes" },
@@ -181,8 +184,13 @@ export const remoteSpecs = [
     name: "delete",
     group,
     summary: "Delete a tag, or with a digest a manifest, from its registry",
+    description: [
+      "Some registries delete manifests alone. There a tag goes with its manifest if that has no other tag; where it has,",
+      "the others are named and nothing is deleted without --all-tags.",
+    ].join("\n"),
     args: [{ name: "REFERENCE", repeat: true }],
     flags: deleteFlags,
+    examples: ["strake delete registry.example/app:1", "strake delete --all-tags registry.example/app:1"],
     load: async () => (await import("../commands/browse.ts")).deleteReferences,
   }),
   command({

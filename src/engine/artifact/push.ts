@@ -1,6 +1,12 @@
 import { StrakeError } from "../../errors/index.ts";
 import { type Descriptor, parseReference, withDefaultTag } from "../../oci/index.ts";
-import { type Artifact, pushArtifact, Remote, type RemoteOptions } from "../../registry/client/index.ts";
+import {
+  type Artifact,
+  explainMissing,
+  pushArtifact,
+  Remote,
+  type RemoteOptions,
+} from "../../registry/client/index.ts";
 
 /** Sends files as an artifact under a tag. Gives its descriptor. Errors: REGISTRY_*, REFERENCE_INVALID. */
 export async function sendArtifact(
@@ -31,6 +37,9 @@ export async function attachArtifact(
   const call = options.signal ? { signal: options.signal } : {};
   using remote = new Remote(options);
   const repository = await remote.repository(reference);
-  const subject = await repository.resolve(reference.digest ?? reference.tag!, call);
+  const subject = await explainMissing(
+    () => repository.resolve(reference.digest ?? reference.tag!, call),
+    options.signal,
+  );
   return await pushArtifact(repository, { ...artifact, subject }, call);
 }

@@ -9,7 +9,9 @@ import {
   withDefaultTag,
 } from "../../oci/index.ts";
 import {
+  explainMissing,
   Keychain,
+  missingExplained,
   Remote,
   type RemoteManifest,
   type RemoteOptions,
@@ -57,7 +59,12 @@ export async function* listTags(
   options: RemoteOptions = {},
 ): AsyncGenerator<string, void, undefined> {
   using remote = new Remote(options);
-  yield* (await remote.origin(parseReference(name))).tags(call(options));
+  const repository = await remote.origin(parseReference(name));
+  try {
+    yield* repository.tags(call(options));
+  } catch (error) {
+    throw await missingExplained(error, options.signal);
+  }
 }
 
 /** Repositories of a registry, as far as it tells. Errors: REGISTRY_*. */
@@ -67,31 +74,6 @@ export async function* listRepositories(
 ): AsyncGenerator<string, void, undefined> {
   using remote = new Remote(options);
   yield* (await remote.registry(host)).catalog(call(options));
-}
-
-/** Deletes a tag, or with a digest a manifest and all its tags. Errors: REGISTRY_*. */
-export async function deleteRemote(name: string, options: RemoteOptions = {}): Promise<void> {
-  const reference = parseReference(name);
-  const target = reference.digest ?? reference.tag;
-  if (target === undefined)
-    throw new StrakeError(
-      "REFERENCE_INVALID",
-      "what is deleted from a registry is named with its tag or digest",
-    );
-  using remote = new Remote(options);
-  const repository = await remote.repository(reference);
-  try {
-    await repository.deleteManifest(target, call(options));
-  } catch (error) {
-    // distribution 2 deletes manifests only; doing that unasked would take all other tags of the image along.
-    if (
-      reference.digest !== undefined ||
-      !(error instanceof StrakeError) ||
-      error.code !== "REGISTRY_REFUSED"
-    )
-      throw error;
-    throw error.with({ hint: `it may delete by digest alone, with all tags: strake digest ${name}` });
-  }
 }
 
 /** What refers to an image: signatures, attestations, SBOMs. Errors: REGISTRY_*. */
@@ -134,7 +116,11 @@ async function atManifest<T>(
   const reference: Reference = withDefaultTag(parseReference(name));
   using remote = new Remote(options);
   const repository = await remote.origin(reference);
-  return await work(repository, await repository.resolve(reference.digest ?? reference.tag!, call(options)));
+  const subject = await explainMissing(
+    () => repository.resolve(reference.digest ?? reference.tag!, call(options)),
+    options.signal,
+  );
+  return await work(repository, subject);
 }
 
 function call({ signal }: RemoteOptions): { readonly signal?: AbortSignal } {

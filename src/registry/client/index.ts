@@ -9,6 +9,7 @@ export type { Endpoint, HostSettings } from "./hosts/settings.ts";
 export { isInternalHost } from "./http/internal-address.ts";
 export type { RetryOptions } from "./http/retry.ts";
 export type { TlsOptions } from "./http/transport.ts";
+export { explainMissing, missingExplained } from "./missing.ts";
 export { inParallel } from "./parallel.ts";
 export type { ImageSource, ImageTarget } from "./place.ts";
 export { readBlob } from "./read-blob.ts";

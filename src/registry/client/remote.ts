@@ -5,6 +5,7 @@ import { Keychain } from "./credentials/keychain.ts";
 import { Hosts } from "./hosts/hosts.ts";
 import type { Endpoint } from "./hosts/settings.ts";
 import type { RetryOptions } from "./http/retry.ts";
+import { explainMissing } from "./missing.ts";
 import { Registry } from "./registry.ts";
 import type { PinnedTag, Repository } from "./repository.ts";
 
@@ -66,10 +67,18 @@ export class Remote {
    * is the one that is thrown; `onMirrorFailure` is told of the others. A mirror that hosts.toml does not let say what a tag means is
    * asked for the digest that the first place says which may.
    */
-  async read<T>(
+  read<T>(
     reference: Pick<Reference, "domain" | "path" | "digest" | "tag">,
     work: (repository: Repository) => Promise<T>,
     onMirrorFailure: (host: string, error: StrakeError) => void = () => {},
+  ): Promise<T> {
+    return explainMissing(() => this.#read(reference, work, onMirrorFailure), this.#options.signal);
+  }
+
+  async #read<T>(
+    reference: Pick<Reference, "domain" | "path" | "digest" | "tag">,
+    work: (repository: Repository) => Promise<T>,
+    onMirrorFailure: (host: string, error: StrakeError) => void,
   ): Promise<T> {
     const { domain, path, digest } = reference;
     const all = this.#hosts.forPull(domain, path);

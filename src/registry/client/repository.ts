@@ -29,6 +29,7 @@ import {
 import { bytesBody, type HttpRequest, type HttpResponse } from "./http/message.ts";
 import { readBody } from "./http/read.ts";
 import { whole } from "./http/whole.ts";
+import { noteMissing } from "./missing.ts";
 import { pages } from "./paging.ts";
 import { readBlob } from "./read-blob.ts";
 import { fetchReferrers } from "./referrers.ts";
@@ -102,7 +103,7 @@ export class Repository {
       headers: { accept: accepted },
     });
     response.discard();
-    if (response.status !== 200) throw await answerError(response, this.#title(reference));
+    if (response.status !== 200) throw await this.#refused(response, reference);
     const mediaType = parseContentType(response.headers["content-type"]);
     const digest = response.headers["docker-content-digest"] ?? (isDigest(reference) ? reference : undefined);
     const size = Number(response.headers["content-length"] ?? Number.NaN);
@@ -122,7 +123,7 @@ export class Repository {
     const { raw, headers } = await whole(this.#line.send, request, {
       retry: this.#line.retry,
       read: async (response) => {
-        if (response.status !== 200) throw await answerError(response, title);
+        if (response.status !== 200) throw await this.#refused(response, reference);
         return {
           headers: response.headers,
           raw: await readBody(response, documentLimits.index, title),
@@ -165,7 +166,12 @@ export class Repository {
   }
 
   async deleteManifest(reference: string, call: Call = {}): Promise<void> {
-    await this.#delete(`manifests/${checkReference(reference)}`, this.#title(reference), call);
+    try {
+      await this.#delete(`manifests/${checkReference(reference)}`, this.#title(reference), call);
+    } catch (error) {
+      if (!(error instanceof StrakeError)) throw error;
+      throw noteMissing(error, { line: this.#line, path: this.path, reference });
+    }
   }
 
   async deleteBlob(digest: Digest, call: Call = {}): Promise<void> {
@@ -288,7 +294,7 @@ export class Repository {
 
   async *tags(call: Call = {}): AsyncGenerator<string, void, undefined> {
     const request = this.#request("GET", "tags/list?n=1000", call);
-    for await (const page of pages(this.#line, request, `tags of ${this.name}`)) {
+    for await (const page of this.#tagPages(request)) {
       const tags = (page as { tags?: unknown } | null)?.tags ?? [];
       if (!Array.isArray(tags))
         throw new StrakeError("REGISTRY_RESPONSE", `${this.name} sent a malformed list of tags`);
@@ -315,8 +321,21 @@ export class Repository {
     return reference === this.#pinned?.tag ? this.#pinned.digest : reference;
   }
 
+  async *#tagPages(request: HttpRequest): AsyncGenerator<unknown, void, undefined> {
+    try {
+      yield* pages(this.#line, request, `tags of ${this.name}`);
+    } catch (error) {
+      throw error instanceof StrakeError ? noteMissing(error, { line: this.#line, path: this.path }) : error;
+    }
+  }
+
   #title(reference: string): string {
     return isDigest(reference) ? `manifest ${reference} in ${this.name}` : `tag ${reference} in ${this.name}`;
+  }
+
+  async #refused(response: HttpResponse, reference: string): Promise<StrakeError> {
+    const error = await answerError(response, this.#title(reference));
+    return noteMissing(error, { line: this.#line, path: this.path, reference });
   }
 
   #lies(wanted: string, got: string): StrakeError {

@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  copyBetween,
+  type DeletedReference,
+  type DeleteRequest,
+  deleteRemote,
+  Engine,
+  listReferrers,
+  listTags,
+  remoteDigest,
+} from "../../src/engine/index.ts";
+import { renderError, toStrakeError } from "../../src/errors/index.ts";
+import { Registry } from "../../src/registry/server/index.ts";
+import { tarOf } from "../support/archives.ts";
+import { dockerRegistryObstacle, startDockerRegistry } from "../support/docker-registry.ts";
+
+const home = mkdtempSync(join(tmpdir(), "strake-client-missing-"));
+const env = { HOME: home, PATH: process.env.PATH, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+let engine: Engine;
+beforeAll(async () => {
+  engine = Engine.open({ root: join(home, "root"), runRoot: join(home, "run") });
+  const tar = await tarOf([["file", "hello\n"]]);
+  const once = async function* () {
+    yield tar;
+  };
+  await engine.import({ source: once(), tag: "app:1" });
+});
+afterAll(() => {
+  engine.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+/** What a person reads. */
+async function told(work: Promise<unknown>, host: string): Promise<{ code: string; text: string }> {
+  try {
+    await work;
+  } catch (thrown) {
+    const error = toStrakeError(thrown);
+    return { code: error.code, text: renderError(error).replaceAll(host, "HOST") };
+  }
+  throw new Error("it did not fail");
+}
+
+const notFound = (text: string) => ({ code: "REGISTRY_NOT_FOUND", text: `error: ${text}` });
+
+interface Peer {
+  readonly host: string;
+  stop(): Promise<void>;
+}
+
+async function startOwn(): Promise<Peer> {
+  const registry = await Registry.start();
+  return { host: new URL(registry.url).host, stop: () => registry.stop() };
+}
+
+const peers: Record<string, { obstacle?: string | undefined; start: () => Promise<Peer> }> = {
+  strake: { start: startOwn },
+  "docker-registry": { obstacle: dockerRegistryObstacle(), start: startDockerRegistry },
+};
+
+for (const [name, { obstacle, start }] of Object.entries(peers)) {
+  if (obstacle) console.log(`skipped: what ${name} does not have: ${obstacle}`);
+  describe.skipIf(obstacle !== undefined)(`what ${name} does not have`, () => {
+    let peer: Peer;
+    let host: string;
+    beforeAll(async () => {
+      peer = await start();
+      host = peer.host;
+      for (const tag of ["1.0", "1.1", "latest"])
+        await engine.push({ env, name: "app:1", target: `${host}/team/app:${tag}` });
+    });
+    afterAll(async () => await peer.stop());
+
+    test.each([
+      ["digest", (reference: string) => remoteDigest(reference, { env })],
+      ["pull", (reference: string) => engine.pull({ env, reference })],
+      ["copy", (reference: string) => copyBetween(reference, `oci:${join(home, "layout")}:x`, { env })],
+      ["referrers", (reference: string) => listReferrers(reference, { env })],
+    ])("%s: a tag; the nearest is named", async (_, act) => {
+      expect(await told(act(`${host}/team/app:lastest`), host)).toEqual(
+        notFound(
+          "HOST/team/app has no tag lastest (did you mean latest?)\nhint: the repository is there; its tags are latest, 1.0, 1.1",
+        ),
+      );
+    });
+
+    test("a tag that is near none", async () => {
+      expect(await told(remoteDigest(`${host}/team/app:production`, { env }), host)).toEqual(
+        notFound(
+          "HOST/team/app has no tag production\nhint: the repository is there; its tags are 1.0, 1.1, latest",
+        ),
+      );
+    });
+
+    test("a repository; those that are near are named", async () => {
+      const hint = "hint: what is there: strake catalog HOST; if it is private, log in: strake login HOST";
+      for (const path of ["team/ap", "app"])
+        expect(await told(remoteDigest(`${host}/${path}:1.0`, { env }), host)).toEqual(
+          notFound(`HOST has no repository ${path} (did you mean team/app?)\n${hint}`),
+        );
+      expect(await told(Array.fromAsync(listTags(`${host}/tem/app`, { env })), host)).toEqual(
+        notFound(`HOST has no repository tem/app (did you mean team/app?)\n${hint}`),
+      );
+    });
+
+    test("a manifest by its digest", async () => {
+      const digest = `sha256:${"0".repeat(64)}`;
+      expect(await told(remoteDigest(`${host}/team/app@${digest}`, { env }), host)).toEqual(
+        notFound(
+          `HOST/team/app has no manifest ${digest}\nhint: the repository is there; what its tags mean: strake digest HOST/team/app:TAG`,
+        ),
+      );
+    });
+
+    test("a tag that is to be deleted", async () => {
+      const { text } = await told(deleteRemote(`${host}/team/app:1.2`, { env }), host);
+      expect(text).toStartWith("error: HOST/team/app has no tag 1.2 (did you mean 1.0?)\n");
+    });
+  });
+}
+
+test("many tags: the near ones and how many there are", async () => {
+  await using registry = await Registry.start();
+  const { host } = new URL(registry.url);
+  for (let i = 0; i < 30; i++) await engine.push({ env, name: "app:1", target: `${host}/app:build-${i}` });
+  await engine.push({ env, name: "app:1", target: `${host}/app:stable` });
+  const { text } = await told(remoteDigest(`${host}/app:stabel`, { env }), host);
+  expect(text).toBe(
+    "error: HOST/app has no tag stabel (did you mean stable?)\nhint: the repository is there; tags near it are stable; all 31: strake tags HOST/app",
+  );
+});
+
+describe("delete", () => {
+  const tagsOf = async (host: string) => (await Array.fromAsync(listTags(`${host}/app`, { env }))).sort();
+  const push = async (host: string, ...tags: string[]) => {
+    for (const tag of tags) await engine.push({ env, name: "app:1", target: `${host}/app:${tag}` });
+  };
+  const remove = (name: string, more: DeleteRequest = {}): Promise<DeletedReference> =>
+    deleteRemote(name, { env, ...more });
+
+  test("where tags can be deleted, one goes and the others stay", async () => {
+    await using registry = await Registry.start();
+    const { host } = new URL(registry.url);
+    await push(host, "a", "b", "c");
+    expect(await remove(`${host}/app:a`)).toEqual({ tags: ["a"] });
+    expect(await tagsOf(host)).toEqual(["b", "c"]);
+    const { tags } = await remove(`${host}/app:b`, { allTags: true });
+    expect(tags).toEqual(["b", "c"]);
+    // Nothing is left of the repository.
+    expect((await told(tagsOf(host), host)).text).toStartWith("error: HOST has no repository app\n");
+  });
+
+  const obstacle = dockerRegistryObstacle();
+  if (obstacle) console.log(`skipped: deleting at docker-registry: ${obstacle}`);
+  test.skipIf(obstacle !== undefined)(
+    "where only manifests can, no other tag goes along unasked",
+    async () => {
+      const peer = await startDockerRegistry();
+      const { host } = peer;
+      try {
+        await push(host, "a", "b", "c");
+        const { code, text } = await told(remove(`${host}/app:a`), host);
+        expect(code).toBe("REGISTRY_TAG_SHARED");
+        expect(text).toBe(
+          "error: HOST deletes no single tag, only the manifest: with HOST/app:a its other tags would go too: b, c\nhint: if all of them may go: strake delete --all-tags HOST/app:a",
+        );
+        expect(await tagsOf(host)).toEqual(["a", "b", "c"]);
+        const gone = await remove(`${host}/app:a`, { allTags: true });
+        expect([...gone.tags].sort()).toEqual(["a", "b", "c"]);
+        expect(await tagsOf(host)).toEqual([]);
+        await push(host, "alone");
+        expect(await remove(`${host}/app:alone`)).toMatchObject({ tags: ["alone"], digest: gone.digest });
+        expect(await tagsOf(host)).toEqual([]);
+      } finally {
+        await peer.stop();
+      }
+    },
+  );
+});
