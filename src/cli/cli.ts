@@ -19,11 +19,16 @@ export interface Cli {
   now(): number;
   /** From here on signals are the command's own: `run` hands them to the container. */
   yieldSignals(): void;
+  /** Nothing of what the command changed in the store is there any more when it ends: no power cut can take it back. */
+  leaveNothing(): void;
+  /** Ends the process with this code the short way if the store was opened, and comes back if not. */
+  leave(code: number): Promise<void>;
 }
 
 /** The process's own terminal and store. */
 export function processCli(signal: AbortSignal, yieldSignals: () => void = () => {}): Cli {
   let opened: Promise<Engine> | undefined;
+  let lasting = true;
   return {
     signal,
     env: process.env,
@@ -39,6 +44,14 @@ export function processCli(signal: AbortSignal, yieldSignals: () => void = () =>
     note: (text) => writeAll(2, text),
     now: () => Date.now(),
     yieldSignals,
+    leaveNothing() {
+      lasting = false;
+    },
+    async leave(code) {
+      const engine = await opened?.catch(() => undefined);
+      // Somebody who has something to put right at the end, such as a terminal, gets his turn.
+      if (process.listenerCount("exit") === 0) engine?.leaveProcess(code, { lasting });
+    },
   };
 }
 

@@ -5,7 +5,7 @@ import { findCommand } from "./find-command.ts";
 import { parseWords } from "./parse.ts";
 import { specs } from "./spec/all.ts";
 
-/** Runs one command line to its end and gives the exit code. Errors are printed, never thrown. */
+/** Runs one command line to its end and gives the exit code, or ends the process with it. Errors are printed, never thrown. */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
   const interrupt = new AbortController();
   const cli = processCli(interrupt.signal, () => {
@@ -21,6 +21,16 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
 
+  const code = await answer(cli, words);
+  try {
+    await cli.leave(code);
+    return code;
+  } catch (thrown) {
+    return report(cli, toStrakeError(thrown), undefined);
+  }
+}
+
+async function answer(cli: Cli, words: readonly string[]): Promise<number> {
   let spec: CommandSpec | undefined;
   try {
     if (words.length === 0 || ["--help", "-h"].includes(words[0]!)) return await showHelp(cli, []);

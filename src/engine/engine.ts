@@ -1,6 +1,7 @@
 import type { BuildResult } from "../build/index.ts";
 import type { Containers } from "../container/index.ts";
 import { type Image, Store } from "../store/index.ts";
+import { exitAtOnce } from "../sys/index.ts";
 import { type BootstrapOptions, bootstrap } from "./bootstrap.ts";
 import type { BuildRequest } from "./build.ts";
 import { openContainersOf } from "./containers.ts";
@@ -156,6 +157,15 @@ export class Engine {
 
   close(): void {
     this.store.close();
+  }
+
+  /**
+   * Ends this process. What it changed is on the disk by then, unless nothing of it is `lasting`; the store is left as a kill would leave
+   * it, which the next one to open it is made for and which saves 3 ms.
+   */
+  leaveProcess(code: number, options: { readonly lasting: boolean }): never {
+    if (options.lasting) this.store.sync();
+    return exitAtOnce(code);
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Database } from "./database.ts";
@@ -78,4 +78,29 @@ test("a store of the version before is brought up to date, one of a later versio
   opened.run("pragma user_version = 99");
   opened.close();
   expect(() => new Database(t.path)).toThrow(expect.objectContaining({ code: "STORE_VERSION" }));
+});
+
+test("a log that a process left behind is read by the next one, and grows no further than its bound", () => {
+  using t = temporaryDatabase();
+  t.database.write(() => insert(t.database, "a"));
+  t.database.sync();
+  // As by a process that ended without a close: the files as they are now.
+  const left = `${t.path}.left`;
+  for (const end of ["", "-wal", "-shm"]) copyFileSync(`${t.path}${end}`, `${left}${end}`);
+  expect(statSync(`${left}-wal`).size).toBeGreaterThan(0);
+  const next = new Database(left);
+  expect(count(next)).toBe(1);
+  for (let i = 0; i < 2000; i++) next.write(() => insert(next, `b${i}`));
+  expect(statSync(`${left}-wal`).size).toBeLessThan(2 << 20);
+  next.sync();
+  next.close();
+});
+
+test("a sync of what changed nothing, or has no log, is nothing", () => {
+  using t = temporaryDatabase();
+  t.database.close();
+  const reader = new Database(t.path);
+  expect(count(reader)).toBe(0);
+  reader.sync();
+  reader.close();
 });

@@ -1,11 +1,16 @@
 import { Database as SQLite, type SQLQueryBindings } from "bun:sqlite";
+import { closeSync, fsyncSync, openSync } from "node:fs";
 import { StrakeError } from "../errors/index.ts";
+import { fromNodeError } from "../sys/index.ts";
 import { layoutVersion, migrations, schema } from "./schema.ts";
 
 export type Value = SQLQueryBindings;
 
 /** How long a statement waits for another process's transaction, in milliseconds. All of ours are short. */
 const busyTimeout = 30_000;
+
+/** Pages of the log from which on a commit copies them into the tables. The next process reads what is left of it: 1 MiB takes it half a millisecond. */
+const checkpointPages = 256;
 
 /**
  * SQLite in WAL mode: readers never wait, one writer at a time in the whole machine. synchronous=NORMAL does not fsync each commit: a killed
@@ -14,14 +19,17 @@ const busyTimeout = 30_000;
  */
 export class Database {
   readonly #sqlite: SQLite;
+  readonly #path: string;
   #depth = 0;
   #reading = false;
 
   constructor(path: string) {
+    this.#path = path;
     try {
       this.#sqlite = new SQLite(path, { create: true, readwrite: true, strict: true });
       this.#sqlite.run(`pragma busy_timeout = ${busyTimeout}`);
       this.#sqlite.run("pragma synchronous = normal");
+      this.#sqlite.run(`pragma wal_autocheckpoint = ${checkpointPages}`);
     } catch (error) {
       throw storeError(error);
     }
@@ -115,6 +123,24 @@ export class Database {
 
   close(): void {
     this.#sqlite.close();
+  }
+
+  /**
+   * Puts what this connection committed on the disk, for a process that ends without closing. A close by the last process syncs twice, copies the log
+   * into the tables and removes it, and the next process makes and syncs another: four fsyncs where this is one, or none. Errors: SYS_*.
+   */
+  sync(): void {
+    if (this.get<{ changes: number }>("select total_changes() as changes")!.changes === 0) return;
+    try {
+      const log = openSync(`${this.#path}-wal`, "r");
+      try {
+        fsyncSync(log);
+      } finally {
+        closeSync(log);
+      }
+    } catch (error) {
+      throw fromNodeError(error);
+    }
   }
 
   /** SQLite itself has already rolled back after some errors (a full disk). */

@@ -19,6 +19,7 @@ export {
 export { type CgroupLayout, type CgroupMode, cgroupLayout, readCgroupLayout } from "./cgroup.ts";
 export { type Attempt, errnoName, errnoNumber, errnoOf, fromNodeError, sysError } from "./errno.ts";
 export { execve } from "./execve.ts";
+export { exitAtOnce } from "./exit.ts";
 export { type FileFacts, FolderStats } from "./folder-stats.ts";
 export {
   isKernelAtLeast,

@@ -42,6 +42,7 @@ const signatures = {
   lremovexattr: [["ptr", "ptr"], "i32"],
   fremovexattr: [["i32", "ptr"], "i32"],
   kill: [["i32", "i32"], "i32"],
+  _exit: [["i32"], "void"],
   execve: [["ptr", "ptr", "ptr"], "i32"],
   prctl: [["i32", "u64_fast", "u64_fast", "u64_fast", "u64_fast"], "i32"],
   umask: [["u32"], "u32"],

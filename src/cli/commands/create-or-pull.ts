@@ -32,6 +32,8 @@ async function pull(cli: Cli, engine: Engine, reference: string, missing?: Strak
   const display = openDisplay(cli, "auto");
   try {
     await engine.pull({ ...remoteOptions(cli, { insecure: false }), reference, emit: display.emit });
+    // Whatever becomes of the container, the image stays.
+    engine.store.sync();
   } catch (error) {
     if (!(error instanceof StrakeError) || missing === undefined || error.code === "CANCELED") throw error;
     throw new StrakeError(missing.code, `${missing.message}, and pulling it failed: ${error.message}`, {

@@ -26,7 +26,10 @@ export const run: Handler<typeof runFlags> = async (cli, { args, flags }) => {
       return 0;
     }
     cli.yieldSignals();
-    return (await containers.startInForeground(id)).exitCode;
+    const { detached, exitCode } = await containers.startInForeground(id);
+    const mayStay = detached || !flags.rm || flags.volume.length + flags.mount.length > 0;
+    if (!mayStay) cli.leaveNothing();
+    return exitCode;
   } catch (error) {
     if (cidFile !== undefined && flags.rm) rmSync(cidFile, { force: true });
     throw error;

@@ -8,9 +8,9 @@ import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
 import { writeNetworkFiles } from "../network/files.ts";
 import { readInRoot } from "../rootfs/read.ts";
 import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
-import { lastMessage } from "../runtime/failure.ts";
 import { readyControlGroups } from "../runtime/grace.ts";
 import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
+import { releaseContainer } from "../runtime/release.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { withCompiledSeccomp } from "../runtime/seccomp-cache.ts";
 import { withHome } from "../spec/environment.ts";
@@ -94,7 +94,7 @@ async function bringUp(
     terminal: record.terminal,
     stdin: record.openStdin,
     logSizeMax: record.logSizeMax,
-    exitCommand: exitCommand(services, record, options.attended === true),
+    exitCommand: exitCommand(services, record, { paths, attended: options.attended === true }),
     env: { STRAKE_ROOT: services.root, STRAKE_RUNROOT: services.runRoot },
   });
   try {
@@ -180,40 +180,41 @@ async function bringUpUnder(
     await services.network.connect(endpoint, pid);
   }
   const attachment = options.attach ? await attach(paths.attach, options.attach) : undefined;
-  const starting = runtime.call("start", record.id);
+  const starting = releaseContainer(runtime, record.id);
   const running = services.records.update(record.id, (now) => ({
     ...now,
     ...(endpoint ? { endpoint } : {}),
     state: started(now.state, { pid, processStart: processStartTime(pid), bootId: bootId(), at: Date.now() }),
   }));
-  const result = await starting;
-  if (result.status !== 0) {
+  try {
+    await starting;
+  } catch (error) {
     attachment?.detach();
-    throw new StrakeError(
-      "CONTAINER_START_FAILED",
-      `the container could not be started: ${lastMessage(result.stderr)}`,
-      {
-        exitCode: 125,
-      },
-    );
+    throw error;
   }
   return { record: running ?? record, ...(attachment ? { attachment } : {}) };
 }
 
 /**
- * What the monitor runs at the end. For an attended container that is a shell that looks whether the caller still lives: it
+ * What the monitor runs at the end. For an attended container that is a shell that looks whether the caller still lives or has cleaned up: it
  * costs a millisecond where starting ourselves would take ten of the two processors' time while the caller cleans up. One that
  * is removed at its end cannot be started again, so nobody needs to wait until the runtime has forgotten it (5 ms): the shell
  * sees to that too.
  */
-function exitCommand(services: ContainerServices, record: ContainerRecord, attended: boolean): string[] {
+function exitCommand(
+  services: ContainerServices,
+  record: ContainerRecord,
+  { paths, attended }: { readonly paths: ContainerPaths; readonly attended: boolean },
+): string[] {
   const { id } = record;
   if (!attended) return [...services.cleanupCommand, id];
   const isForgotten = record.autoRemove ? `${forget} ` : "";
-  // Whether the caller lives is asked first: while the runtime forgets it will have cleaned up and gone.
-  const guard = `kill -0 "$0" 2>/dev/null || gone=1; ${isForgotten}[ -z "$gone" ] || { shift 3; exec "$@"; }`;
+  // Asked first, as the caller ends while the runtime forgets. What it takes away last tells whether it was done.
+  const guard = `kill -0 "$0" 2>/dev/null || [ ! -e "$4" ] || left=1; ${isForgotten}[ -z "$left" ] || { shift 4; exec "$@"; }`;
+  const last = record.autoRemove ? paths.lock : paths.run;
   const { path, stateRoot } = services.runtime();
-  return ["/bin/sh", "-c", guard, String(process.pid), path, stateRoot, id, ...services.cleanupCommand, id];
+  const words = [String(process.pid), path, stateRoot, id, last];
+  return ["/bin/sh", "-c", guard, ...words, ...services.cleanupCommand, id];
 }
 
 const forget = '"$1" --root "$2" delete --force "$3" 2>/dev/null;';

@@ -50,10 +50,13 @@ export async function waitForExit(
   process: { pid: number; startTime?: number },
   signal?: AbortSignal,
 ): Promise<ContainerEnd> {
-  for (let looks = 0; looks < 8; looks++) {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let looks = 0; looks < 18; looks++) {
     const now = exitOf(paths, process);
     if (now) return now;
-    await Bun.sleep(1);
+    // A timer takes a millisecond at least.
+    if (looks < 10) Atomics.wait(pause, 0, 0, 0.2);
+    else await Bun.sleep(1);
     signal?.throwIfAborted();
   }
   return await new Promise((resolve, reject) => {
