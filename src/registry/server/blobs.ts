@@ -6,7 +6,11 @@ import { parseRange } from "./protocol/range.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
 import { bytesOf, type Counted, deleteCounted, putCounted } from "./quota/counted.ts";
 import { encodeRecord } from "./records.ts";
-import type { ByteRange, ObjectInfo } from "./storage/object-store.ts";
+import { storageFault } from "./storage/fault.ts";
+import type { ByteRange, ObjectContent, ObjectInfo } from "./storage/object-store.ts";
+
+/** Bytes of a blob that is read whole before it is sent, where it comes as a stream. */
+const wholeLimit = 1 << 20;
 
 /** The digest of a path or query. Throws DIGEST_INVALID. */
 export function checkDigest(text: string): Digest {
@@ -58,7 +62,27 @@ export async function serveBlob(call: Call, repository: string, text: string): P
     digest,
     size: length,
   });
-  return new Response(content?.body ?? null, { status, headers });
+  return new Response(content ? await sendable(content.body, length) : null, { status, headers });
+}
+
+/**
+ * A body as it can be sent. Bun sends a stream without its Content-Length (oven-sh/bun#10507), so a small one is read
+ * first: clients learn its length, and of a failure by a status in place of a broken connection.
+ */
+export async function sendable(
+  body: ObjectContent["body"],
+  length: number,
+): Promise<Blob | ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>> {
+  if (body instanceof Blob || length > wholeLimit) return body;
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  for await (const chunk of body) {
+    if (filled + chunk.byteLength > length) throw storageFault("a blob is longer than it should be");
+    bytes.set(chunk, filled);
+    filled += chunk.byteLength;
+  }
+  if (filled < length) throw storageFault("a blob ends before it should");
+  return bytes;
 }
 
 /** Status and headers of an answer with a blob of `size` bytes, and the range that was asked for. Throws RANGE_INVALID. */

@@ -1,6 +1,6 @@
 import { isRepositoryPath } from "../../oci/index.ts";
 import type { Call, Core } from "./core.ts";
-import { manifestsPrefix, nameKey, nameOfKey, namesPrefix } from "./layout.ts";
+import { blobLinksPrefix, manifestsPrefix, nameKey, nameOfKey, namesPrefix } from "./layout.ts";
 import { pageResponse, parsePage } from "./protocol/page.ts";
 import { type Counted, deleteCounted, putCounted } from "./quota/counted.ts";
 import { encodeRecord } from "./records.ts";
@@ -22,6 +22,12 @@ export async function rememberName(core: Core, repository: string): Promise<void
 /** Whether something was pushed to the repository and not all of it deleted. */
 export async function hasName(core: Core, repository: string): Promise<boolean> {
   return (await core.objects.head(nameKey(repository))) !== undefined;
+}
+
+/** Whether the repository holds anything, if only blobs that no manifest names yet or any more. */
+export async function isKnown(core: Core, repository: string): Promise<boolean> {
+  if (await hasName(core, repository)) return true;
+  return (await core.objects.list(blobLinksPrefix(repository), { limit: 1 })).length > 0;
 }
 
 /**

@@ -16,8 +16,8 @@ import { type Digest, digestAlgorithm, digestFromHex, digestHex } from "../../oc
 const flat = (digest: Digest) => `${digestAlgorithm(digest)}/${digestHex(digest)}`;
 
 export const blobKey = (digest: Digest) => `blobs/${flat(digest)}`;
-export const blobLinkKey = (repository: string, digest: Digest) =>
-  `repos/${repository}/_blobs/${flat(digest)}`;
+export const blobLinksPrefix = (repository: string) => `repos/${repository}/_blobs/`;
+export const blobLinkKey = (repository: string, digest: Digest) => blobLinksPrefix(repository) + flat(digest);
 export const manifestsPrefix = (repository: string) => `repos/${repository}/_manifests/`;
 export const manifestKey = (repository: string, digest: Digest) => manifestsPrefix(repository) + flat(digest);
 export const tagsPrefix = (repository: string) => `repos/${repository}/_tags/`;

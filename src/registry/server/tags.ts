@@ -1,6 +1,6 @@
 import { StrakeError } from "../../errors/index.ts";
 import { type Digest, isTag } from "../../oci/index.ts";
-import { hasName } from "./catalog.ts";
+import { isKnown } from "./catalog.ts";
 import type { Call, Core } from "./core.ts";
 import { keysUnder } from "./gc/walk.ts";
 import { taggedPrefix, tagKey, tagsPrefix } from "./layout.ts";
@@ -116,7 +116,7 @@ export async function listTags(call: Call, repository: string): Promise<Response
   // One more than asked for says whether there is a next page. What is no tag sorts nowhere.
   const after = isTag(last) ? prefix + last : undefined;
   const keys = await call.core.objects.list(prefix, { after, limit: size + 1 });
-  if (keys.length === 0 && !(await hasName(call.core, repository)))
+  if (keys.length === 0 && !(await isKnown(call.core, repository)))
     throw new Refusal("NAME_UNKNOWN", "there is no such repository", { detail: { name: repository } });
   return tagsPage(
     repository,

@@ -1,5 +1,5 @@
 import type { Digest } from "../../../oci/index.ts";
-import { blobAnswer, blobHeaders, checkDigest, findBlob, linkBlob, serveBlob } from "../blobs.ts";
+import { blobAnswer, blobHeaders, checkDigest, findBlob, linkBlob, sendable, serveBlob } from "../blobs.ts";
 import type { Call, Core } from "../core.ts";
 import { spare } from "../gc/condemned.ts";
 import { holdBlob } from "../gc/hold.ts";
@@ -43,7 +43,7 @@ export async function serveCachedBlob(
     const filling = await findOrFill(core, proxy, asked);
     if (filling === "stored") return await local("joined");
     await filling.fill.opened;
-    return { response: respond(call, filling.fill), cache: filling.joined ? "joined" : "miss" };
+    return { response: await respond(call, filling.fill), cache: filling.joined ? "joined" : "miss" };
   } catch (error) {
     throw refused(proxy, { target, name, error }, "BLOB_UNKNOWN");
   }
@@ -96,10 +96,11 @@ async function findOrFill(
 }
 
 /** The answer while the blob arrives. Its size is the upstream's word until it has proven true. */
-function respond(call: Call, fill: Fill): Response {
+async function respond(call: Call, fill: Fill): Promise<Response> {
   if (fill.size === undefined) return new Response(fill.stream(), { headers: blobHeaders(fill.digest) });
   const { status, headers, range } = blobAnswer(call.request, fill.digest, fill.size);
-  return new Response(fill.stream(range?.start, range?.end), { status, headers });
+  const body = fill.stream(range?.start, range?.end);
+  return new Response(await sendable(body, range ? range.end - range.start : fill.size), { status, headers });
 }
 
 async function head(proxy: PullThrough, asked: Asked): Promise<Response> {

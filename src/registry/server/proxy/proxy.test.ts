@@ -213,8 +213,7 @@ test("a blob that was pushed here privately is not given out because an upstream
     return true;
   };
   expect((await shop.get(`hub/evil/blobs/${digest}`, { method: "HEAD" })).status).toBe(200);
-  const got = shop.get(`hub/evil/blobs/${digest}`).then((response) => response.arrayBuffer());
-  await expect(got).rejects.toThrow();
+  expect((await shop.get(`hub/evil/blobs/${digest}`)).status).toBe(502);
 });
 
 test("tags and referrers are the upstream's; with the upstream gone they are what is here", async () => {

@@ -7,7 +7,7 @@ import {
   s3Credentials,
   startS3Server,
 } from "../../../../test/support/s3-server.ts";
-import { testChecks } from "../protocol/checks/index.ts";
+import { testChecks, testPullThroughChecks } from "../protocol/checks/index.ts";
 import { testRegistry } from "../protocol/suite/index.ts";
 import { testObjectStore } from "./conformance.ts";
 import { S3Store } from "./s3.ts";
@@ -38,6 +38,7 @@ describe.skipIf(reason !== undefined)("s3", () => {
   });
   testRegistry("s3", () => S3Store.open(options(server.bucket())));
   testChecks("s3", () => S3Store.open(options(server.bucket())));
+  testPullThroughChecks("s3", () => S3Store.open(options(server.bucket())));
 
   test("what is no object of ours is not listed, and hides none of ours", async () => {
     const bucket = server.bucket();

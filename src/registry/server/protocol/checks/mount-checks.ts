@@ -1,0 +1,65 @@
+import { expectBlob, expectDeleted, pushBlob } from "./blob-ways.ts";
+import { same } from "./claims.ts";
+import {
+  type Algorithm,
+  bytesOf,
+  type Check,
+  digestOf,
+  expectDigest,
+  locationOf,
+  type Peer,
+  randomContent,
+} from "./peer.ts";
+
+const repository = "checks/blobs";
+const other = "checks/other";
+const pathOf = (digest: string, name: string) => `/v2/${name}/blobs/${digest}`;
+
+/** Blobs that are in another repository already ("Mounting a blob from another repository"). */
+export function mountChecks(algorithm: Algorithm): Check[] {
+  const mount = async (peer: Peer, digest: string, from?: string) =>
+    peer.expect([201, 202], `/v2/${repository}/blobs/uploads/`, {
+      method: "POST",
+      query: { mount: digest, ...(from === undefined ? {} : { from }) },
+    });
+  const mounts = (name: string, from: string | undefined): Check => ({
+    subject: "mount",
+    name: `${algorithm}: ${name}`,
+    run: async (peer) => {
+      const content = randomContent();
+      const digest = digestOf(content, algorithm);
+      await pushBlob(peer, { repository: other, content, digest });
+      const mounted = await mount(peer, digest, from);
+      same("the status of a mount", mounted.status, 201);
+      expectDigest(mounted, digest);
+      same("the blob at its Location", await bytesOf(await peer.expect([200], locationOf(mounted))), content);
+      await expectBlob(peer, repository, content, algorithm);
+      await expectDeleted(peer, pathOf(digest, repository));
+      // The repository it came from still has it.
+      await expectBlob(peer, other, content, algorithm);
+      await expectDeleted(peer, pathOf(digest, other));
+    },
+  });
+  const becomesUpload = (name: string, from: string | undefined): Check => ({
+    subject: "mount",
+    name: `${algorithm}: ${name}`,
+    run: async (peer) => {
+      const content = randomContent();
+      const digest = digestOf(content, algorithm);
+      const begun = await mount(peer, digest, from);
+      same("the status of a mount of what is not there", begun.status, 202);
+      const put = { method: "PUT", body: content, query: { digest } };
+      const created = await peer.expect([201], locationOf(begun), put);
+      expectDigest(created, digest);
+      await peer.expect([200], locationOf(created));
+      await expectBlob(peer, repository, content, algorithm);
+      await expectDeleted(peer, pathOf(digest, repository));
+    },
+  });
+  return [
+    mounts("from another repository", other),
+    mounts("without from", undefined),
+    becomesUpload("what is not there becomes an upload", other),
+    becomesUpload("what is nowhere becomes an upload, without from", undefined),
+  ];
+}
