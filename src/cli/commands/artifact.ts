@@ -6,9 +6,14 @@ import type { artifactPullFlags, attachFlags } from "../spec/remote.ts";
 import { artifactOf } from "./artifact-files.ts";
 import { remoteOptions } from "./remote-options.ts";
 
+/** Of files of which nobody says what they are; oras's word for it, so that its users find the same. */
+const unknownType = "application/vnd.unknown.artifact.v1";
+
 export const artifactPush: Handler<typeof attachFlags> = async (cli, { args, flags }) => {
   const [name = "", ...files] = args;
-  const descriptor = await sendArtifact(name, await artifactOf(cli, files, flags), remoteOptions(cli, flags));
+  const type = flags["artifact-type"] ?? unknownType;
+  const artifact = await artifactOf(cli, files, { ...flags, "artifact-type": type });
+  const descriptor = await sendArtifact(name, artifact, remoteOptions(cli, flags));
   cli.print(`${descriptor.digest}\n`);
   return 0;
 };
