@@ -20,6 +20,7 @@ export { type CgroupLayout, type CgroupMode, cgroupLayout, readCgroupLayout } fr
 export { type Attempt, errnoName, errnoNumber, errnoOf, fromNodeError, sysError } from "./errno.ts";
 export { execve } from "./execve.ts";
 export { exitAtOnce } from "./exit.ts";
+export { Folder, openFolder } from "./folder.ts";
 export { type FileFacts, FolderStats } from "./folder-stats.ts";
 export {
   isKernelAtLeast,
@@ -104,6 +105,7 @@ export {
   signals,
 } from "./process.ts";
 export { randomBetween, randomHex } from "./random.ts";
+export { readFrom } from "./read-from.ts";
 export { readPieces } from "./read-pieces.ts";
 export { getRlimit, type Rlimit, type RlimitName, rlimitNames, setRlimit } from "./rlimit.ts";
 export { type SealedProgram, sealedProgram } from "./sealed-file.ts";
@@ -112,6 +114,7 @@ export { connectSeqpacket, shutdownWrite } from "./seqpacket.ts";
 export { type FileSystemStat, statfs } from "./statfs.ts";
 export { StreamFile, type StreamFileOptions } from "./stream-file.ts";
 export { fallocate, fsyncDirectory, syncFileRange, syncFileSystem, syncRangeFlags } from "./sync.ts";
+export { sweepTemporaries, Temporary, type TemporaryOptions } from "./temporary.ts";
 export {
   makeRaw,
   setTerminalState,

@@ -1,19 +1,5 @@
-import {
-  closeSync,
-  createReadStream,
-  fstatSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
-import { join, resolve, sep } from "node:path";
+import { closeSync, fstatSync, fsyncSync, mkdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { resolve } from "node:path";
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
 import {
   createDigester,
@@ -31,7 +17,7 @@ import {
   matchesDigest,
   mediaTypes,
 } from "../../oci/index.ts";
-import { lockFile, randomHex } from "../../sys/index.ts";
+import { Folder, flock, openFolder, readFrom, sweepTemporaries, Temporary } from "../../sys/index.ts";
 import { blobName } from "../load/contents.ts";
 import { layoutDocument } from "../save/documents.ts";
 import { namesEntry, refName, withEntry } from "./entries.ts";
@@ -59,7 +45,8 @@ interface BlobSource {
 
 /**
  * A folder with an OCI image layout (image-layout.md), to copy images from and into. Blobs appear under their names when they are
- * complete and what their digest says; the index is changed under a lock. Symbolic links may not lead out of the folder.
+ * complete and what their digest says; the index is changed under a lock. No name leads out of the folder, whoever else writes in it:
+ * each operation holds the folder open and has the kernel resolve what is below (`Folder`).
  */
 export class OciLayout {
   readonly name: string;
@@ -96,11 +83,12 @@ export class OciLayout {
   static create(path: string): OciLayout {
     const root = resolve(path);
     mkdirSync(root, { recursive: true });
-    const layout = new OciLayout(root);
-    if (lstatSync(join(root, "oci-layout"), { throwIfNoEntry: false })) return OciLayout.open(root);
-    layout.#replace("index.json", indexOf([]), { unlessThere: true });
-    layout.#replace("oci-layout", layoutDocument);
-    return layout;
+    using folder = Folder.open(root);
+    sweepTemporaries(folder);
+    if (folder.lstat("oci-layout")) return OciLayout.open(root);
+    if (folder.lstat("index.json") === undefined) replace(folder, "index.json", indexOf([]));
+    replace(folder, "oci-layout", layoutDocument);
+    return new OciLayout(root);
   }
 
   /** What index.json names. */
@@ -133,18 +121,20 @@ export class OciLayout {
     { digest, size }: Blob,
     options: Call & { readonly start?: number } = {},
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const path = this.#inside(blobName(digest));
-    const there = path === undefined ? undefined : lstatSync(realpathSync(path)).size;
-    if (path === undefined || there === undefined)
-      throw new StrakeError("ARCHIVE_INCOMPLETE", `${this.name} names ${digest}, which is not in it`);
-    if (there !== size)
-      throw new StrakeError(
-        "ARCHIVE_MISMATCH",
-        `${digest} in ${this.name} has ${there} bytes; ${size} were promised`,
-      );
-    for await (const chunk of createReadStream(path, { start: options.start ?? 0, highWaterMark: 1 << 20 })) {
-      throwIfAborted(options.signal);
-      yield chunk as Uint8Array;
+    const fd = this.#openThere(blobName(digest));
+    try {
+      const there = fstatSync(fd).size;
+      if (there !== size)
+        throw new StrakeError(
+          "ARCHIVE_MISMATCH",
+          `${digest} in ${this.name} has ${there} bytes; ${size} were promised`,
+        );
+      for await (const chunk of readFrom(fd, options.start)) {
+        throwIfAborted(options.signal);
+        yield chunk;
+      }
+    } finally {
+      closeSync(fd);
     }
   }
 
@@ -159,8 +149,13 @@ export class OciLayout {
   }
 
   async headBlob(digest: Digest): Promise<number | undefined> {
-    const path = this.#inside(blobName(digest));
-    return path === undefined ? undefined : lstatSync(path).size;
+    const fd = this.#open(blobName(digest));
+    if (fd === undefined) return undefined;
+    try {
+      return fstatSync(fd).size;
+    } finally {
+      closeSync(fd);
+    }
   }
 
   /** Errors: ARCHIVE_MISMATCH, CANCELED. */
@@ -169,29 +164,25 @@ export class OciLayout {
     source: BlobSource,
     options: Call & { readonly onProgress?: (bytes: number) => void } = {},
   ): Promise<void> {
-    const { temporary, fd } = this.#begin();
-    try {
-      const digester = createDigester(digestAlgorithm(blob.digest));
-      let size = 0;
-      for await (const chunk of blob.size === 0 ? [] : source.open(0, blob.size)) {
-        throwIfAborted(options.signal);
-        digester.update(chunk);
-        for (let at = 0; at < chunk.byteLength; ) at += writeSync(fd, chunk, at);
-        size += chunk.byteLength;
-        options.onProgress?.(size);
-      }
-      const digest = digester.digest();
-      if (size !== blob.size || digest !== blob.digest)
-        throw new StrakeError(
-          "ARCHIVE_MISMATCH",
-          `what came for ${blob.digest} has ${size} bytes and digest ${digest}; ${blob.size} bytes were promised`,
-        );
-      fsyncSync(fd);
-      this.#finish(temporary, blobName(blob.digest));
-    } finally {
-      closeSync(fd);
-      rmSync(temporary, { force: true });
+    using folder = Folder.open(this.#root);
+    using temporary = Temporary.file(folder);
+    const digester = createDigester(digestAlgorithm(blob.digest));
+    let size = 0;
+    for await (const chunk of blob.size === 0 ? [] : source.open(0, blob.size)) {
+      throwIfAborted(options.signal);
+      digester.update(chunk);
+      for (let at = 0; at < chunk.byteLength; ) at += writeSync(temporary.fd, chunk, at);
+      size += chunk.byteLength;
+      options.onProgress?.(size);
     }
+    const digest = digester.digest();
+    if (size !== blob.size || digest !== blob.digest)
+      throw new StrakeError(
+        "ARCHIVE_MISMATCH",
+        `what came for ${blob.digest} has ${size} bytes and digest ${digest}; ${blob.size} bytes were promised`,
+      );
+    fsyncSync(temporary.fd);
+    this.#place(folder, temporary, blobName(blob.digest));
   }
 
   /** Under a name, or with a digest without one: then index.json names it only if it refers to another or nothing does. */
@@ -201,15 +192,24 @@ export class OciLayout {
     call: Call & { readonly isRoot?: boolean } = {},
   ) {
     const { raw, digest, mediaType, value } = manifest;
-    this.#finish(this.#written(raw), blobName(digest));
+    using folder = Folder.open(this.#root);
+    {
+      using temporary = written(folder, raw);
+      this.#place(folder, temporary, blobName(digest));
+    }
     const name = isDigest(reference) ? undefined : reference;
     if (name === undefined && value.subject === undefined && call.isRoot !== true) return;
     const entry: Descriptor = {
       ...{ mediaType, digest, size: raw.byteLength },
       ...(value.subject && value.artifactType ? { artifactType: value.artifactType } : {}),
     };
-    using _lock = await lockFile(join(this.#root, "oci-layout"), call.signal ? { signal: call.signal } : {});
-    this.#replace("index.json", indexOf(withEntry(this.entries(), entry, name)));
+    const lock = this.#openThere("oci-layout", "write");
+    try {
+      await flock(lock, "exclusive", call.signal ? { signal: call.signal } : {});
+      replace(folder, "index.json", indexOf(withEntry(this.entries(), entry, name)));
+    } finally {
+      closeSync(lock);
+    }
   }
 
   #document({ digest, size, mediaType }: Partial<Descriptor> & { readonly digest: Digest }): LayoutManifest {
@@ -222,70 +222,72 @@ export class OciLayout {
     return { ...decodeManifestOrIndex(raw, mediaType), digest };
   }
 
-  /** The path of a file of the layout; undefined when it is not there. Errors: ARCHIVE_INVALID for a link that leads out. */
-  #inside(name: string): string | undefined {
-    const path = join(this.#root, name);
-    let real: string;
+  /** A file of the layout; undefined when it is not there. Errors: ARCHIVE_INVALID for what is no file or leads out. */
+  #open(name: string, access: "read" | "write" = "read"): number | undefined {
+    using folder = openFolder(this.#root);
     try {
-      real = realpathSync(path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw new StrakeError("ARCHIVE_INVALID", `cannot read ${path}`, { cause: error });
+      return folder?.openFile(name, access);
+    } catch (cause) {
+      if (!(cause instanceof StrakeError) || cause.code !== "SYS_INVALID") throw cause;
+      throw new StrakeError(
+        "ARCHIVE_INVALID",
+        `${name} in ${this.name} is no file, or a link that leads out of the layout`,
+        { hint: "copy the layout with its links followed (cp -rL) and read that", cause },
+      );
     }
-    if (real.startsWith(realpathSync(this.#root) + sep)) return path;
-    throw new StrakeError("ARCHIVE_INVALID", `${path} is a symbolic link that leads out of the layout`, {
-      hint: "copy the layout with its links followed (cp -rL) and read that",
-    });
+  }
+
+  /** As `#open`. Errors: ARCHIVE_INCOMPLETE when it is not there. */
+  #openThere(name: string, access: "read" | "write" = "read"): number {
+    const fd = this.#open(name, access);
+    if (fd !== undefined) return fd;
+    throw new StrakeError("ARCHIVE_INCOMPLETE", `${this.name} names ${name}, which is not in it`);
   }
 
   #read(name: string, limit: number): Buffer {
-    const path = this.#inside(name);
-    if (path === undefined)
-      throw new StrakeError("ARCHIVE_INCOMPLETE", `${this.name} names ${name}, which is not in it`);
-    const fd = openSync(path, "r");
+    const fd = this.#openThere(name);
     try {
-      const stat = fstatSync(fd);
-      if (!stat.isFile() || stat.size > limit)
-        throw new StrakeError("ARCHIVE_LIMIT", `${path} is no file of at most ${limit} bytes`);
+      if (fstatSync(fd).size > limit)
+        throw new StrakeError("ARCHIVE_LIMIT", `${name} in ${this.name} has more than ${limit} bytes`);
       return readFileSync(fd);
     } finally {
       closeSync(fd);
     }
   }
 
-  #begin(): { temporary: string; fd: number } {
-    const temporary = join(this.#root, `.strake-${randomHex(8)}`);
-    return { temporary, fd: openSync(temporary, "wx", 0o644) };
-  }
-
-  /** A temporary file with these bytes, on disk. */
-  #written(bytes: Uint8Array): string {
-    const { temporary, fd } = this.#begin();
+  /** Errors: ARCHIVE_INVALID when a folder of blobs is a link: a layout from elsewhere must not choose where we write. */
+  #place(root: Folder, temporary: Temporary, name: string): void {
+    const slash = name.lastIndexOf("/");
     try {
-      writeFileSync(fd, bytes);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
+      using folder = root.folder(name.slice(0, slash), { make: true });
+      temporary.place(folder, name.slice(slash + 1), { replace: true });
+    } catch (cause) {
+      if (!(cause instanceof StrakeError) || cause.code !== "SYS_INVALID") throw cause;
+      throw new StrakeError(
+        "ARCHIVE_INVALID",
+        `${name.slice(0, slash)} in ${this.name} is no real folder; nothing is written through a link`,
+        { cause },
+      );
     }
+  }
+}
+
+/** A temporary file with these bytes, on disk. */
+function written(folder: Folder, bytes: Uint8Array): Temporary {
+  const temporary = Temporary.file(folder);
+  try {
+    writeFileSync(temporary.fd, bytes);
+    fsyncSync(temporary.fd);
     return temporary;
+  } catch (error) {
+    temporary[Symbol.dispose]();
+    throw error;
   }
+}
 
-  #finish(temporary: string, name: string): void {
-    const [folder, algorithm] = name.split("/") as [string, string];
-    for (const path of [join(this.#root, folder), join(this.#root, folder, algorithm)]) {
-      mkdirSync(path, { recursive: true });
-      // A layout from elsewhere must not choose where we write.
-      if (lstatSync(path).isSymbolicLink())
-        throw new StrakeError("ARCHIVE_INVALID", `${path} is a symbolic link; nothing is written through it`);
-    }
-    renameSync(temporary, join(this.#root, name));
-  }
-
-  #replace(name: string, bytes: Uint8Array, options: { readonly unlessThere?: boolean } = {}): void {
-    const path = join(this.#root, name);
-    if (options.unlessThere && lstatSync(path, { throwIfNoEntry: false })) return;
-    renameSync(this.#written(bytes), path);
-  }
+function replace(folder: Folder, name: string, bytes: Uint8Array): void {
+  using temporary = written(folder, bytes);
+  temporary.place(folder, name, { replace: true });
 }
 
 function indexOf(manifests: readonly Descriptor[]): Uint8Array {

@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { fsyncSync, mkdirSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { StrakeError } from "../../errors/index.ts";
 import { type Emit, emitNothing } from "../../events/index.ts";
@@ -17,7 +17,7 @@ import {
   titleAnnotation,
   verified,
 } from "../../registry/client/index.ts";
-import { randomHex } from "../../sys/index.ts";
+import { Folder, sweepTemporaries, Temporary } from "../../sys/index.ts";
 import { asStep } from "../registry/progress.ts";
 
 export interface FetchRequest extends RemoteOptions {
@@ -38,13 +38,15 @@ export interface FetchedArtifact {
 
 /**
  * Fetches the files of an artifact into a folder, under the names the artifact gives them; one without a name is called by its digest. A
- * name leads nowhere outside the folder, not through a link either, and a file has its name when it is complete.
+ * name leads nowhere outside the folder, not through a link either, whoever else writes there; a file has its name when it is complete.
  * Errors: REGISTRY_*, ARTIFACT_INVALID, USAGE.
  */
 export async function fetchArtifact(request: FetchRequest): Promise<FetchedArtifact> {
   const reference = withDefaultTag(parseReference(request.name));
   const call = request.signal ? { signal: request.signal } : {};
   using remote = new Remote(request);
+  // A mirror may fail in the middle: what is there then is not there already.
+  const fetched = new Map<string, Digest>();
   return await remote.read(reference, async (place) => {
     const document = await place.getManifest(reference.digest ?? reference.tag!, call);
     if (document.kind === "index")
@@ -62,9 +64,23 @@ export async function fetchArtifact(request: FetchRequest): Promise<FetchedArtif
         "ARTIFACT_INVALID",
         `${request.name} has two files that want to be ${JSON.stringify(twice)}`,
       );
-    const targets = names.map((name) => targetIn(resolve(request.folder), name, request.force === true));
-    for (const [i, file] of files.entries()) await fetchFile(place, file, { path: targets[i]!, request });
-    return { digest, artifactType: value.artifactType ?? value.config.mediaType, files: targets };
+    const folder = resolve(request.folder);
+    mkdirSync(folder, { recursive: true });
+    using root = Folder.open(folder);
+    const targets = names.map((name) => ({ root, folder, name, force: request.force === true }));
+    // All are looked at before anything is fetched.
+    for (const target of targets) if (!fetched.has(target.name)) demandRoom(target);
+    for (const [i, file] of files.entries()) {
+      const { name } = targets[i]!;
+      if (fetched.get(name) === file.digest) continue;
+      const target = { ...targets[i]!, force: targets[i]!.force || fetched.has(name) };
+      await fetchFile(place, file, { target, request });
+      fetched.set(name, file.digest);
+    }
+    return {
+      ...{ digest, artifactType: value.artifactType ?? value.config.mediaType },
+      files: names.map((name) => join(folder, name)),
+    };
   });
 }
 
@@ -83,46 +99,72 @@ function nameOf({ annotations, digest }: Descriptor): string {
   );
 }
 
-/** The path for a file, its folders made. Errors: ARTIFACT_INVALID when a link is in the way, USAGE when the file is there. */
-function targetIn(folder: string, name: string, force: boolean): string {
-  mkdirSync(folder, { recursive: true });
+/** Where a file goes. */
+interface Target {
+  readonly root: Folder;
+  /** Path of the root. */
+  readonly folder: string;
+  readonly name: string;
+  readonly force: boolean;
+}
+
+/** The folder of a file, made if need be, and its last name. Errors: ARTIFACT_INVALID when a link is in the way. */
+function openParent({ root, folder, name }: Target): { parent: Folder; last: string } {
   const parts = name.split("/");
-  let at = folder;
-  for (const part of parts.slice(0, -1)) {
-    at = join(at, part);
-    mkdirSync(at, { recursive: true });
-    if (lstatSync(at).isSymbolicLink())
-      throw new StrakeError("ARTIFACT_INVALID", `${at} is a symbolic link; nothing is written through it`);
+  const last = parts.pop()!;
+  const path = parts.join("/");
+  try {
+    return {
+      parent: path === "" ? Folder.open(`/proc/self/fd/${root.fd}`) : root.folder(path, { make: true }),
+      last,
+    };
+  } catch (cause) {
+    if (!(cause instanceof StrakeError) || cause.code !== "SYS_INVALID") throw cause;
+    throw new StrakeError(
+      "ARTIFACT_INVALID",
+      `${join(folder, path)} is a symbolic link or no folder; nothing is written through it`,
+      { cause },
+    );
   }
-  const path = join(at, parts.at(-1)!);
-  const there = lstatSync(path, { throwIfNoEntry: false });
-  if (there?.isDirectory() || (there !== undefined && !force))
-    throw new StrakeError("USAGE", `${path} exists already`, {
-      hint: "choose another folder, or give --force",
-    });
-  return path;
+}
+
+/** Errors: ARTIFACT_INVALID when a link is in the way, USAGE when the file is there. */
+function demandRoom(target: Target): void {
+  const { parent, last } = openParent(target);
+  using folder = parent;
+  sweepTemporaries(folder);
+  const there = folder.lstat(last);
+  if (there?.isDirectory() || (there !== undefined && !target.force)) throw isThere(target);
+}
+
+function isThere({ folder, name }: Target, cause?: unknown): StrakeError {
+  return new StrakeError("USAGE", `${join(folder, name)} exists already`, {
+    hint: "choose another folder, or give --force",
+    cause,
+  });
 }
 
 async function fetchFile(
   place: ImageSource,
   file: Descriptor,
-  { path, request }: { readonly path: string; readonly request: FetchRequest },
+  { target, request }: { readonly target: Target; readonly request: FetchRequest },
 ): Promise<void> {
   const { emit = emitNothing, signal } = request;
-  const temporary = `${path}.strake-${randomHex(4)}`;
   await asStep(file, { emit, kind: "export", verb: "fetch" }, async (step) => {
-    const fd = openSync(temporary, "wx", 0o644);
+    const { parent, last } = openParent(target);
+    using folder = parent;
+    using temporary = Temporary.file(folder);
+    let current = 0;
+    for await (const chunk of verified(place.openBlob(file, signal ? { signal } : {}), file, place.name)) {
+      for (let done = 0; done < chunk.byteLength; ) done += writeSync(temporary.fd, chunk, done);
+      current += chunk.byteLength;
+      step.progress(current);
+    }
+    fsyncSync(temporary.fd);
     try {
-      let current = 0;
-      for await (const chunk of verified(place.openBlob(file, signal ? { signal } : {}), file, place.name)) {
-        for (let done = 0; done < chunk.byteLength; ) done += writeSync(fd, chunk, done);
-        current += chunk.byteLength;
-        step.progress(current);
-      }
-      renameSync(temporary, path);
-    } finally {
-      closeSync(fd);
-      rmSync(temporary, { force: true });
+      temporary.place(folder, last, { replace: target.force });
+    } catch (error) {
+      throw error instanceof StrakeError && error.code === "SYS_EXISTS" ? isThere(target, error) : error;
     }
   });
 }

@@ -1,11 +1,13 @@
-import { createReadStream, statSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, fstatSync, openSync } from "node:fs";
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
 import { createDigester } from "../../oci/index.ts";
 import type { ArtifactFile } from "../../registry/client/index.ts";
+import { readFrom } from "../../sys/index.ts";
 
-const pieceSize = 1 << 20;
-
-/** A file of the disk as one of an artifact; it is read once here for its digest and once when it is sent. Errors: USAGE. */
+/**
+ * A file of the disk as one of an artifact; it is read once here for its digest and once when it is sent. Then it has to be the same file, as
+ * it was: what somebody puts in its place meanwhile, a link to what is nobody's business, is not sent. Errors: USAGE, when it is sent too.
+ */
 export async function artifactFile(
   path: string,
   {
@@ -16,18 +18,51 @@ export async function artifactFile(
 ): Promise<ArtifactFile> {
   const digester = createDigester();
   let size = 0;
+  const { fd, stat } = openFile(path);
   try {
-    if (!statSync(path).isFile()) throw new StrakeError("USAGE", `${path} is no file`);
-    for await (const chunk of createReadStream(path, { highWaterMark: pieceSize })) {
+    for await (const chunk of readFrom(fd)) {
       throwIfAborted(signal);
-      digester.update(chunk as Uint8Array);
-      size += (chunk as Uint8Array).byteLength;
+      digester.update(chunk);
+      size += chunk.byteLength;
     }
+    if (!isSame(stat, fstatSync(fd, { bigint: true })) || BigInt(size) !== stat.size) throw changed(path);
+  } finally {
+    closeSync(fd);
+  }
+  async function* open(start: number, end: number) {
+    const again = openFile(path);
+    try {
+      if (!isSame(stat, again.stat)) throw changed(path);
+      yield* readFrom(again.fd, start, end);
+    } finally {
+      closeSync(again.fd);
+    }
+  }
+  return { mediaType, digest: digester.digest(), size, name, open };
+}
+
+/** Opens a regular file without waiting: of a FIFO there is no other end. Errors: USAGE. */
+function openFile(path: string): { readonly fd: number; readonly stat: BigIntStats } {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    const stat = fstatSync(fd, { bigint: true });
+    if (!stat.isFile()) throw new StrakeError("USAGE", `${path} is no file`);
+    return { fd, stat };
   } catch (cause) {
+    if (fd !== undefined) closeSync(fd);
     if (cause instanceof StrakeError) throw cause;
     throw new StrakeError("USAGE", `${path} cannot be read`, { cause });
   }
-  const open = (start: number, end: number) =>
-    createReadStream(path, { start, end: end - 1, highWaterMark: pieceSize });
-  return { mediaType, digest: digester.digest(), size, name, open };
+}
+
+/** ctime moves with every change of bytes or attributes, and nobody can set it. */
+function isSame(one: BigIntStats, other: BigIntStats): boolean {
+  return (["dev", "ino", "size", "mtimeNs", "ctimeNs"] as const).every((key) => one[key] === other[key]);
+}
+
+function changed(path: string): StrakeError {
+  return new StrakeError("USAGE", `${path} changed while it was being pushed`, {
+    hint: "push it again when nobody writes to it",
+  });
 }
