@@ -6,7 +6,14 @@ import { copyBetween, Engine } from "../../src/engine/index.ts";
 import type { StrakeError } from "../../src/errors/index.ts";
 import { FileStore, Registry } from "../../src/registry/server/index.ts";
 import { dockerRegistryObstacle, startDockerRegistry } from "../support/docker-registry.ts";
-import { type Exchange, type FaultProxy, type Plan, startFaultProxy } from "../support/fault-proxy.ts";
+import {
+  always,
+  type Exchange,
+  type FaultProxy,
+  first,
+  type Plan,
+  startFaultProxy,
+} from "../support/fault-proxy.ts";
 import { examine, type LayeredImage, makeLayeredImage, pushLayeredImage } from "../support/layered-image.ts";
 
 /** Between our client and a real registry stands a proxy that harms what passes, on real sockets. */
@@ -30,14 +37,6 @@ const isAny = () => true;
 const wrongDigest = `sha256:${"0".repeat(64)}`;
 const longer = { rewrite: { "Content-Length": (value: string) => String(Number(value) + 1000) } };
 const shorter = { rewrite: { "Content-Length": (value: string) => String(Number(value) - 1000) } };
-
-/** The fault for the first `times` of everything that fits. */
-const first =
-  (times: number, fits: (exchange: Exchange) => boolean, ...faults: ReturnType<Plan>[]): Plan =>
-  (exchange, count) =>
-    count < times && fits(exchange) ? faults[count % faults.length] : undefined;
-const always = (fits: (exchange: Exchange) => boolean, ...faults: ReturnType<Plan>[]): Plan =>
-  first(Number.POSITIVE_INFINITY, fits, ...faults);
 
 /** What happens, and the codes it may be reported with; none when it has to be survived. */
 type Case = readonly [string, Plan, ...string[]];

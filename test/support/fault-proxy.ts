@@ -28,6 +28,15 @@ export interface Exchange {
 /** Decides for each request; `count` is how often a fault was chosen for this method and path before. */
 export type Plan = (exchange: Exchange, count: number) => Fault | undefined;
 
+/** The fault for the first `times` of everything that fits. */
+export const first =
+  (times: number, fits: (exchange: Exchange) => boolean, ...faults: ReturnType<Plan>[]): Plan =>
+  (exchange, count) =>
+    count < times && fits(exchange) ? faults[count % faults.length] : undefined;
+
+export const always = (fits: (exchange: Exchange) => boolean, ...faults: ReturnType<Plan>[]): Plan =>
+  first(Number.POSITIVE_INFINITY, fits, ...faults);
+
 export interface FaultProxy extends AsyncDisposable {
   readonly host: string;
   readonly seen: Exchange[];
@@ -73,8 +82,13 @@ export async function startFaultProxy(target: string, plan: Plan = () => undefin
   /** One exchange; whether another one may follow on the connection. */
   async function relay(client: Socket, { wire, request, fault, isHead }: Relayed): Promise<boolean> {
     if (fault && "answer" in fault) {
-      const wanted = Math.min(fault.after ?? request.length ?? 0, request.length ?? 0);
-      for await (const _ of wire.body({ ...request, length: wanted }));
+      const wanted = Math.min(fault.after ?? wholeOf(request), wholeOf(request));
+      let read = 0;
+      if (wanted > 0)
+        for await (const part of wire.body(request)) {
+          read += part.length;
+          if (read >= wanted) break;
+        }
       const fields = Object.entries({ "Content-Length": "0", ...fault.headers, Connection: "close" });
       client.end(
         `HTTP/1.1 ${fault.answer} Faulty\r\n${fields.map(([k, v]) => `${k}: ${v}\r\n`).join("")}\r\n`,
@@ -95,7 +109,7 @@ export async function startFaultProxy(target: string, plan: Plan = () => undefin
     const early = far.head();
     const outcome = await Promise.race([sent, early.then((head) => (head ? "answered" : "closed"))]);
     // A request that came through whole is carried out: only its answer is lost.
-    const isWhole = fault && "cut" in fault && fault.cut === "request" && fault.at >= (request.length ?? 0);
+    const isWhole = fault && "cut" in fault && fault.cut === "request" && fault.at >= wholeOf(request);
     if (outcome === "cut" && isWhole) await Promise.race([early, Bun.sleep(5000)]);
     if (outcome === "cut" || outcome === "closed") return reset();
     if (outcome === "stalled") return await new Promise<boolean>(() => {});
@@ -132,6 +146,9 @@ export async function startFaultProxy(target: string, plan: Plan = () => undefin
   };
   return proxy;
 }
+
+/** Bytes of a request's body; of a stream nobody knows, and none has as many as this. */
+const wholeOf = ({ length, isChunked }: Message) => (isChunked ? 1e9 : (length ?? 0));
 
 interface Relayed {
   readonly wire: HttpWire;

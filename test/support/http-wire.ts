@@ -10,6 +10,8 @@ export interface Message {
   readonly headers: Readonly<Record<string, string>>;
   /** Bytes of the body; undefined when the head does not say. */
   readonly length: number | undefined;
+  /** The body says itself where it ends (Transfer-Encoding: chunked). */
+  readonly isChunked: boolean;
 }
 
 /** Cuts what comes over a connection into HTTP/1.1 messages, bodies byte for byte (chunked ones with their framing). */
@@ -41,7 +43,11 @@ export class HttpWire {
   }
 
   /** The body that follows a head; of an answer without a length, all until the end of the connection. */
-  async *body({ length }: Pick<Message, "length">, toEnd = false): AsyncGenerator<Buffer> {
+  async *body(
+    { length, isChunked = false }: Pick<Message, "length"> & Partial<Message>,
+    toEnd = false,
+  ): AsyncGenerator<Buffer> {
+    if (isChunked) return yield* this.#chunks();
     let left = length ?? (toEnd ? Number.POSITIVE_INFINITY : 0);
     while (left > 0) {
       const chunk = this.#rest.length > 0 ? this.#rest : await this.#next();
@@ -50,6 +56,33 @@ export class HttpWire {
       const part = chunk.subarray(0, chunk.length - this.#rest.length);
       left -= part.length;
       yield part;
+    }
+  }
+
+  /** A body in chunks with all that frames them, up to the empty chunk and the line after it. */
+  async *#chunks(): AsyncGenerator<Buffer> {
+    for (let size = -1; size !== 0; ) {
+      const line = await this.#until("\r\n");
+      if (!line) return;
+      size = Number.parseInt(line.toString("latin1"), 16);
+      yield line;
+      // A chunk, and the end of line behind it; behind the last one that of a trailer without fields.
+      yield* this.body({ length: size + 2 });
+    }
+  }
+
+  /** What comes up to and with some text; undefined when the connection ends before. */
+  async #until(text: string): Promise<Buffer | undefined> {
+    for (;;) {
+      const at = this.#rest.indexOf(text);
+      if (at >= 0) {
+        const found = this.#rest.subarray(0, at + text.length);
+        this.#rest = this.#rest.subarray(found.length);
+        return found;
+      }
+      const more = await this.#next();
+      if (!more) return undefined;
+      this.#rest = Buffer.concat([this.#rest, more]);
     }
   }
 
@@ -71,5 +104,6 @@ function decode([first = "", ...lines]: string[]): Message {
   });
   const headers = Object.fromEntries(fields.map(([name, value]) => [name.toLowerCase(), value]));
   const length = headers["content-length"];
-  return { first, fields, headers, length: length === undefined ? undefined : Number(length) };
+  const isChunked = headers["transfer-encoding"] !== undefined;
+  return { first, fields, headers, isChunked, length: length === undefined ? undefined : Number(length) };
 }
