@@ -184,6 +184,20 @@ const rows: readonly Row[] = [
   },
   {
     ...{
+      id: "memory-run",
+      what: "peak memory: RUN makes 100,000 files",
+      unit: "MiB",
+      reach: 128,
+      runs: true,
+    },
+    async measure(peer) {
+      const making = "mkdir /made && cd /made && seq 100000 | xargs touch";
+      const directory = await context(`FROM ${baseTag}\nRUN ${making} && echo ${seed++}\n`, () => {});
+      return build(peer, directory, "bench/memory-run").peakMiB;
+    },
+  },
+  {
+    ...{
       id: "memory-large",
       what: "peak memory: COPY one file of 1 GiB",
       unit: "MiB",

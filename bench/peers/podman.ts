@@ -36,7 +36,9 @@ function containersStorage(name: "podman" | "buildah"): Peer {
       ...(name === "buildah" ? runtime : []),
       ...["--format", "docker", context],
     ],
-    run: (image, network, args) => ["podman", ...flags, "run", "--rm", "--network", network, image, ...args],
+    run: (image, network, args) => [
+      ...["podman", ...flags, "run", "--rm", ...limits, "--network", network, image, ...args],
+    ],
     version: () => [name, "version"],
     env: () => ({}),
     async teardown() {
@@ -45,6 +47,9 @@ function containersStorage(name: "podman" | "buildah"): Peer {
     },
   };
 }
+
+/** Its own are more than a machine without CAP_SYS_RESOURCE may give. */
+const limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
 
 export const podman = (): Peer => containersStorage("podman");
 export const buildah = (): Peer => containersStorage("buildah");

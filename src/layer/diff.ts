@@ -28,6 +28,9 @@ export interface UpperEntry {
   readonly body?: AsyncIterable<Uint8Array>;
 }
 
+/** Names of one directory that are looked at together: memory does not grow with how many there are. */
+const atOnce = 1000;
+
 const whiteoutPrefix = ".wh.";
 const opaqueMarker = ".wh..wh..opq";
 
@@ -109,17 +112,29 @@ class UpperWalk {
     return { header, open, body: readDescriptor(open) };
   }
 
-  /** All names of a directory in byte order. Its descriptor is closed before anything below is visited. */
-  #list(prefix: string): Found[] {
+  /** What is in a directory, in byte order of the names. Its descriptor is closed before anything below is visited. */
+  *#list(prefix: string): Generator<Found, void, undefined> {
+    // A character for each byte: sorted as bytes, and a tenth of the memory of as many buffers.
+    const names = this.#in(prefix, (folder) => readdirSync(folder, { encoding: "latin1" }) as string[]);
+    names.sort();
+    for (let at = 0; at < names.length; at += atOnce) {
+      const some = names.slice(at, at + atOnce);
+      yield* this.#in(prefix, (folder) =>
+        some
+          .map((name) => this.#look(folder, prefix, Buffer.from(name, "latin1")))
+          .filter((found) => found !== undefined),
+      );
+    }
+  }
+
+  /** What `work` makes of a directory, which it can name while it runs. */
+  #in<T>(prefix: string, work: (folder: string) => T): T {
     const fd = this.#openBelow(
       prefix === "" ? "." : prefix.slice(0, -1),
       openFlags.path | openFlags.directory,
     );
     try {
-      const folder = `/proc/self/fd/${fd}`;
-      const names = readdirSync(folder, { encoding: "buffer" }) as Buffer[];
-      names.sort(Buffer.compare);
-      return names.map((name) => this.#look(folder, prefix, name)).filter((found) => found !== undefined);
+      return work(`/proc/self/fd/${fd}`);
     } catch (error) {
       throw vanished(error, prefix);
     } finally {
