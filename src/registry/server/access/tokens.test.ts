@@ -85,7 +85,7 @@ test("a good token ends while it is remembered", async () => {
   }
 });
 
-test("the header says nothing about how a token is checked", async () => {
+test("CVE-2025-24976: the header says nothing about how a token is checked", async () => {
   const { crv, kty, x, y } = JSON.parse(
     new TextDecoder().decode((await storage.read("access/keys/ES256", 4096))!.bytes),
   ) as Record<string, string>;

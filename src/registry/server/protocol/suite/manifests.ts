@@ -45,6 +45,19 @@ export function testManifests(served: Served): void {
     expect((await (await call("/v2/manifests/large/manifests/fits")).text()).length).toBe(body.length);
     const larger = await imageOf("manifests/large", room(4 << 20));
     await expectCode(await putManifest("manifests/large", "not", larger), 413, "SIZE_INVALID");
+    // One that does not say how large it is, and has no end.
+    let sent = 0;
+    const endless = new ReadableStream({
+      pull(controller) {
+        sent += 1 << 20;
+        if (sent > 1 << 30) controller.error(new Error("it was read to its end"));
+        else controller.enqueue(new Uint8Array(1 << 20).fill(0x20));
+      },
+    });
+    const refused = await call("/v2/manifests/large/manifests/not", {
+      ...{ method: "PUT", body: endless, headers: { "Content-Type": mediaTypes.ociManifest } },
+    });
+    await expectCode(refused, 413, "SIZE_INVALID");
   });
 
   test("missing ones are 404, malformed digests 400", async () => {

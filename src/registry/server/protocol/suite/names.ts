@@ -31,6 +31,30 @@ export function testNames(served: Served): void {
     expect(refused).toContain("NAME_INVALID");
   });
 
+  test("hostile tags, digests and uploads lead nowhere", async () => {
+    const { body } = await pushImage("names/hostile", "tag");
+    const bad = [
+      "..",
+      "%2e%2e",
+      "..%2f..%2fx",
+      "%2e%2e%2f%2e%2e%2fx",
+      "..%5cx",
+      "%00",
+      "tag%00",
+      "sha256:..%2fx",
+    ];
+    const places = ["manifests", "blobs", "blobs/uploads", "referrers"];
+    for (const last of bad)
+      for (const place of places)
+        for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"]) {
+          const line = `${method} /v2/names/hostile/${place}/${last}`;
+          const length = `Content-Length: ${body.length}\r\nContent-Type: application/json`;
+          const answer = await raw(served.port, line, `${length}\r\nConnection: close\r\n\r\n${body}`);
+          expect([line, answer.slice(9, 12)]).toEqual([line, expect.stringMatching(/^40[045]$/)]);
+        }
+    expect(await (await call("/v2/names/hostile/manifests/tag")).text()).toBe(body);
+  });
+
   test("a name may hold the protocol's own words", async () => {
     const repository = "blobs/uploads/manifests/tags/list";
     const { body } = await pushImage(repository, "list");
