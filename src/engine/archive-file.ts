@@ -1,29 +1,73 @@
-import { closeSync, lstatSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, lstatSync, openSync, realpathSync, statSync, writeSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { StrakeError } from "../errors/index.ts";
+import { Folder, sweepTemporaries, Temporary } from "../sys/index.ts";
 import type { TarSink } from "../tar/index.ts";
 
-/** Writes a file that has its final name only when it is complete: half an archive is never left for somebody to load. */
-export async function writeArchiveFile(path: string, write: (sink: TarSink) => Promise<void>): Promise<void> {
-  const temporary = `${path}.tmp-${process.pid}`;
-  const fd = openSync(temporary, "wx", 0o600);
-  let isOpen = true;
+/**
+ * Writes a file that has its final name only when it is complete: half an archive is never left for somebody to load. What killed writers left
+ * in its folder goes first. A file that is there is replaced only with `replace`, where a link leads to; then a device or FIFO is
+ * written into. Errors: USAGE when something is at the path.
+ */
+export async function writeArchiveFile(
+  path: string,
+  { replace }: { readonly replace: boolean },
+  write: (sink: TarSink) => Promise<void>,
+): Promise<void> {
+  const place = replace ? behindLinks(path) : resolve(path);
+  const there = statSync(place, { throwIfNoEntry: false });
+  if (replace && there !== undefined && !there.isFile()) return await writeInto(place, write);
+  using folder = Folder.open(dirname(place));
+  sweepTemporaries(folder);
+  using temporary = Temporary.file(folder, { mode: 0o600 });
+  await write(sinkOf(temporary.fd));
   try {
-    await write((chunk) => {
-      for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done);
-    });
-    closeSync(fd);
-    isOpen = false;
-    renameSync(temporary, path);
+    temporary.place(folder, basename(place), { replace });
+  } catch (error) {
+    throw error instanceof StrakeError && error.code === "SYS_EXISTS" ? isThere(path) : error;
+  }
+}
+
+/** A folder beside the path, where there is room for what is to be there; gone afterwards, with a killed process at the next call. */
+export async function withFolderBeside<T>(path: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const parent = dirname(resolve(path));
+  using folder = Folder.open(parent);
+  sweepTemporaries(folder);
+  using temporary = Temporary.folder(folder);
+  return await work(join(parent, temporary.name));
+}
+
+async function writeInto(path: string, write: (sink: TarSink) => Promise<void>): Promise<void> {
+  if (statSync(path).isDirectory()) throw new StrakeError("USAGE", `${path} is a folder`);
+  const fd = openSync(path, "w");
+  try {
+    await write(sinkOf(fd));
   } finally {
-    if (isOpen) closeSync(fd);
-    rmSync(temporary, { force: true });
+    closeSync(fd);
+  }
+}
+
+function sinkOf(fd: number): TarSink {
+  return (chunk) => {
+    for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done);
+  };
+}
+
+function behindLinks(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
   }
 }
 
 /** Errors: USAGE when there is something at the path: an archive is made, never changed. */
 export function demandNothingAt(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
-  throw new StrakeError("USAGE", `${path} exists already`, {
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw isThere(path);
+}
+
+function isThere(path: string): StrakeError {
+  return new StrakeError("USAGE", `${path} exists already`, {
     hint: "remove it, or name another file; to add images to a layout copy to oci:FOLDER",
   });
 }

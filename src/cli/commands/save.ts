@@ -22,7 +22,7 @@ export const save: Handler<typeof saveFlags> = async (cli, { args, flags }) => {
   try {
     if (!toFile) await engine.save(args, { ...options, sink: (chunk) => cli.print(chunk) });
     else
-      await writeArchiveFile(resolve(cli.cwd, flags.output!), (sink) =>
+      await writeArchiveFile(resolve(cli.cwd, flags.output!), { replace: true }, (sink) =>
         engine.save(args, { ...options, sink }),
       );
   } finally {

@@ -137,6 +137,7 @@ export const remoteSpecs = [
       "Between registries and layouts all platforms are copied, byte for byte, without passing the store.",
       "With --all-tags both places are repositories of registries, without a tag. Tags that mean the same on both sides are",
       "passed over; one that fails does not stop the others, and the exit code is that of the first that failed.",
+      "A file has its name when it is whole. What a killed copy leaves is called .strake-tmp-… and goes with the next copy to that folder.",
     ].join("\n"),
     args: [{ name: "SOURCE" }, { name: "TARGET" }],
     flags: copyFlags,

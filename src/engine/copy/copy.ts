@@ -102,7 +102,7 @@ async function send(image: Image, to: To, { opening, request }: Context): Promis
       store.images.tag(to.reference, image.id);
       return { digest: image.id };
     case "docker-archive":
-      await writeArchiveFile(to.path, (sink) =>
+      await writeArchiveFile(to.path, { replace: false }, (sink) =>
         saveArchive(store, [{ image, names: to.name ? [to.name] : [] }], sink, options),
       );
       return { digest: image.id };

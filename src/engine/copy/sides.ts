@@ -1,4 +1,4 @@
-import { createReadStream, mkdtempSync, rmSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { loadArchive, OciLayout, packLayout, unpackLayout } from "../../archive/index.ts";
 import { StrakeError } from "../../errors/index.ts";
 import type { Emit } from "../../events/index.ts";
@@ -12,7 +12,7 @@ import {
 } from "../../oci/index.ts";
 import type { ImageSource, ImageTarget, Remote } from "../../registry/client/index.ts";
 import type { Image, Store } from "../../store/index.ts";
-import { demandNothingAt, writeArchiveFile } from "../archive-file.ts";
+import { demandNothingAt, withFolderBeside, writeArchiveFile } from "../archive-file.ts";
 import { warnOfMirror } from "../registry/mirror-warning.ts";
 import { removeImage } from "../remove-image.ts";
 import type { Place } from "./transport.ts";
@@ -142,15 +142,11 @@ export async function withTarget<T>(
       return await work({ kind: "place", place: OciLayout.create(place.path), reference: place.tag });
     case "oci-archive": {
       demandNothingAt(place.path);
-      // Beside the archive: there is room where it is to be.
-      const folder = mkdtempSync(`${place.path}.tmp-`);
-      try {
+      return await withFolderBeside(place.path, async (folder) => {
         const result = await work({ kind: "place", place: OciLayout.create(folder), reference: place.tag });
-        await writeArchiveFile(place.path, (sink) => packLayout(folder, sink, opening));
+        await writeArchiveFile(place.path, { replace: false }, (sink) => packLayout(folder, sink, opening));
         return result;
-      } finally {
-        rmSync(folder, { recursive: true, force: true });
-      }
+      });
     }
     case "docker-archive": {
       demandNothingAt(place.path);
