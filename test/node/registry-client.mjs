@@ -1,9 +1,12 @@
 // The registry client on the machine's own node: sockets, tokens, resuming.
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
-import { Registry } from "../../dist/lib/registry-client.js";
+import { Registry, Remote } from "../../dist/lib/registry-client.js";
 
 const content = randomBytes(2 << 20);
 const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;
@@ -68,4 +71,31 @@ test("an upload is one request for the bytes", async () => {
   stop();
   assert.deepEqual(seen, ["POST", "PATCH", "PUT"]);
   assert.ok(got.equals(content));
+});
+
+test("a hosts.toml leads to its mirror, which is told whose image it is asked for; TLS is what the file says", async () => {
+  const home = mkdtempSync(join(tmpdir(), "strake-node-hosts-"));
+  const seen = [];
+  const mirror = createServer((request, response) => {
+    seen.push(`${request.url} ${request.headers["x-team"]}`);
+    response.end('{"tags":["v1"]}');
+  });
+  await new Promise((resolve) => mirror.listen(0, "127.0.0.1", resolve));
+  const address = `http://127.0.0.1:${mirror.address().port}/us`;
+  mkdirSync(join(home, "reg.invalid_5000_"));
+  writeFileSync(
+    join(home, "reg.invalid_5000_/hosts.toml"),
+    `server = "${address}"\nskip_verify = true\ndial_timeout = "5s"\n[header]\nx-team = "a"\n`,
+  );
+  const env = { HOME: home, STRAKE_CERTS_DIR: home, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+  const remote = new Remote({ env, retry: { attempts: 1 } });
+  const tags = [];
+  for await (const tag of (await remote.origin({ domain: "reg.invalid:5000", path: "app" })).tags())
+    tags.push(tag);
+  remote.close();
+  mirror.closeAllConnections();
+  mirror.close();
+  rmSync(home, { recursive: true });
+  assert.deepEqual(tags, ["v1"]);
+  assert.deepEqual(seen, ["/us/v2/app/tags/list?n=1000&ns=reg.invalid%3A5000 a"]);
 });
