@@ -1,4 +1,12 @@
-import type { StepDone, StepStarted, StrakeEvent } from "../../events/index.ts";
+import type { StepDone, StepStarted, StrakeEvent, TransferDone } from "../../events/index.ts";
+
+export interface Progress {
+  readonly unit: "bytes" | "files";
+  readonly current: number;
+  readonly total?: number;
+  readonly bytesPerSecond?: number;
+  readonly at: number;
+}
 
 /** What is known of one step. Times in milliseconds since the epoch. */
 export interface StepView {
@@ -9,7 +17,11 @@ export interface StepView {
   readonly startedAt: number;
   readonly doneAt?: number;
   readonly outcome?: StepDone["outcome"];
-  readonly progress?: { readonly unit: "bytes" | "files"; readonly current: number; readonly total?: number };
+  readonly progress?: Progress;
+  readonly reason?: string;
+  /** Moved, or spared for the `reason`. */
+  readonly bytes?: number;
+  readonly bytesPerSecond?: number;
   /** The last complete lines of output. */
   readonly lines: readonly string[];
   /** Output after the last newline. */
@@ -20,9 +32,10 @@ export interface StepView {
 export interface ProgressState {
   readonly steps: ReadonlyMap<string, StepView>;
   readonly warnings: readonly string[];
+  readonly totals: readonly TransferDone[];
 }
 
-export const noProgress: ProgressState = { steps: new Map(), warnings: [] };
+export const noProgress: ProgressState = { steps: new Map(), warnings: [], totals: [] };
 
 /** Lines kept of a step: enough to see why it failed; the whole log went by as events. */
 const linesKept = 200;
@@ -32,6 +45,7 @@ export function advance(state: ProgressState, event: StrakeEvent): ProgressState
   if (event.type === "warning")
     return { ...state, warnings: [...state.warnings, `${event.code}: ${event.message}`] };
   if (event.type === "image") return state;
+  if (event.type === "transfer.done") return { ...state, totals: [...state.totals, event] };
   const before = state.steps.get(event.step);
   const view =
     event.type === "step.started" ? begin(event, state.steps.size + 1) : before && change(before, event);
@@ -39,23 +53,28 @@ export function advance(state: ProgressState, event: StrakeEvent): ProgressState
   return { ...state, steps: new Map(state.steps).set(event.step, view) };
 }
 
-function begin({ name, kind, at }: StepStarted, number: number): StepView {
-  return { number, name, kind, startedAt: at, lines: [], rest: "" };
+function begin({ name, kind, total, at }: StepStarted, number: number): StepView {
+  const progress: Progress | undefined =
+    total === undefined ? undefined : { unit: "bytes", current: 0, total, at };
+  return { number, name, kind, startedAt: at, lines: [], rest: "", ...(progress ? { progress } : {}) };
 }
 
 function change(
   view: StepView,
-  event: Exclude<StrakeEvent, { type: "step.started" | "warning" | "image" }>,
+  event: Exclude<StrakeEvent, { type: "step.started" | "transfer.done" | "warning" | "image" }>,
 ): StepView {
   if (event.type === "step.progress") {
-    const { unit, current, total } = event;
-    return { ...view, progress: { unit, current, ...(total === undefined ? {} : { total }) } };
+    const { type: _type, step: _step, ...progress } = event;
+    return { ...view, progress };
   }
   if (event.type === "step.done")
     return {
       ...view,
       doneAt: event.at,
       outcome: event.outcome,
+      ...(event.reason === undefined ? {} : { reason: event.reason }),
+      ...(event.bytes === undefined ? {} : { bytes: event.bytes }),
+      ...(event.bytesPerSecond === undefined ? {} : { bytesPerSecond: event.bytesPerSecond }),
       ...(event.error ? { error: event.error.message } : {}),
       ...(view.rest === "" ? {} : { lines: [...view.lines, view.rest].slice(-linesKept), rest: "" }),
     };

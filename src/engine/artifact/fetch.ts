@@ -1,7 +1,7 @@
 import { fsyncSync, mkdirSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { StrakeError } from "../../errors/index.ts";
-import { type Emit, emitNothing } from "../../events/index.ts";
+import { type Emit, emitNothing, withTotals } from "../../events/index.ts";
 import {
   type Descriptor,
   type Digest,
@@ -11,6 +11,7 @@ import {
   withDefaultTag,
 } from "../../oci/index.ts";
 import {
+  asStep,
   type ImageSource,
   Remote,
   type RemoteOptions,
@@ -18,7 +19,6 @@ import {
   verified,
 } from "../../registry/client/index.ts";
 import { Folder, sweepTemporaries, Temporary } from "../../sys/index.ts";
-import { asStep } from "../registry/progress.ts";
 
 export interface FetchRequest extends RemoteOptions {
   readonly name: string;
@@ -42,6 +42,10 @@ export interface FetchedArtifact {
  * Errors: REGISTRY_*, ARTIFACT_INVALID, USAGE.
  */
 export async function fetchArtifact(request: FetchRequest): Promise<FetchedArtifact> {
+  return await withTotals("fetch", request.emit ?? emitNothing, (emit) => fetchFiles({ ...request, emit }));
+}
+
+async function fetchFiles(request: FetchRequest): Promise<FetchedArtifact> {
   const reference = withDefaultTag(parseReference(request.name));
   const call = request.signal ? { signal: request.signal } : {};
   using remote = new Remote(request);
@@ -150,7 +154,7 @@ async function fetchFile(
   { target, request }: { readonly target: Target; readonly request: FetchRequest },
 ): Promise<void> {
   const { emit = emitNothing, signal } = request;
-  await asStep(file, { emit, kind: "export", verb: "fetch" }, async (step) => {
+  await asStep(file, { emit, kind: "transfer", verb: "fetch" }, async (step) => {
     const { parent, last } = openParent(target);
     using folder = parent;
     using temporary = Temporary.file(folder);

@@ -1,5 +1,5 @@
 import { StrakeError } from "../../errors/index.ts";
-import { type Emit, emitNothing } from "../../events/index.ts";
+import { type Emit, emitNothing, withTotals } from "../../events/index.ts";
 import {
   type Digest,
   formatReference,
@@ -102,12 +102,19 @@ async function copyTag(
   tag: string,
   referrers: boolean,
 ): Promise<CopiedTag> {
-  const options = { ...call, emit, ...(platform ? { platform } : {}), ...(referrers ? { referrers } : {}) };
+  const options = { ...call, ...(platform ? { platform } : {}), ...(referrers ? { referrers } : {}) };
   try {
-    const { digest } = await remote.read(
-      { ...source, tag },
-      (place) => copyImage({ place, reference: tag }, { place: goal, reference: tag }, options),
-      warnOfMirror(emit),
+    const { digest } = await withTotals("copy", emit, (counted) =>
+      remote.read(
+        { ...source, tag },
+        (place) =>
+          copyImage(
+            { place, reference: tag },
+            { place: goal, reference: tag },
+            { ...options, emit: counted },
+          ),
+        warnOfMirror(emit),
+      ),
     );
     return { tag, outcome: "copied", digest };
   } catch (error) {

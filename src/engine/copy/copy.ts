@@ -1,5 +1,5 @@
 import { saveArchive } from "../../archive/index.ts";
-import { type Emit, emitNothing } from "../../events/index.ts";
+import { type Emit, emitNothing, withTotals } from "../../events/index.ts";
 import { type Compression, type Digest, parsePlatform } from "../../oci/index.ts";
 import { copyImage, Remote, type RemoteOptions } from "../../registry/client/index.ts";
 import { type Image, Store } from "../../store/index.ts";
@@ -40,16 +40,16 @@ export async function copyBetween(from: string, to: string, request: CopyRequest
       own ??= Store.open();
       return own;
     });
-  const opening: Opening = {
-    ...{ remote, store, signal: request.signal, emit: request.emit ?? emitNothing },
-    platform: request.platform === undefined ? undefined : parsePlatform(request.platform),
-  };
+  const platform = request.platform === undefined ? undefined : parsePlatform(request.platform);
   try {
-    return await withSource(source, opening, (origin) =>
-      withTarget(target, { ...opening, tag: tagOf(source) }, (goal) =>
-        transfer(origin, goal, { opening, request }),
-      ),
-    );
+    return await withTotals("copy", request.emit ?? emitNothing, (emit) => {
+      const opening: Opening = { remote, store, signal: request.signal, emit, platform };
+      return withSource(source, opening, (origin) =>
+        withTarget(target, { ...opening, tag: tagOf(source) }, (goal) =>
+          transfer(origin, goal, { opening, request }),
+        ),
+      );
+    });
   } finally {
     own?.close();
   }

@@ -2,10 +2,9 @@ import { StrakeError } from "../../errors/index.ts";
 import type { Emit } from "../../events/index.ts";
 import { decompress, ingestTar } from "../../layer/index.ts";
 import { type Descriptor, type Digest, layerMediaType, parseLayerType } from "../../oci/index.ts";
-import type { ImageSource } from "../../registry/client/index.ts";
+import { asStep, type ImageSource } from "../../registry/client/index.ts";
 import type { Lease, Store } from "../../store/index.ts";
 import { collectGarbage } from "./collect-garbage.ts";
-import { asStep } from "./progress.ts";
 import { Relay } from "./relay.ts";
 
 export interface LayerPull {
@@ -31,11 +30,11 @@ export async function pullLayer(
   signal: AbortSignal,
 ): Promise<void> {
   const { store, lease, emit } = pull;
-  await asStep(descriptor, { emit, kind: "layer", verb: "pull" }, async (step) => {
+  await asStep(descriptor, { emit, kind: "transfer", verb: "pull" }, async (step) => {
     // The lease comes first: between a look and a lease the layer could be collected.
     if (lease.add("layer", diffID) && store.layers.isIntact(diffID)) {
       lease.add("blob", descriptor.digest);
-      return step.skipped();
+      return step.skipped("already here");
     }
     const { digest, size } = descriptor;
     const type = parseLayerType(descriptor.mediaType)!;
@@ -54,6 +53,7 @@ export async function pullLayer(
     const expected = { lease, signal, expectedDiffID: diffID, onProgress: collectGarbage() };
     if (lease.add("blob", digest)) {
       await ingestTar(store, unpack(store.blobs.stream(digest), signal), expected);
+      step.skipped("already here");
     } else {
       const relay = new Relay();
       const stored = store.blobs.put(relay.through(download()), {

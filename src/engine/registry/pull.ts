@@ -1,5 +1,5 @@
 import { StrakeError } from "../../errors/index.ts";
-import { type Emit, emitNothing } from "../../events/index.ts";
+import { type Emit, emitNothing, withTotals } from "../../events/index.ts";
 import {
   type Descriptor,
   type Digest,
@@ -56,7 +56,25 @@ const depthLimit = 8;
 export async function pullImage(store: Store, request: PullRequest): Promise<PullResult> {
   const reference = withDefaultTag(parseReference(request.reference));
   const platform = request.platform === undefined ? undefined : parsePlatform(request.platform);
-  const emit = request.emit ?? emitNothing;
+  return await withTotals("pull", request.emit ?? emitNothing, (emit) =>
+    pullRead(store, { reference, platform, emit, request }),
+  );
+}
+
+async function pullRead(
+  store: Store,
+  {
+    reference,
+    platform,
+    emit,
+    request,
+  }: {
+    readonly reference: Reference;
+    readonly platform: Platform | undefined;
+    readonly emit: Emit;
+    readonly request: PullRequest;
+  },
+): Promise<PullResult> {
   using remote = new Remote(request);
   return await remote.read(
     reference,

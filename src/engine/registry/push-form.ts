@@ -8,10 +8,10 @@ import {
   type Manifest,
   parseLayerType,
 } from "../../oci/index.ts";
+import { asStep } from "../../registry/client/index.ts";
 import type { Image, Layer, Lease, Store } from "../../store/index.ts";
 import { readPieces } from "../../sys/index.ts";
 import { collectGarbage } from "./collect-garbage.ts";
-import { asStep } from "./progress.ts";
 import type { Relay } from "./relay.ts";
 
 export interface FormOptions {

@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
-import { type Emit, emitNothing } from "../../events/index.ts";
+import { type Emit, emitNothing, withTotals } from "../../events/index.ts";
 import {
   type Compression,
   type Descriptor,
@@ -15,6 +15,7 @@ import {
   withDefaultTag,
 } from "../../oci/index.ts";
 import {
+  asStep,
   type BegunUpload,
   type BlobSource,
   type ImageTarget,
@@ -23,10 +24,10 @@ import {
   type RemoteManifest,
   type RemoteOptions,
   Repository,
+  type Step,
 } from "../../registry/client/index.ts";
 import type { Image, Layer, Lease, Store } from "../../store/index.ts";
-import { asStep } from "./progress.ts";
-import { knownForm, ownManifest, packLayer } from "./push-form.ts";
+import { type FormOptions, knownForm, ownManifest, packLayer } from "./push-form.ts";
 import { Relay } from "./relay.ts";
 
 export interface PushRequest extends RemoteOptions {
@@ -63,13 +64,15 @@ export async function pushImage(store: Store, request: PushRequest): Promise<Pus
   using lease = store.lease("push");
   lease.add("image", image.id);
   using remote = new Remote(request);
-  const { signal, emit, compression } = request;
-  const { manifest, forms } = await sendImage(store, image, {
-    ...{ target: await remote.repository(reference), tag: reference.tag!, reference, lease },
-    ...(emit ? { emit } : {}),
-    ...(signal ? { signal } : {}),
-    ...(compression ? { compression } : {}),
-  });
+  const { signal, emit = emitNothing, compression } = request;
+  const target = await remote.repository(reference);
+  const { manifest, forms } = await withTotals("push", emit, (counted) =>
+    sendImage(store, image, {
+      ...{ target, tag: reference.tag!, reference, lease, emit: counted },
+      ...(signal ? { signal } : {}),
+      ...(compression ? { compression } : {}),
+    }),
+  );
   await store.blobs.put(manifest.raw, { lease, digest: manifest.digest });
   const { mediaType, digest } = manifest;
   const size = manifest.raw.byteLength;
@@ -176,12 +179,30 @@ async function packAndSend(layer: Layer, pushing: Pushing, signal: AbortSignal):
     await pushBlob(form, fileSource(store.blobs.path(form.digest)), { pushing, signal });
     return form;
   }
+  // Its digest is not known yet: the step bears the name that packing it has.
+  const blob = { digest: layer.diffID };
+  return await asStep(blob, { emit, kind: "transfer", verb: "push" }, async (step) => {
+    return await streamPacked(layer, { target, options, step });
+  });
+}
+
+interface Streaming {
+  readonly target: Repository;
+  readonly options: Omit<FormOptions, "compression" | "signal"> & {
+    readonly compression: "gzip" | "zstd";
+    readonly signal: AbortSignal;
+  };
+  readonly step: Step;
+}
+
+async function streamPacked(layer: Layer, { target, options, step }: Streaming): Promise<Descriptor> {
+  const { store, signal } = options;
   const relay = new Relay();
   // Who may not push need not wait until everything is packed.
   const refused = new AbortController();
   const either = AbortSignal.any([signal, refused.signal]);
   const sending = target
-    .streamBlob(relay, { signal })
+    .streamBlob(measured(relay, step.progress), { signal })
     .catch((error) => {
       refused.abort(error);
       throw error;
@@ -192,40 +213,48 @@ async function packAndSend(layer: Layer, pushing: Pushing, signal: AbortSignal):
   if (sent.status === "rejected") throw sent.reason;
   if (packed.status === "rejected") throw packed.reason;
   const form = packed.value;
-  const context = { pushing, signal, begun: sent.value };
-  await pushBlob(form, fileSource(store.blobs.path(form.digest)), context);
+  const begun: BegunUpload = sent.value;
+  const onProgress = (current: number) => step.progress(current, form.size);
+  onProgress(begun.offset ?? 0);
+  await target.uploadBlob(form, fileSource(store.blobs.path(form.digest)), { signal, begun, onProgress });
   return form;
+}
+
+async function* measured(source: AsyncIterable<Uint8Array>, progress: (bytes: number) => void) {
+  let bytes = 0;
+  for await (const chunk of source) {
+    yield chunk;
+    bytes += chunk.byteLength;
+    progress(bytes);
+  }
 }
 
 interface BlobContext {
   readonly pushing: Pushing;
   readonly signal: AbortSignal | undefined;
-  /** Its bytes, or some of them, are at the registry already. */
-  readonly begun?: BegunUpload;
 }
 
 async function pushBlob(
   blob: Pick<Descriptor, "digest" | "size">,
   source: BlobSource | undefined,
-  { pushing, signal, begun }: BlobContext,
+  { pushing, signal }: BlobContext,
 ): Promise<boolean> {
   const { target, emit } = pushing;
   const call = signal ? { signal } : {};
-  return await asStep(blob, { emit, kind: "export", verb: "push" }, async (step) => {
-    if (begun !== undefined && source !== undefined && target instanceof Repository) {
-      await target.uploadBlob(blob, source, { ...call, begun, onProgress: step.progress });
-      return true;
-    }
+  return await asStep(blob, { emit, kind: "transfer", verb: "push" }, async (step) => {
     if ((await target.headBlob(blob.digest, { forPush: true, ...call })) !== undefined) {
-      step.skipped();
+      step.skipped("already there");
       return true;
     }
     for (const from of neighbours(pushing))
       if (await mounts(target, { digest: blob.digest, from, ...call })) {
-        step.skipped();
+        step.skipped(`mounted from ${from}`);
         return true;
       }
-    if (source === undefined) return false;
+    if (source === undefined) {
+      step.dropped();
+      return false;
+    }
     await target.uploadBlob(blob, source, { ...call, onProgress: step.progress });
     return true;
   });

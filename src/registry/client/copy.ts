@@ -1,9 +1,8 @@
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
-import { type Emit, emitNothing } from "../../events/index.ts";
+import type { Emit } from "../../events/index.ts";
 import {
   type Descriptor,
   type Digest,
-  digestHex,
   type Index,
   isIndexType,
   isManifestType,
@@ -14,6 +13,7 @@ import { isPassing, pause, rest } from "./http/retry.ts";
 import { inParallel } from "./parallel.ts";
 import type { ImageSource, ImageTarget } from "./place.ts";
 import { type RemoteManifest, Repository } from "./repository.ts";
+import { asStep, type Step } from "./step.ts";
 
 export interface CopyOptions {
   /** Only the manifest for this platform. Default: everything, indexes byte for byte. */
@@ -120,35 +120,34 @@ async function copyBlobs(
 }
 
 async function copyBlob({ from, to, options }: Omit<Copying, "copied">, blob: Descriptor): Promise<void> {
-  const { emit = emitNothing, signal } = options;
-  const call = signal ? { signal } : {};
-  const step = `copy ${blob.digest}`;
-  emit({
-    type: "step.started",
+  const { emit, signal } = options;
+  await asStep(blob, { emit, kind: "transfer", verb: "copy" }, (step) =>
+    sendBlob(blob, { from, to, signal, step }),
+  );
+}
+
+async function sendBlob(
+  blob: Descriptor,
+  {
+    from,
+    to,
+    signal,
     step,
-    name: `copy ${digestHex(blob.digest).slice(0, 12)}`,
-    kind: "layer",
-    at: Date.now(),
-  });
-  const done = (outcome: "done" | "cached") => emit({ type: "step.done", step, outcome, at: Date.now() });
-  if ((await to.headBlob(blob.digest, { forPush: true, ...call })) !== undefined) return done("cached");
-  if (await isMounted(blob.digest, { from, to, signal })) return done("cached");
-  let reported = 0;
+  }: { from: ImageSource; to: ImageTarget; signal: AbortSignal | undefined; step: Step },
+): Promise<void> {
+  const call = signal ? { signal } : {};
+  if ((await to.headBlob(blob.digest, { forPush: true, ...call })) !== undefined)
+    return step.skipped("already there");
+  const mounted = await mountedFrom(blob.digest, { from, to, signal });
+  if (mounted !== undefined) return step.skipped(`mounted from ${mounted}`);
   const source = {
     // The far end compares the digest; asking from any offset lets an upload go on in the middle.
     open: (start: number, end: number) => cut(from.openBlob(blob, { start, ...call }), end - start),
   };
   for (let attempt = 1; ; attempt++) {
     try {
-      await to.uploadBlob(blob, source, {
-        ...call,
-        onProgress: (current) => {
-          if (current - reported < 1 << 20) return;
-          reported = current;
-          emit({ type: "step.progress", step, unit: "bytes", current, total: blob.size, at: Date.now() });
-        },
-      });
-      return done("done");
+      await to.uploadBlob(blob, source, { ...call, onProgress: (current) => step.progress(current) });
+      return;
     } catch (error) {
       if (!isPassing(error) || attempt >= 3) throw error;
       await rest(pause(attempt, {}), signal);
@@ -156,14 +155,14 @@ async function copyBlob({ from, to, options }: Omit<Copying, "copied">, blob: De
   }
 }
 
-/** Whether the registry gave the blob from one of its repositories to the other. */
-async function isMounted(
+/** The repository from which the registry gave the blob to the other; undefined when it did not. */
+async function mountedFrom(
   digest: Digest,
   { from, to, signal }: { from: ImageSource; to: ImageTarget; signal: AbortSignal | undefined },
-): Promise<boolean> {
-  if (!(from instanceof Repository) || !(to instanceof Repository)) return false;
-  if (from.registryName !== to.registryName || from.path === to.path) return false;
-  return await to.mountBlob(digest, from.path, signal ? { signal } : {});
+): Promise<string | undefined> {
+  if (!(from instanceof Repository) || !(to instanceof Repository)) return undefined;
+  if (from.registryName !== to.registryName || from.path === to.path) return undefined;
+  return (await to.mountBlob(digest, from.path, signal ? { signal } : {})) ? from.path : undefined;
 }
 
 async function* cut(

@@ -17,3 +17,4 @@ export { putReferrer, referrersTag } from "./referrers.ts";
 export { type ConnectOptions, Registry } from "./registry.ts";
 export { Remote, type RemoteOptions } from "./remote.ts";
 export { type RemoteManifest, Repository } from "./repository.ts";
+export { asStep, type Step, type StepOptions } from "./step.ts";
