@@ -35,10 +35,10 @@ export class Content {
     this.algorithm = algorithm;
   }
 
-  blob(content: Bytes, mediaType: string, extra: object = {}): Described {
+  blob(content: Bytes, mediaType: string): Described {
     const digest = digestOf(content, this.algorithm);
     this.blobs.set(digest, content);
-    return { mediaType, digest, size: content.length, ...extra };
+    return { mediaType, digest, size: content.length };
   }
 
   layer(compressed = true): Described {
@@ -67,13 +67,18 @@ export class Content {
     return this.#manifest({ ...document, ...extra, subject }, { tag, artifactType });
   }
 
-  index(manifests: readonly Described[], options: Omit<ImageOptions, "layers" | "config"> = {}): Described {
-    const { extra, tag, subject, ...rest } = options;
-    const platforms = ["amd64", "arm64"];
+  /** An index of images, each for another platform; `bare`: the entries say none. */
+  index(
+    manifests: readonly Described[],
+    options: Omit<ImageOptions, "layers" | "config"> & { readonly bare?: boolean } = {},
+  ): Described {
+    const { extra, tag, subject, bare, ...rest } = options;
+    const architectures = ["amd64", "arm64"];
     const entries = manifests.map((entry, i) => ({
-      ...{ ...entry, platform: { os: "linux", architecture: platforms[i % 2] } },
+      ...{ ...entry, platform: { os: "linux", architecture: architectures[i % 2] } },
     }));
-    const document = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, ...rest, manifests: entries };
+    const listed = { manifests: bare ? manifests : entries };
+    const document = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, ...rest, ...listed };
     return this.#manifest({ ...document, ...extra, subject }, { tag, artifactType: options.artifactType });
   }
 

@@ -1,5 +1,5 @@
 import { mediaTypes } from "../../../../oci/index.ts";
-import { Content } from "./content.ts";
+import { Content, type Described } from "./content.ts";
 import { digestOf, randomContent } from "./peer.ts";
 
 const example = "application/vnd.example.check.v1";
@@ -26,7 +26,8 @@ export const contents: Readonly<Record<string, () => Content>> = {
     return build((c) => c.image({ tag: "large", annotations }));
   },
   "an index": () => build((c) => c.index(pair(c), { tag: "index" })),
-  "an index of indexes": () => build((c) => c.index([c.index(pair(c)), c.index(pair(c))], { tag: "nested" })),
+  "an index of indexes": () =>
+    build((c) => c.index([c.index(pair(c)), c.index(pair(c))], { tag: "nested", bare: true })),
   "an empty index": () => build((c) => c.index([], { tag: "empty", annotations: note() })),
   "an artifact": () => build((c) => artifact(c, example, { tag: "artifact" })),
   "an index of artifacts": () =>
@@ -46,7 +47,8 @@ export const contents: Readonly<Record<string, () => Content>> = {
   "an index about an index": () =>
     build((c) => {
       const subject = c.index(pair(c), { tag: "subject" });
-      c.index(pair(c), { subject, artifactType: example, annotations: note(), tag: "about" });
+      const entries = [1, 2].map(() => artifact(c, example, { subject, annotations: note() }));
+      c.index(entries, { subject, artifactType: example, annotations: note(), tag: "about" });
     }),
   "an artifact about what is not there": () =>
     build((c) => {
@@ -56,9 +58,12 @@ export const contents: Readonly<Record<string, () => Content>> = {
     }),
   "descriptors that hold their data": () =>
     build((c) => {
-      const bytes = randomContent(64);
-      const data = { data: Buffer.from(bytes).toString("base64") };
-      c.image({ tag: "data", layers: [c.blob(bytes, mediaTypes.ociLayer, data)] });
+      const withData = (described: Described): Described => ({
+        ...described,
+        data: Buffer.from(c.blobs.get(described.digest)!).toString("base64"),
+      });
+      const layers = [withData(c.layer()), withData(c.layer())];
+      c.image({ tag: "data", config: withData(c.config()), layers });
     }),
   "layers that are not distributed": () =>
     build((c) => {
