@@ -1,42 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { findClient, kinds, openShop, type Shop, user } from "./shop.ts";
-
-const ctr = findClient("ctr", { root: true })!;
-const containerd = findClient("containerd", { root: true })!;
+import { type Containerd, containerd, ctr, startContainerd } from "./containerd-daemon.ts";
+import { kinds, openShop, type Shop, user } from "./shop.ts";
 
 describe.skipIf(!ctr || !containerd)("containerd", () => {
   let shop: Shop;
-  let daemon: ReturnType<typeof Bun.spawn>;
-  let own: string[];
+  let daemon: Containerd;
+  let own: readonly string[];
 
   beforeAll(async () => {
     shop = await openShop();
-    const base = join(shop.folder, "containerd");
-    const socket = join(base, "socket");
-    mkdirSync(base);
-    const config = [
-      ...["version = 2", `root = "${base}/root"`, `state = "${base}/state"`],
-      'disabled_plugins = ["io.containerd.grpc.v1.cri"]',
-      ...["[grpc]", `  address = "${socket}"`, "[ttrpc]", `  address = "${socket}.ttrpc"`],
-    ];
-    writeFileSync(join(base, "config.toml"), `${config.join("\n")}\n`);
-    const log = Bun.file(join(base, "log"));
-    daemon = Bun.spawn([containerd, "-c", join(base, "config.toml")], { stdout: log, stderr: log });
-    own = [ctr, "--address", socket];
-    for (let i = 0; !existsSync(socket); i++) {
-      if (i > 400) throw new Error(`containerd did not start: ${readFileSync(join(base, "log"), "utf8")}`);
-      await Bun.sleep(25);
-    }
+    daemon = await startContainerd(shop.folder);
+    own = daemon.ctr;
   });
   afterAll(async () => {
-    daemon?.kill();
-    await daemon?.exited;
-    for (const line of readFileSync("/proc/self/mounts", "utf8").split("\n").reverse()) {
-      const target = line.split(" ")[1];
-      if (target?.startsWith(`${shop.folder}/`)) Bun.spawnSync(["umount", target]);
-    }
+    await daemon?.[Symbol.asyncDispose]();
     await shop?.[Symbol.asyncDispose]();
   });
 
