@@ -32,6 +32,8 @@ describe.skipIf(obstacle !== undefined)("a full disk", () => {
   });
   afterEach(async () => {
     if (strake === undefined) return;
+    // What a container leaves for its monitor to do still works in there for a moment.
+    await lastingTraces(root);
     umount(root);
     await strake.remove();
   });
