@@ -255,6 +255,13 @@ describe.skipIf(why !== undefined)("exec", () => {
     });
     expect((await exec(id, "cat", { stdin: Buffer.from("in\n") })).out).toBe("in\n");
     expect((await exec(id, "tty; echo $TERM", { terminal: true })).out).toBe("/dev/pts/0\r\nxterm\r\n");
+    for (let round = 0; round < 40; round++)
+      expect([round, (await exec(id, "seq 1 3", { terminal: true })).out]).toEqual([
+        round,
+        "1\r\n2\r\n3\r\n",
+      ]);
+    const many = (await exec(id, "seq 1 30000", { terminal: true })).out;
+    expect([many.length, many.slice(-14)]).toEqual([198_894, "29999\r\n30000\r\n"]);
     expect(await home.containers.exec(id, { args: ["touch", "/detached"], detach: true })).toBe(0);
     await until(async () => (await exec(id, "test -e /detached")).code === 0);
   });

@@ -111,6 +111,13 @@ describe.skipIf(containerObstacle() !== undefined)("a terminal", () => {
       const asked = await session(["exec", "-it", "left", "sh"], [["#", "tty; exit 3\n"]]);
       expect(asked.code).toBe(3);
       expect(asked.shown).toContain("/dev/pts/");
+      // What a program said last is not lost when it ends at once.
+      for (let round = 0; round < 20; round++) {
+        const said = await session(["exec", "-it", "left", "seq", "1", "100"], []);
+        expect([round, said.code, said.shown.length, said.shown.slice(-9)]).toEqual([
+          ...[round, 0, 392, "99\r\n100\r\n"],
+        ]);
+      }
       await strake.ok("rm", "-f", "left");
     },
     2 * minute,

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { tarOf } from "../support/archives.ts";
 import { craftArchive } from "../support/crafted-image.ts";
 import { containerObstacle, makeStrake, type Strake } from "../support/strake.ts";
-import { stampOf, tracesOf } from "../support/traces.ts";
+import { lastingTraces, stampOf } from "../support/traces.ts";
 
 const obstacle = containerObstacle();
 if (obstacle) console.log(`test/security/breakouts.test.ts skipped: ${obstacle}`);
@@ -63,7 +63,7 @@ describe.skipIf(obstacle !== undefined)("hostile layers, loaded and run", () => 
       expect(host()).toEqual(before);
     }
     expect(new Set(outputs).size).toBe(1);
-    expect(tracesOf(join(strake.home, "run"))).toEqual([]);
+    expect(await lastingTraces(join(strake.home, "run"))).toEqual([]);
     expect(await strake.ok("gc", "--cache", "--verify")).toContain("clean");
     return outputs[0];
   }

@@ -1,12 +1,15 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { isatty } from "node:tty";
 import { StrakeError } from "../../errors/index.ts";
 import { randomHex } from "../../sys/index.ts";
 import type { OutputStream } from "../monitor/attach.ts";
+import { writeToOwnOutput } from "../monitor/interact.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import { readInRoot } from "../rootfs/read.ts";
 import { toolEnvironment } from "../runtime/command.ts";
 import { isRuntimeComplaint, lastMessage, startFailure } from "../runtime/failure.ts";
 import { enterContainerNamespace } from "../runtime/host.ts";
+import { terminalRest } from "../runtime/terminal-rest.ts";
 import { capabilitySets } from "../spec/capabilities.ts";
 import { withHome } from "../spec/environment.ts";
 import type { Process, RuntimeSpec } from "../spec/types.ts";
@@ -131,6 +134,7 @@ async function execute(
   // A terminal without one of ours to pass through: the runtime gets a new one, and what comes out of it is stdout.
   const needsTerminal = options.terminal === true && !inherit && !options.detach;
   let delivering = Promise.resolve();
+  const over = Promise.withResolvers<void>();
   const child = Bun.spawn(command, {
     env: toolEnvironment(),
     cwd: "/",
@@ -138,8 +142,10 @@ async function execute(
       ? {
           terminal: {
             data: (_: unknown, data: Uint8Array) => {
-              delivering = delivering.then(() => consume("stdout", data.slice()));
+              const copy = data.slice();
+              delivering = delivering.then(() => consume("stdout", copy));
             },
+            exit: () => over.resolve(),
           },
         }
       : {
@@ -149,6 +155,8 @@ async function execute(
           stderr: inherit ? "inherit" : options.detach ? "ignore" : "pipe",
         }),
   } as Parameters<typeof Bun.spawn>[1]);
+  // The runtime copies to it what comes out of the container's terminal: a second one must not end the lines once more.
+  if (needsTerminal) child.terminal?.setRawMode(true);
   const abort = () => child.kill("SIGKILL");
   options.signal?.addEventListener("abort", abort, { once: true });
   let complaint = "";
@@ -165,12 +173,25 @@ async function execute(
     read(child.stdout, "stdout"),
     read(child.stderr, "stderr"),
   ]);
+  if (needsTerminal) await over.promise;
   await delivering;
   options.signal?.removeEventListener("abort", abort);
-  const said = readFileOr(`${mark}.log`);
+  const log = readFileOr(`${mark}.log`);
+  const said = log.toString().trim();
   if (status !== 0 && (complaint !== "" || isRuntimeComplaint(lastMessage(said))))
     throw startFailure(options.args[0]!, said || complaint);
+  if (options.terminal && !options.detach && runtime.name === "crun" && log.length > 0)
+    await (inherit ? printRest : consume)("stdout", terminalRest(log));
   return status;
+}
+
+/** Our own terminal is not raw any more and ends lines itself. */
+function printRest(stream: OutputStream, data: Uint8Array): void | Promise<void> {
+  if (!isatty(1)) return writeToOwnOutput(stream, data);
+  return writeToOwnOutput(
+    stream,
+    Buffer.from(Buffer.from(data).toString("latin1").replaceAll("\r\n", "\n"), "latin1"),
+  );
 }
 
 function splitEnv(entry: string): [name: string, value: string] {
@@ -178,10 +199,10 @@ function splitEnv(entry: string): [name: string, value: string] {
   return at < 0 ? [entry, ""] : [entry.slice(0, at), entry.slice(at + 1)];
 }
 
-function readFileOr(path: string): string {
+function readFileOr(path: string): Buffer {
   try {
-    return readFileSync(path, "utf8").trim();
+    return readFileSync(path);
   } catch {
-    return "";
+    return Buffer.alloc(0);
   }
 }
