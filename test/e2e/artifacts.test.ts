@@ -121,8 +121,14 @@ describe("artifacts", () => {
       expect(code).not.toBe(0);
       expect(stderr).toContain(at(file === "." ? "" : file).replace(/\/$/, ""));
     }
-    expect((await strake.run(["artifact", "push", `${registry.host}/x:1`, "card.md"])).stderr).toContain(
-      "media type",
-    );
+    const odd = await strake.run([
+      "artifact",
+      "push",
+      "--artifact-type",
+      "odd",
+      `${registry.host}/x:1`,
+      "card.md",
+    ]);
+    expect([odd.code, odd.stderr]).toEqual([1, expect.stringContaining("media type")]);
   });
 });
