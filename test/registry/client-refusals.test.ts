@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { deleteRemote, listRepositories, login, remoteDigest } from "../../src/engine/index.ts";
+import { deleteRemote, listRepositories, login, remoteDigest, sendArtifact } from "../../src/engine/index.ts";
 import { renderError, toStrakeError } from "../../src/errors/index.ts";
 import { Keychain } from "../../src/registry/client/index.ts";
 import { type AccessConfig, Registry } from "../../src/registry/server/index.ts";
@@ -93,6 +93,9 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("a registry with %s 
     expect(pull.text).toEndWith(
       "hint: its administrator decides who may; as somebody else: strake login HOST",
     );
+    const artifact = { artifactType: "text/x-note", files: [] };
+    const push = await told(sendArtifact(`${host}/team/app:2`, artifact, { env }), host);
+    expect(push.text).toStartWith("error: HOST does not let ann push to HOST/team/app");
     const gone = await told(deleteRemote(`${host}/team/app:1`, { env }), host);
     expect(gone.text).toStartWith("error: HOST does not let ann delete from HOST/team/app");
   });
@@ -112,6 +115,23 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("a registry with %s 
       "error: HOST wants a login to list its repositories, and none for it is kept here",
     );
   });
+});
+
+test("login where no registry is", async () => {
+  const server = createServer((_, response) => response.writeHead(404).end("<html>"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    const { code, text } = await told(
+      login(host, { username: "ann", password: secret }, { env: base }),
+      host,
+    );
+    expect(code).toBe("REGISTRY_NOT_FOUND");
+    expect(text).toStartWith("error: HOST answers, but not as a registry does: /v2/ is not there\nhint: ");
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 describe("tokens that are kept", () => {

@@ -104,6 +104,16 @@ export class Registry {
   async ping(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const url = new URL(`${this.#line.root}/`, this.#line.base);
     const response = await this.#line.send({ method: "GET", url, headers: {}, ...options });
+    if (response.status === 404) {
+      response.discard();
+      throw new StrakeError(
+        "REGISTRY_NOT_FOUND",
+        `${this.name} answers, but not as a registry does: ${url.pathname} is not there`,
+        {
+          hint: "check its name and port; a registry below a path is set up in hosts.toml",
+        },
+      );
+    }
     if (response.status !== 200) throw await answerError(response, "the registry");
     response.discard();
   }
