@@ -51,41 +51,45 @@ async function fetchFiles(request: FetchRequest): Promise<FetchedArtifact> {
   using remote = new Remote(request);
   // A mirror may fail in the middle: what is there then is not there already.
   const fetched = new Map<string, Digest>();
-  return await remote.read(reference, async (place) => {
-    const document = await place.getManifest(reference.digest ?? reference.tag!, call);
-    if (document.kind === "index")
-      throw new StrakeError("ARTIFACT_INVALID", `${request.name} is an index of several manifests`, {
-        hint: "name one of them by its digest; strake manifest inspect lists them",
-      });
-    const { value, digest } = document;
-    const files = value.layers.filter((layer) => layer.mediaType !== mediaTypes.ociEmpty);
-    const names = files.map(nameOf);
-    const twice = names.find(
-      (name, i) => names.indexOf(name) !== i || names.some((other) => other.startsWith(`${name}/`)),
-    );
-    if (twice !== undefined)
-      throw new StrakeError(
-        "ARTIFACT_INVALID",
-        `${request.name} has two files that want to be ${JSON.stringify(twice)}`,
+  return await remote.read(
+    reference,
+    async (place) => {
+      const document = await place.getManifest(reference.digest ?? reference.tag!, call);
+      if (document.kind === "index")
+        throw new StrakeError("ARTIFACT_INVALID", `${request.name} is an index of several manifests`, {
+          hint: "name one of them by its digest; strake manifest inspect lists them",
+        });
+      const { value, digest } = document;
+      const files = value.layers.filter((layer) => layer.mediaType !== mediaTypes.ociEmpty);
+      const names = files.map(nameOf);
+      const twice = names.find(
+        (name, i) => names.indexOf(name) !== i || names.some((other) => other.startsWith(`${name}/`)),
       );
-    const folder = resolve(request.folder);
-    mkdirSync(folder, { recursive: true });
-    using root = Folder.open(folder);
-    const targets = names.map((name) => ({ root, folder, name, force: request.force === true }));
-    // All are looked at before anything is fetched.
-    for (const target of targets) if (!fetched.has(target.name)) demandRoom(target);
-    for (const [i, file] of files.entries()) {
-      const { name } = targets[i]!;
-      if (fetched.get(name) === file.digest) continue;
-      const target = { ...targets[i]!, force: targets[i]!.force || fetched.has(name) };
-      await fetchFile(place, file, { target, request });
-      fetched.set(name, file.digest);
-    }
-    return {
-      ...{ digest, artifactType: value.artifactType ?? value.config.mediaType },
-      files: names.map((name) => join(folder, name)),
-    };
-  });
+      if (twice !== undefined)
+        throw new StrakeError(
+          "ARTIFACT_INVALID",
+          `${request.name} has two files that want to be ${JSON.stringify(twice)}`,
+        );
+      const folder = resolve(request.folder);
+      mkdirSync(folder, { recursive: true });
+      using root = Folder.open(folder);
+      const targets = names.map((name) => ({ root, folder, name, force: request.force === true }));
+      // All are looked at before anything is fetched.
+      for (const target of targets) if (!fetched.has(target.name)) demandRoom(target);
+      for (const [i, file] of files.entries()) {
+        const { name } = targets[i]!;
+        if (fetched.get(name) === file.digest) continue;
+        const target = { ...targets[i]!, force: targets[i]!.force || fetched.has(name) };
+        await fetchFile(place, file, { target, request });
+        fetched.set(name, file.digest);
+      }
+      return {
+        ...{ digest, artifactType: value.artifactType ?? value.config.mediaType },
+        files: names.map((name) => join(folder, name)),
+      };
+    },
+    warnOfMirror(request.emit ?? emitNothing),
+  );
 }
 
 /** Errors: ARTIFACT_INVALID for a name that is no plain relative path. */
