@@ -84,7 +84,7 @@ test("into an oci: folder too", async () => {
   const dead = await hanging(layout);
   dead.kill("SIGKILL");
   await dead.exited;
-  expect(left().filter((name) => name.startsWith(".strake-tmp-"))).toHaveLength(1);
+  expect(left().filter((name) => name.startsWith(".strake-tmp-")).length).toBeGreaterThan(0);
   expect((await strake.run(["copy", source(), layout])).code).toBe(0);
   expect(left()).toEqual(["blobs", "index.json", "oci-layout"]);
 }, 60_000);

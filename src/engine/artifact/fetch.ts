@@ -19,6 +19,7 @@ import {
   verified,
 } from "../../registry/client/index.ts";
 import { Folder, sweepTemporaries, Temporary } from "../../sys/index.ts";
+import { warnOfMirror } from "../registry/mirror-warning.ts";
 
 export interface FetchRequest extends RemoteOptions {
   readonly name: string;
