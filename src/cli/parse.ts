@@ -102,7 +102,11 @@ function settle(
     );
   }
   if (flag.choices !== undefined && !flag.choices.includes(text))
-    throw usage(spec, `--${name} does not take ${JSON.stringify(text)}`, `one of ${flag.choices.join(", ")}`);
+    throw usage(
+      spec,
+      `--${name} does not take ${JSON.stringify(text)}`,
+      `it takes one of ${flag.choices.join(", ")};`,
+    );
   if (flag.type === "strings") return [...((before as string[]) ?? []), text];
   if (flag.type === "string") return text;
   const number = text.trim() === "" ? Number.NaN : Number(text);

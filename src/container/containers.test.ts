@@ -8,7 +8,7 @@ import {
   removeQuietly,
   whyNoContainers,
 } from "../../test/support/container-home.ts";
-import { isProcessAlive, kill } from "../sys/index.ts";
+import { bootId, isProcessAlive, kill } from "../sys/index.ts";
 import type { CreateOptions } from "./lifecycle/create.ts";
 import { monitorPid } from "./monitor/conmon.ts";
 import type { LogLine } from "./monitor/log.ts";
@@ -113,6 +113,42 @@ describe.skipIf(why !== undefined)("a container", () => {
       await home.containers.wait(id);
       expect(out).toBe(expected);
     }
+  });
+
+  test("restart keeps one that removes itself (--rm), with what it wrote; stop removes it", async () => {
+    const id = await start("echo run >> /runs; cat /runs; exec sleep 60", { autoRemove: true });
+    for (const runs of ["run\nrun\n", "run\nrun\nrun\n"]) {
+      await home.containers.restart(id, { timeout: 0 });
+      expect(home.containers.get(id).state.status).toBe("running");
+      let said = "";
+      for await (const line of home.containers.logs(id, { follow: true })) {
+        said += textOf(line);
+        if (said.endsWith(runs)) break;
+      }
+    }
+    expect(home.containers.get(id).restarter).toBeUndefined();
+    await home.containers.stop(id, { timeout: 0 });
+    expect(home.containers.list()).toEqual([]);
+  });
+
+  test("a restart that was killed in the middle leaves nothing of one that removes itself", async () => {
+    const { id } = create("true", { autoRemove: true });
+    const dead = { pid: 1 << 22, startTime: 1, bootId: bootId() };
+    const { records } = home.containers.services;
+    const over = { status: "exited", exitCode: 0, finishedAt: 0 } as const;
+    records.update(id, (now) => ({ ...now, state: over, restarter: dead }));
+    mkdirSync(containerPaths(home.root, home.runRoot, id).run, { recursive: true });
+    await home.containers.reconcile();
+    expect(home.containers.list()).toEqual([]);
+  });
+
+  test("/.dockerenv tells programs that they run in a container; a link in its place is not followed", async () => {
+    expect((await output("stat -c '%F %a %s' /.dockerenv")).out).toBe("regular empty file 755 0\n");
+    const { id } = create("rm /.dockerenv; ls /.dockerenv");
+    await home.containers.start(id);
+    await home.containers.wait(id);
+    await home.containers.start(id);
+    expect(await home.containers.wait(id)).toBe(1);
   });
 
   test("does not share its writable layer with another of the same image", async () => {

@@ -16,6 +16,7 @@ import { reconcile, reconcileRecords } from "./lifecycle/reconcile.ts";
 import type { ContainerRecord, ContainerRecords, ResolveUser, RootfsProvider } from "./lifecycle/record.ts";
 import { observe, refresh } from "./lifecycle/refresh.ts";
 import { type RemoveOptions, removeContainer } from "./lifecycle/remove.ts";
+import { restartContainer } from "./lifecycle/restart.ts";
 import type { ContainerServices } from "./lifecycle/services.ts";
 import { type StartedContainer, type StartOptions, startContainer } from "./lifecycle/start.ts";
 import { killContainer, type StopOptions, stopContainer, waitContainer } from "./lifecycle/stop.ts";
@@ -100,6 +101,10 @@ export class Containers {
 
   stop(reference: string, options?: StopOptions): Promise<void> {
     return stopContainer(this.services, this.idOf(reference), options);
+  }
+
+  restart(reference: string, options?: StopOptions): Promise<void> {
+    return restartContainer(this.services, this.idOf(reference), options);
   }
 
   kill(reference: string, signal?: string): void {

@@ -33,6 +33,14 @@ describe.skipIf(obstacle !== undefined)("bad input", () => {
     ["an unknown instruction", "FROM busybox:1\nRNU true\n", 2, /did you mean RUN/],
     ["an unknown flag", "FROM busybox:1\nCOPY --chwon=1 a.txt /\n", 2, /mean chown/],
     ["a base that does not exist", "ARG v=1\nFROM busybos:$v\n", 2, /did you mean busybox:1/],
+    ["a base whose variable is not set", "FROM busybox:$V\n", 1, /becomes "busybox:"[\s\S]*V is not set/],
+    ["a file outside the context", "FROM busybox:1\nCOPY ../a.txr /\n", 2, /below the context/],
+    [
+      "a stage number too high in a stage that nobody needs",
+      "FROM busybox:1 AS a\nCOPY --from=9 /x /x\nFROM busybox:1\n",
+      2,
+      /2 stages, counted from 0/,
+    ],
     ["an unknown stage", "FROM busybox:1\nCOPY --from=none /a /\n", 2, /none/],
     [
       "a RUN that fails",

@@ -1,7 +1,7 @@
-import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
-import { isAbsolute, join, relative, resolve } from "node:path";
+import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { IgnoreMatcher, parseIgnoreFile } from "../../dockerfile/index.ts";
-import { StrakeError } from "../../errors/index.ts";
+import { nearest, StrakeError } from "../../errors/index.ts";
 import { fromNodeError } from "../../sys/index.ts";
 
 /** A Dockerfile found: its text and the name people know it by. */
@@ -27,10 +27,24 @@ export function findDockerfile(context: string | undefined, file: string | undef
   const path = candidates.find((candidate) => existsSync(candidate));
   if (path === undefined && context !== undefined) checkFolder(context);
   if (path === undefined)
-    throw new StrakeError("BUILD_NO_DOCKERFILE", `there is no ${file ?? "Dockerfile"} in ${context ?? "."}`, {
-      hint: file === undefined ? "name it with -f if it is called otherwise" : undefined,
-    });
+    throw file === undefined
+      ? new StrakeError("BUILD_NO_DOCKERFILE", `there is no Dockerfile in ${context ?? "."}`, {
+          hint: "name it with -f if it is called otherwise",
+        })
+      : new StrakeError("BUILD_NO_DOCKERFILE", `there is no Dockerfile ${shownName(resolve(file))}`, {
+          hint: similar(resolve(file)),
+        });
   return { bytes: readSmall(path), name: shownName(path), path };
+}
+
+/** What somebody may have meant who mistyped the name of a Dockerfile. */
+function similar(path: string): string {
+  const folder = dirname(path);
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const near = nearest(basename(path), names);
+  return near === undefined
+    ? "the path after -f counts from where you are, not from the context"
+    : `did you mean ${shownName(join(folder, near))}?`;
 }
 
 const remote = /^(https?:\/|git:\/|git@|ssh:\/|github\.com\/)/;

@@ -5,13 +5,15 @@ import type { CopySource } from "./source.ts";
 /** The error for a source that is not there: what may have been meant, and whether an ignore file hides it. */
 export function missingSource(source: CopySource, pattern: string, path: string): StrakeError {
   return new StrakeError("BUILD_COPY_SOURCE", `${pattern}: no such file or directory`, {
-    hint: reasonFor(source, path),
+    hint: reasonFor(source, pattern, path),
   });
 }
 
-function reasonFor(source: CopySource, path: string): string | undefined {
+function reasonFor(source: CopySource, pattern: string, path: string): string | undefined {
   const rule = source.ignoredBecause?.(path);
   if (rule !== undefined) return rule;
+  const outside = leavesContext(source, pattern);
+  if (outside !== undefined) return outside;
   // The first component that is missing is the one to look at.
   let missing = path;
   while (missing !== "/" && source.resolve(parentOf(missing), true).node === undefined)
@@ -22,4 +24,18 @@ function reasonFor(source: CopySource, path: string): string | undefined {
   const near = nearest(baseName(missing), names);
   if (near === undefined) return undefined;
   return `did you mean ${`${parentOf(missing)}/${near}`.replace(/^\/+/, "")}?`;
+}
+
+/** What to do when the path climbs out of the context: `..` stops at its root, as the reference has it. */
+function leavesContext(source: CopySource, pattern: string): string | undefined {
+  // Only the local context knows of ignore files; the paths of an image begin at its root as written.
+  if (source.ignoredBecause === undefined) return undefined;
+  let depth = 0;
+  for (const name of pattern.split("/")) {
+    if (name === "..") depth--;
+    else if (name !== "" && name !== ".") depth++;
+    if (depth < 0)
+      return "COPY reads only below the context: build with a folder above as the context, and name this Dockerfile with -f";
+  }
+  return undefined;
 }

@@ -6,7 +6,7 @@ import {
   type Stage,
   type StageInstruction,
 } from "../../dockerfile/index.ts";
-import type { Platform } from "../../oci/index.ts";
+import { type Platform, parseReference } from "../../oci/index.ts";
 import { globalScope, unusedArguments } from "./arguments.ts";
 import { findCycle, reachable } from "./graph.ts";
 import type { Base, Origin, Plan, PlannedInstruction, PlannedStage } from "./plan.ts";
@@ -102,15 +102,28 @@ function expandFrom(
   const { text, directives } = dockerfile;
   const place = { range: stage.from.range, text };
   const { instruction, unset } = expandInstruction(stage.from, globals, { escape: directives.escape, text });
+  const { image: base } = instruction;
   const hint =
     unset.size > 0
       ? `${[...unset].join(", ")} is not set: declare it with ARG before the first FROM, or pass --build-arg`
       : undefined;
-  if (instruction.image === "")
+  if (base === "")
     throw errorAt(place, "BUILD_INSTRUCTION", `the base name "${stage.from.image}" is empty`, hint);
   if (instruction.platform === "")
     throw errorAt(place, "BUILD_INSTRUCTION", `the platform "${stage.from.platform}" is empty`, hint);
+  // `busybox:$VERSION` becomes `busybox:`: what is wrong is the variable, not the reference.
+  if (hint !== undefined && !isReference(base))
+    throw errorAt(place, "BUILD_INSTRUCTION", `the base name "${stage.from.image}" becomes "${base}"`, hint);
   return instruction;
+}
+
+function isReference(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function baseOf(from: FromInstruction, index: number, stages: readonly Stage[]): Base {

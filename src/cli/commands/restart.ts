@@ -6,8 +6,7 @@ import { stopOptions } from "./stop.ts";
 export const restart: Handler<typeof stopFlags> = async (cli, { args, flags }) => {
   const containers = await (await cli.engine()).containers();
   return await forEachName(cli, args, async (name) => {
-    await containers.stop(name, stopOptions(flags));
-    await containers.start(name);
+    await containers.restart(name, stopOptions(flags));
     return undefined;
   });
 };

@@ -7,7 +7,8 @@ export const start: Handler<typeof startFlags> = async (cli, { args, flags }) =>
   const containers = await (await cli.engine()).containers();
   if (!flags.attach && !flags.interactive)
     return await forEachName(cli, args, async (name) => {
-      await containers.start(name);
+      // One that runs is what was asked for, as with Docker.
+      if (containers.get(name).state.status !== "running") await containers.start(name);
       return undefined;
     });
   if (args.length !== 1) throw new StrakeError("USAGE", "only one container can be attached to");

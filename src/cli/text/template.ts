@@ -12,6 +12,14 @@ export function compileTemplate(text: string): (value: unknown) => string {
   return (value) => render(nodes, value, value);
 }
 
+/** The fields of the value itself that a template names, so that a misspelt one is found where there is no value yet. */
+export function fieldsOf(text: string): string[] {
+  return [...text.matchAll(/\{\{([\s\S]*?)\}\}/g)].flatMap(([, action]) => {
+    const plain = action!.replace(/"(?:[^"\\]|\\.)*"|`[^`]*`/g, '""');
+    return [...plain.matchAll(/(?<![\w.])\.([A-Za-z]\w*)/g)].map(([, field]) => field!);
+  });
+}
+
 interface Token {
   readonly kind: "text" | "action";
   readonly text: string;

@@ -39,11 +39,16 @@ export async function cleanupContainer(
 }
 
 /** Whether nothing is left for the container but to go. */
-export function isLeaving({ state, autoRemove, maker }: ContainerRecord): boolean {
+export function isLeaving({ state, autoRemove, maker, restarter }: ContainerRecord): boolean {
   if (state.status === "removing") return true;
-  if (!autoRemove) return false;
+  if (!autoRemove || isThere(restarter)) return false;
   if (state.status === "exited") return true;
   // `run --rm` that was killed between making and starting it.
   if (state.status !== "created" || maker === undefined) return false;
-  return maker.bootId !== bootId() || !isProcessAlive(maker.pid, maker.startTime);
+  return !isThere(maker);
+}
+
+function isThere(process: ContainerRecord["maker"]): boolean {
+  if (process === undefined || process.bootId !== bootId()) return false;
+  return isProcessAlive(process.pid, process.startTime);
 }

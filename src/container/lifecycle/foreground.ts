@@ -76,7 +76,7 @@ export async function attachToContainer(
 ): Promise<ForegroundResult> {
   const record = refresh(services, id);
   const { state } = record;
-  if (state.status !== "running") throw wrongState(record.state, "attached to");
+  if (state.status !== "running") throw wrongState(record.state, "attached to", record.name);
   const paths = containerPaths(services.root, services.runRoot, id);
   const attachment = await attach(paths.attach, { onOutput: writeToOwnOutput });
   const openStdin = record.openStdin && options.noStdin !== true;

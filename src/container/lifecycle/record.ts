@@ -63,6 +63,8 @@ export interface ContainerRecord {
   readonly autoRemove: boolean;
   /** The process that made it to start it at once: if that is killed before, nobody ever will. */
   readonly maker?: { readonly pid: number; readonly startTime?: number; readonly bootId: string };
+  /** The process that stopped it to start it again: as long as it lives, `autoRemove` waits. */
+  readonly restarter?: ContainerRecord["maker"];
   readonly readonlyRootfs: boolean;
   readonly privileged: boolean;
   readonly capAdd: readonly string[];

@@ -27,7 +27,7 @@ export async function removeContainer(
   if (stored === undefined) return;
   let record = observe(services, stored);
   if (record.state.status === "running") {
-    if (!options.force) throw wrongState(record.state, "removed");
+    if (!options.force) throw wrongState(record.state, "removed", record.name);
     await killAndWait(services, record);
     record = observe(services, record);
   }

@@ -6,6 +6,7 @@ import { type Attachment, type AttachOptions, attach } from "../monitor/attach.t
 import { openMonitor, type WaitingMonitor } from "../monitor/conmon.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
 import { writeNetworkFiles } from "../network/files.ts";
+import { placeMarks } from "../rootfs/marks.ts";
 import { readInRoot } from "../rootfs/read.ts";
 import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
 import { readyControlGroups } from "../runtime/grace.ts";
@@ -51,7 +52,7 @@ export async function startContainer(
   using _lock = await lockFile(paths.lock);
   const record = refresh(services, id);
   if (record.state.status !== "created" && record.state.status !== "exited")
-    throw wrongState(record.state, "started");
+    throw wrongState(record.state, "started", record.name);
   if (existsSync(paths.run)) await teardown(services, record.id, record);
   try {
     return await bringUp(services, record, paths, options);
@@ -137,6 +138,7 @@ async function bringUpUnder(
   const network = writeFiles();
   if (network.warning) services.warn(network.warning);
   checkSystemFolders(rootfs);
+  if (record.state.status === "created") placeMarks(rootfs);
   const volumes = await prepareMounts(services, record, rootfs);
   const { user, home } = services.resolveUser(record.user, (path) => readInRoot(rootfs, path));
   const env = withHome(record.env, home);

@@ -77,10 +77,18 @@ export function removing(state: ContainerState, at: number): ContainerState {
   return { status: "removing", exitCode: state.status === "exited" ? state.exitCode : 0, finishedAt: at };
 }
 
-export function wrongState(state: ContainerState, wanted: string): StrakeError {
-  return new StrakeError("CONTAINER_STATE", `the container is ${state.status}; it cannot be ${wanted}`, {
-    hint: state.status === "running" ? "Stop it first (`strake stop`), or use --force." : undefined,
+export function wrongState(state: ContainerState, wanted: string, name?: string): StrakeError {
+  const which = name === undefined ? "the container" : `the container ${name}`;
+  return new StrakeError("CONTAINER_STATE", `${which} is ${state.status}; it cannot be ${wanted}`, {
+    hint: hintFor(state, wanted, name ?? "NAME"),
   });
+}
+
+function hintFor({ status }: ContainerState, wanted: string, name: string): string | undefined {
+  if (wanted === "removed")
+    return `Stop it first (\`strake stop ${name}\`), or force it (\`strake rm -f ${name}\`).`;
+  if (status === "created" || status === "exited") return `Start it first: \`strake start ${name}\`.`;
+  return undefined;
 }
 
 /** `Up 2 minutes`, `Exited (1) 3 hours ago`, `Created`. */

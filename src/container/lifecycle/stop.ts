@@ -26,7 +26,7 @@ export function signalProcess(state: RunningState, signal: number): boolean {
 /** `kill`. Errors: CONTAINER_STATE when it is not running. */
 export function killContainer(services: ContainerServices, id: string, signal = "KILL"): void {
   const record = refresh(services, id);
-  if (record.state.status !== "running") throw wrongState(record.state, "killed");
+  if (record.state.status !== "running") throw wrongState(record.state, "killed", record.name);
   signalProcess(record.state, parseSignal(signal));
 }
 

@@ -10,8 +10,8 @@ export async function topContainer(
   id: string,
   psArgs: readonly string[] = ["-ef"],
 ): Promise<{ titles: string[]; processes: string[][] }> {
-  const { state } = refresh(services, id);
-  if (state.status !== "running") throw wrongState(state, "listed");
+  const { state, name } = refresh(services, id);
+  if (state.status !== "running") throw wrongState(state, "listed", name);
   const own = new Set(processesOf(state.pid).map(String));
   const { stdout } = await run(["ps", ...psArgs]);
   const [head = "", ...lines] = stdout.trimEnd().split("\n");

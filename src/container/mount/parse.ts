@@ -148,7 +148,11 @@ export function parseTmpfs(text: string): MountRequest {
 /** A volume's name is a folder's name: nothing that could lead elsewhere (CVE-2024-9675). */
 export function volumeName(text: string, name: string): string {
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name) && name.length <= 255) return name;
-  throw invalid(text, `"${name}" is not a volume name`);
+  throw invalid(
+    text,
+    `"${name}" is not a volume name`,
+    name.includes("/") ? `for a folder of the host write ./${name} or its whole path` : undefined,
+  );
 }
 
 function destination(text: string, path: string): string {
@@ -167,6 +171,6 @@ function isTrue(value: string | undefined): boolean {
   return value === "true" || value === "1" || value === "";
 }
 
-function invalid(text: string, why: string): StrakeError {
-  return new StrakeError("VOLUME_INVALID", `invalid mount "${text}": ${why}`, { exitCode: 125 });
+function invalid(text: string, why: string, hint?: string): StrakeError {
+  return new StrakeError("VOLUME_INVALID", `invalid mount "${text}": ${why}`, { hint, exitCode: 125 });
 }

@@ -229,6 +229,16 @@ function describeMount(bed: () => TestBed): void {
     second.unmount();
   });
 
+  test("a volatile workspace can be mounted again while the machine runs", async () => {
+    const place = { ...bed().place([await bed().layer(base)]), volatile: true };
+    for (const turn of ["first", "second"]) {
+      const { rootfs } = await bed().snapshotter.mount(place);
+      writeFileSync(join(rootfs, turn), turn);
+      if (turn === "second") expect(readFileSync(join(rootfs, "first"), "utf8")).toBe("first");
+      bed().snapshotter.unmount(place);
+    }
+  });
+
   test("a volatile workspace can be written and read out", async () => {
     const place = { ...bed().place([await bed().layer(base)]), volatile: true };
     const mount = await bed().snapshotter.mount(place);

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import {
   atCwd,
@@ -61,7 +61,12 @@ export function mountUpper(request: MountRequest, lower: readonly string[]): voi
     mountOverlay({ ...common, lower: lower.length > 1 ? lower : [...lower, empty, spare].slice(0, 2) });
     return;
   }
-  if (request.volatile) options.push("volatile");
+  if (request.volatile) {
+    // The kernel's mark that such a mount was here. It refuses another one because after a crash of the machine the files may be
+    // incomplete; what outlived a crash is removed by whoever asked for a volatile mount, so here it was a restart.
+    rmSync(join(work, "work/incompat"), { recursive: true, force: true });
+    options.push("volatile");
+  }
   mountOverlay({ ...common, lower: lower.length > 0 ? lower : [empty], upper, work });
 }
 

@@ -1,0 +1,14 @@
+import { writeFileSync } from "node:fs";
+import { errnoOf } from "../../sys/index.ts";
+
+/**
+ * `/.dockerenv`, by which many programs know that they run in a container. Made before the first start, as a file of the
+ * container and not of its image. O_EXCL follows no link that an image has in its place.
+ */
+export function placeMarks(rootfs: string): void {
+  try {
+    writeFileSync(`${rootfs}/.dockerenv`, "", { flag: "wx", mode: 0o755 });
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+  }
+}
