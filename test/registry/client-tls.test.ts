@@ -2,10 +2,11 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { remoteDigest } from "../../src/engine/index.ts";
+import { inspectManifest, remoteDigest } from "../../src/engine/index.ts";
 import { renderError, toStrakeError } from "../../src/errors/index.ts";
 import { Registry } from "../../src/registry/server/index.ts";
 import { Authority, type Certified } from "../support/certificates.ts";
+import { freePort } from "../support/free-port.ts";
 
 const home = mkdtempSync(join(tmpdir(), "strake-client-tls-"));
 const ours = new Authority("Team Root");
@@ -66,3 +67,74 @@ test("signed by an authority that is not trusted: by which, and where its certif
 test("--insecure asks none of this", async () => {
   expect(await told(foreign.sign("IP:127.0.0.1", -1), { insecure: true })).toContain("HOST has no");
 });
+
+test("a registry that wants our certificate: it says so, and where that goes", async () => {
+  const folder = join(home, "wants");
+  mkdirSync(folder);
+  const { cert, key } = ours.sign("IP:127.0.0.1");
+  const at = (name: string) => join(folder, name);
+  writeFileSync(at("cert"), cert);
+  writeFileSync(at("key"), key);
+  writeFileSync(at("ca"), ours.cert);
+  const host = `127.0.0.1:${freePort()}`;
+  const server = Bun.spawn(
+    [
+      ...[
+        "openssl",
+        "s_server",
+        "-accept",
+        host,
+        "-cert",
+        at("cert"),
+        "-key",
+        at("key"),
+        "-CAfile",
+        at("ca"),
+      ],
+      ...["-Verify", "1", "-verify_return_error", "-www"],
+    ],
+    { stdin: "ignore", stdout: "ignore", stderr: "ignore" },
+  );
+  try {
+    for (let tries = 0; !(await isListening(host)); tries++) {
+      if (tries > 200) throw new Error("openssl s_server does not listen");
+      await Bun.sleep(25);
+    }
+    const certs = join(home, "certs.d", host);
+    mkdirSync(certs, { recursive: true });
+    writeFileSync(join(certs, "ca.crt"), ours.cert);
+    const env = {
+      HOME: home,
+      STRAKE_CERTS_DIR: join(home, "certs.d"),
+      CONTAINERS_REGISTRIES_CONF: "/dev/null",
+    };
+    const ask = async () => {
+      try {
+        return (await inspectManifest(`${host}/app:1`, { env })).digest;
+      } catch (error) {
+        return renderError(toStrakeError(error)).replaceAll(host, "HOST");
+      }
+    };
+    const text = await ask();
+    expect(text).toStartWith("error: HOST does not take our certificate, or wants one");
+    expect(text).toContain("/etc/containers/certs.d/HOST/ as client.cert and client.key");
+    const own = ours.sign("DNS:client");
+    writeFileSync(join(certs, "client.cert"), own.cert);
+    writeFileSync(join(certs, "client.key"), own.key);
+    // A web page of openssl, which knows GET alone, answers now.
+    expect(await ask()).not.toContain("certificate");
+  } finally {
+    server.kill();
+    await server.exited;
+  }
+});
+
+async function isListening(host: string): Promise<boolean> {
+  const [hostname = "", port] = host.split(":");
+  try {
+    (await Bun.connect({ hostname, port: Number(port), socket: { data() {} } })).end();
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -31,7 +31,10 @@ export function connectionError(error: unknown, url: URL): StrakeError {
       hint: "check the registry's name and this machine's DNS",
     });
   if (code === "ECONNREFUSED")
-    return new StrakeError("REGISTRY_UNREACHABLE", `nothing listens at ${url.host}`, options);
+    return new StrakeError("REGISTRY_UNREACHABLE", `nothing listens at ${url.host}`, {
+      ...options,
+      hint: "check the port, and whether the registry runs",
+    });
   return new StrakeError(
     "REGISTRY_UNREACHABLE",
     `the connection to ${url.host} was lost: ${detail}`,
