@@ -4,7 +4,7 @@ import { decompress, ingestTar } from "../../layer/index.ts";
 import { type Descriptor, type Digest, layerMediaType, parseLayerType } from "../../oci/index.ts";
 import { asStep, type ImageSource } from "../../registry/client/index.ts";
 import type { Lease, Store } from "../../store/index.ts";
-import { collectGarbage } from "./collect-garbage.ts";
+import { freeing } from "./free-chunk.ts";
 import { Relay } from "./relay.ts";
 
 export interface LayerPull {
@@ -44,18 +44,18 @@ export async function pullLayer(
         ...(type.foreign ? { urls: descriptor.urls ?? [] } : {}),
       });
     if (digest === diffID) {
-      await ingestTar(store, download(), {
+      await ingestTar(store, freeing(download()), {
         ...{ lease, signal, expectedDiffID: diffID, expectedSize: size },
         onProgress: step.progress,
       });
       return;
     }
-    const expected = { lease, signal, expectedDiffID: diffID, onProgress: collectGarbage() };
+    const expected = { lease, signal, expectedDiffID: diffID };
     if (lease.add("blob", digest)) {
       await ingestTar(store, unpack(store.blobs.stream(digest), signal), expected);
       step.skipped("already here");
     } else {
-      const relay = new Relay();
+      const relay = new Relay({ free: true });
       const stored = store.blobs.put(relay.through(download()), {
         ...{ lease, digest, size, signal },
         onProgress: step.progress,

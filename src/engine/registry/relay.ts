@@ -1,3 +1,5 @@
+import { freeChunk } from "./free-chunk.ts";
+
 /** Chunks that may wait for the reader; of node's sockets they have up to half a MiB. */
 const capacity = 3;
 
@@ -12,6 +14,13 @@ export class Relay implements AsyncIterable<Uint8Array> {
   #abandoned = false;
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
+  /** Chunks that one of two readers is done with; undefined where chunks are not ours to free. */
+  readonly #half: Set<Uint8Array> | undefined;
+
+  /** `free`: the source's chunks are nobody else's, and a reader that asks for the next one is done with the last: its memory is given back. */
+  constructor({ free = false }: { readonly free?: boolean } = {}) {
+    this.#half = free ? new Set() : undefined;
+  }
 
   /** The source as the first reader sees it; what goes by is there for the second. */
   async *through(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
@@ -22,6 +31,7 @@ export class Relay implements AsyncIterable<Uint8Array> {
           this.#wakeReader?.();
         }
         yield chunk;
+        this.#taken(chunk);
         while (this.#chunks.length >= capacity && !this.#abandoned)
           await new Promise<void>((resolve) => {
             this.#wakeWriter = resolve;
@@ -45,6 +55,7 @@ export class Relay implements AsyncIterable<Uint8Array> {
         if (chunk !== undefined) {
           this.#wakeWriter?.();
           yield chunk;
+          this.#taken(chunk);
         } else if (this.#failure) throw this.#failure.error;
         else if (this.#ended) return;
         else
@@ -57,10 +68,17 @@ export class Relay implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** There is no second reader, or no longer. */
+  /** There is no second reader, or no longer: what it has been given it does not read any more either. */
   abandon(): void {
     this.#abandoned = true;
+    this.#half?.clear();
     this.#chunks.length = 0;
     this.#wakeWriter?.();
+  }
+
+  #taken(chunk: Uint8Array): void {
+    if (!this.#half) return;
+    if (this.#abandoned || this.#half.delete(chunk)) freeChunk(chunk);
+    else this.#half.add(chunk);
   }
 }

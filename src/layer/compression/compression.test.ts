@@ -54,10 +54,30 @@ for (const [name, kind, present, pack, ways] of packers)
       decompress(source, { ...ways, ...options });
     const unpack = (bytes: Uint8Array) => collect(open(pieces(bytes)));
 
+    test.skipIf(kind === "xz" || kind === "bzip2")(
+      "a chunk of the source may be gone when the next one is asked for",
+      async () => {
+        const much = Buffer.concat([text, randomBytes(100_000), text]);
+        const packed = pack(much);
+        for (const step of [3, 777, 20_000, 300_000, packed.length]) {
+          const vanishing = (async function* () {
+            for await (const piece of pieces(packed, step)) {
+              const chunk = Buffer.from(new Uint8Array(piece).buffer);
+              yield chunk;
+              chunk.fill(0);
+              (chunk.buffer as ArrayBuffer).transfer(0);
+            }
+          })();
+          expect((await collect(open(vanishing))).equals(much)).toBe(true);
+        }
+      },
+      60_000,
+    );
+
     test("is detected and unpacked, however it is cut", async () => {
       const packed = pack(text);
       expect(detectCompression(packed)).toBe(kind as never);
-      for (const step of [1, 777, packed.length]) {
+      for (const step of [3, 777, packed.length]) {
         const sample = step === 1 ? pack(Buffer.from("short")) : packed;
         const expected = step === 1 ? Buffer.from("short") : text;
         expect((await collect(open(pieces(sample, step)))).equals(expected)).toBe(true);

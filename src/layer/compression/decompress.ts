@@ -24,7 +24,8 @@ export interface DecompressOptions {
 /**
  * The unpacked bytes of a stream. Memory is bounded whatever the ratio (CVE-2017-14992), work is done only as
  * output is taken. Several gzip members or zstd frames in a row are one stream; zero bytes behind the last gzip member are
- * padding, anything else there is an error.
+ * padding, anything else there is an error. Except for xz and bzip2, a chunk of the source is not read any more when the next
+ * one is asked for.
  *
  * Errors: `COMPRESSION_INVALID`, `COMPRESSION_TRUNCATED`, `COMPRESSION_LIMIT`, `COMPRESSION_PROGRAM_MISSING`.
  */
@@ -121,8 +122,9 @@ async function peek(
   while (have < length) {
     const next = await iterator.next();
     if (next.done) break;
-    chunks.push(next.value);
     have += next.value.length;
+    // A copy (which `slice` of a Buffer is not), before the next one is asked for.
+    chunks.push(have < length ? new Uint8Array(next.value) : next.value);
   }
   const first = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
   return { start: first, all: prepend(first, iterator) };

@@ -122,7 +122,8 @@ async function* pieces(
       while (input.byteLength === 0 && !isLast && !isFull) {
         const next = await iterator.next();
         if (next.done) isLast = true;
-        else input = next.value;
+        // What was used up may be gone: not even nothing of it can be given to zlib.
+        input = next.done ? new Uint8Array(0) : next.value;
       }
       const output = memory[turn]!;
       running = inflater.run(isLast ? zlib().constants.Z_FINISH : zlib().constants.Z_NO_FLUSH, input, output);

@@ -6,8 +6,9 @@ export interface Passage {
 }
 
 /**
- * Runs a source through a Node transform with back-pressure both ways: one chunk of the source is in flight, and the
- * transform pauses while nobody takes its output, so that a bomb (CVE-2017-14992) expands no faster than it is used.
+ * Runs a source through a Node transform with back-pressure both ways: one chunk of the source is in flight, of which nothing is read
+ * after the next one was asked for, and the transform pauses while nobody takes its output, so that a bomb (CVE-2017-14992) expands
+ * no faster than it is used.
  * However it ends (error on either side, consumer walks away), the transform is destroyed and the source closed.
  */
 export async function* through(
@@ -22,7 +23,9 @@ export async function* through(
       for await (const chunk of source) {
         if (transform.destroyed || transform.readableEnded) return;
         passage.fed += chunk.length;
-        if (!transform.write(chunk)) await Promise.race([drained(transform), closed]);
+        await Promise.race([written(transform, chunk), closed]);
+        // It may still be reading the chunk, which the source may use again when it is asked for the next.
+        if (transform.destroyed) return;
       }
       if (!transform.destroyed) transform.end();
     } catch (error) {
@@ -41,6 +44,6 @@ export async function* through(
   }
 }
 
-function drained(transform: Transform): Promise<void> {
-  return new Promise((resolve) => transform.once("drain", resolve));
+function written(transform: Transform, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve) => transform.write(chunk, () => resolve()));
 }

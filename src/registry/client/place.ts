@@ -14,7 +14,7 @@ export interface ImageSource {
   readonly name: string;
   /** By tag or digest. The bytes are what their digest says. Errors: REGISTRY_NOT_FOUND and the place's own. */
   getManifest(reference: string, call?: Call): Promise<RemoteManifest>;
-  /** The bytes from `start` on; only their number is checked. */
+  /** The bytes from `start` on; only their number is checked. Chunks are the caller's, who may even detach their memory. */
   openBlob(
     blob: Blob,
     options?: Call & { readonly start?: number; readonly urls?: readonly string[] },
