@@ -1,5 +1,11 @@
 import { expect, test } from "bun:test";
-import { allChecks, countTable, Peer, runChecks } from "../../src/registry/server/protocol/checks/index.ts";
+import {
+  allChecks,
+  countTable,
+  Peer,
+  pullThroughChecks,
+  runChecks,
+} from "../../src/registry/server/protocol/checks/index.ts";
 import { dockerRegistryObstacle, startDockerRegistry } from "../support/docker-registry.ts";
 
 const obstacle = dockerRegistryObstacle();
@@ -26,6 +32,14 @@ const known: readonly [reason: string, checks: RegExp][] = [
   ["its tags are in no order and have no pages", /^tags: (the list is sorted|it begins|it has|its Links)/],
   ["it deletes no tag alone", /^deletion: a tag goes alone/],
 ];
+
+test("docs/registry.md says how many checks there are", async () => {
+  const page = await Bun.file(new URL("../../docs/registry.md", import.meta.url)).text();
+  const section = page.split("\n## ").find((each) => each.startsWith("How it keeps to the specification"))!;
+  const numbers = /^(\d+) checks .* (\d+) of them for what comes after 1\.1/m.exec(section)!.slice(1);
+  expect(numbers).toEqual([allChecks.length, allChecks.filter(({ dev }) => dev).length].map(String));
+  expect(/the (\d+) that can be asked of a cache/.exec(section)?.[1]).toBe(String(pullThroughChecks.length));
+});
 
 test.skipIf(obstacle !== undefined)(
   "our checks are sane: docker-registry passes all but those it is known to fail",
