@@ -1,5 +1,5 @@
 import { StrakeError } from "../../errors/index.ts";
-import { type BegunUpload, locationOf, rangeEnd, type Session } from "./blob-upload.ts";
+import { abandon, type BegunUpload, isAbandoned, locationOf, rangeEnd, type Session } from "./blob-upload.ts";
 import type { HttpRequest, Send } from "./http/message.ts";
 
 /**
@@ -50,6 +50,7 @@ export async function sendStream(
       offset: reached === sent ? sent : undefined,
     };
   } catch (error) {
+    if (isAbandoned(request.signal)) await abandon(send, session, request);
     if (error instanceof StrakeError && error.code === "CANCELED") throw error;
     return { session, offset: undefined };
   }

@@ -84,6 +84,7 @@ export async function upload(
       return;
     } catch (thrown) {
       const error = thrown instanceof TryAgain ? thrown.error : thrown;
+      if (isAbandoned(request.signal)) await abandon(send, session, request);
       if (!(thrown instanceof TryAgain) && !isPassing(error) && !isLost(error)) throw error;
       if (!isPatient(error, options)) throw error;
       const known = isLost(error) ? undefined : await progress(wire, session);
@@ -102,6 +103,30 @@ export async function upload(
       if (!(thrown instanceof TryAgain))
         await rest(askedPauses.get(error as StrakeError) ?? pause(failures, options), options.signal);
     }
+  }
+}
+
+/** Whether others of the same push have failed, and this one is stopped for it; not when the user stops it, who is not to wait. */
+export function isAbandoned(signal: AbortSignal | undefined): boolean {
+  return (
+    signal?.aborted === true && signal.reason instanceof StrakeError && signal.reason.code !== "CANCELED"
+  );
+}
+
+/** Tells the registry that nobody goes on with an upload, so that it does not keep the bytes for days: the others may have failed for want of room. */
+export async function abandon(
+  send: Send,
+  session: Session,
+  request: Omit<HttpRequest, "method" | "url" | "headers">,
+): Promise<void> {
+  try {
+    // What failed is told when this is over: it must not take long.
+    const signal = AbortSignal.timeout(2000);
+    const { location: url } = session;
+    const response = await send({ ...request, method: "DELETE", url, headers: {}, retry: false, signal });
+    response.discard();
+  } catch {
+    // The registry drops it by itself in the end.
   }
 }
 

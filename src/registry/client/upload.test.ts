@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { StrakeError } from "../../errors/index.ts";
 import { sha256 } from "../../oci/index.ts";
 import { failure, impatient, readAll, serve } from "./fake-registry.test-support.ts";
 
@@ -151,6 +152,30 @@ test("a registry that stalls while it takes is given up", async () => {
   });
   expect(error?.code).toBe("REGISTRY_STALLED");
 }, 120_000);
+
+test.each([
+  ["whole", "another failed: the registry is told that nobody goes on", "REGISTRY_FAILED", 1],
+  ["stream", "another failed: the registry is told that nobody goes on", "REGISTRY_FAILED", 1],
+  ["whole", "the user does not want it: who need not wait for that", "CANCELED", 0],
+] as const)("an upload of a %s is stopped, for %s", async (how, _, code, deletions) => {
+  const reason = new StrakeError(code, "enough");
+  const stop = new AbortController();
+  const { server } = await endpoint((request) => {
+    // It is in the middle of it.
+    if (request.method === "PATCH") request.once("data", () => stop.abort(reason));
+    return request.method === "PATCH";
+  });
+  using _server = server;
+  using registry = await impatient(server.host);
+  const repository = registry.repository("a/b");
+  const { signal } = stop;
+  const work: Promise<unknown> =
+    how === "whole"
+      ? repository.uploadBlob(blob, source, { signal })
+      : repository.streamBlob(parts(content), { signal });
+  expect(await failure(work as Promise<void>)).toMatchObject({ code: "CANCELED" });
+  expect(server.seen.filter(({ method }) => method === "DELETE")).toHaveLength(deletions);
+});
 
 test("a Location that is no address is named", async () => {
   using server = await serve(
