@@ -107,6 +107,26 @@ describe("on a terminal", () => {
     expect(shown).toContain("\x1b[32m✔");
   });
 
+  test("the result stands below what was drawn, which is not drawn again over it", async () => {
+    const strake = machine();
+    await strake.ok("manifest", "create", "list:1", `docker://${host}/team/app:1`);
+    let shown = "";
+    const child = Bun.spawn([...strake.program, "manifest", "push", "list:1", `${host}/lists/app:1`], {
+      env: strake.env,
+      terminal: {
+        cols: 100,
+        rows: 30,
+        data(_: unknown, data: Uint8Array) {
+          shown += Buffer.from(data).toString();
+        },
+      },
+    } as Parameters<typeof Bun.spawn>[1]);
+    expect(await child.exited).toBe(0);
+    expect(shown).toMatch(
+      /pushed nothing; mounted from team\/app: 4 blobs, [0-9.]+MB\r\nsha256:[0-9a-f]{64}\r\n$/,
+    );
+  });
+
   test("NO_COLOR: the same without colours", async () => {
     const shown = await drawn({ NO_COLOR: "1" });
     // Only the cursor moves.

@@ -5,7 +5,7 @@ import { advance, noProgress } from "./progress-state.ts";
 import { renderRawJSON } from "./rawjson.ts";
 import { renderFrame } from "./tty.ts";
 
-/** Shows events as they come. `end` leaves the terminal in order; it is called on every way out. */
+/** Shows events as they come. `end` leaves the terminal in order; it is called on every way out, and does nothing the second time. */
 export interface Display {
   readonly emit: Emit;
   end(): void;
@@ -39,6 +39,7 @@ function liveDisplay(cli: Cli): Display {
   let state = noProgress;
   let height = 0;
   let drawnAt = 0;
+  let isOver = false;
   const { columns, rows, color } = cli.terminal;
   const draw = () => {
     drawnAt = Date.now();
@@ -58,6 +59,8 @@ function liveDisplay(cli: Cli): Display {
       if (Date.now() - drawnAt > 2 * frameInterval) draw();
     },
     end() {
+      if (isOver) return;
+      isOver = true;
       clearInterval(timer);
       draw();
       for (const step of state.steps.values())

@@ -1,5 +1,5 @@
 import { StrakeError } from "../../errors/index.ts";
-import { type Emit, emitNothing } from "../../events/index.ts";
+import { type Emit, emitNothing, withTotals } from "../../events/index.ts";
 import {
   type Descriptor,
   type Digest,
@@ -34,12 +34,15 @@ export async function pushList(store: Store, request: PushListRequest): Promise<
   const target = withDefaultTag(parseReference(request.target ?? list.reference));
   using remote = new Remote(request);
   const repository = await remote.repository(target);
-  const manifests: Descriptor[] = [];
-  for (const entry of list.entries) {
-    const sent = await sendEntry(store, entry, { repository, remote, request });
-    const { platform, annotations } = entry;
-    manifests.push({ ...sent, platform, ...(annotations ? { annotations } : {}) });
-  }
+  const manifests = await withTotals("push", request.emit ?? emitNothing, async (emit) => {
+    const sent: Descriptor[] = [];
+    for (const entry of list.entries) {
+      const { platform, annotations } = entry;
+      const manifest = await sendEntry(store, entry, { repository, remote, emit, request });
+      sent.push({ ...manifest, platform, ...(annotations ? { annotations } : {}) });
+    }
+    return sent;
+  });
   const raw = encodeIndex({
     ...{ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests },
     ...(list.annotations ? { annotations: list.annotations } : {}),
@@ -56,18 +59,16 @@ export async function pushList(store: Store, request: PushListRequest): Promise<
 interface Sending {
   readonly repository: Repository;
   readonly remote: Remote;
+  readonly emit: Emit;
   readonly request: PushListRequest;
 }
 
 async function sendEntry(
   store: Store,
   { source }: ListEntry,
-  { repository, remote, request }: Sending,
+  { repository, remote, emit, request }: Sending,
 ): Promise<Pick<Descriptor, "mediaType" | "digest" | "size">> {
-  const options = {
-    emit: request.emit ?? emitNothing,
-    ...(request.signal ? { signal: request.signal } : {}),
-  };
+  const options = { emit, ...(request.signal ? { signal: request.signal } : {}) };
   if (source.kind === "image") {
     using lease = store.lease("push");
     const image = store.images.hold(source.id, lease);
