@@ -41,6 +41,8 @@ beforeAll(async () => {
     "plain.tar": plain,
     "packed.whatever": gzipSync(plain),
     "only.gz": gzipSync("no archive at all"),
+    "f.tar": tarOf({ path: "f", content: "archive", mode: 0o600 }),
+    "g.tar": tarOf({ path: "f", content: "other", mode: 0o600 }),
     "text.tar": "this is no tar",
     "climbs.tar": tarOf({ path: "../../escape", content: "x" }),
     "through.tar": tarOf(
@@ -102,6 +104,18 @@ describe("ADD unpacks archives by content", () => {
     expect(
       Object.keys(await files("FROM scratch\nCOPY plain.tar /\nADD --unpack=false plain.tar /y")),
     ).toEqual(["/plain.tar", "/y"]);
+  });
+  test.each([
+    ["f.tar f", "644 f"],
+    ["f f.tar", "600 archive"],
+    ["f.tar d f", "644 f"],
+    ["f d f.tar g.tar", "600 other"],
+    ["g.tar f.tar d", "600 archive"],
+  ])("sources are applied in their order, archives among them: %s", async (sources, winner) => {
+    const text = `FROM scratch\nADD ${sources} /x/`;
+    const built = await shop.build(text);
+    expect(built.files()["/x/f"]).toBe(winner);
+    expect((await shop.build(text)).files()).toEqual(built.files());
   });
   test("--chown reaches the entries", async () => {
     expect(await files("FROM scratch\nADD --chown=1:2 plain.tar /x", "/x/top")).toMatchObject({

@@ -39,6 +39,8 @@ export interface CopyArchive {
   readonly source: CopySource;
   readonly from: string;
   readonly node: SourceNode;
+  /** So many of the items come before it: sources are applied in their order, and what comes later replaces what came before. */
+  readonly after: number;
 }
 
 /** One entry to write. `path` is the resolved in-image path; later entries of a path replace earlier ones. */
@@ -76,7 +78,7 @@ class Mapper {
   readonly #request: CopyRequest;
   readonly #destination: Destination;
   readonly #items = new Map<string, CopyItem>();
-  readonly #archives: CopyArchive[] = [];
+  readonly #archives: (Omit<CopyArchive, "after"> & { readonly turn: number })[] = [];
   readonly #excluded: IgnoreMatcher | undefined;
   #turn = 0;
   /** The destination, and whether it was written as a directory. */
@@ -106,10 +108,22 @@ class Mapper {
     if (!alone)
       for (const { argument, paths } of matches) for (const path of paths) this.#copy(argument, path);
     return {
-      items: alone ?? [...this.#items.values()],
-      archives: this.#archives,
+      ...(alone ? { items: alone, archives: [] } : this.#inOrder()),
       destination: this.#destination,
     };
+  }
+
+  /** Directories on the way come first, then what the sources give, in their order; archives stand in between. */
+  #inOrder(): Pick<CopyPlan, "items" | "archives"> {
+    const items = [...this.#items.values()];
+    if (this.#archives.length === 0) return { items, archives: [] };
+    const turnOf = (item: CopyItem) => (item.kind === "node" ? (item.turn ?? 0) : 0);
+    items.sort((a, b) => turnOf(a) - turnOf(b));
+    const archives = this.#archives.map(({ turn, ...archive }) => ({
+      ...archive,
+      after: items.filter((item) => turnOf(item) < turn).length,
+    }));
+    return { items, archives };
   }
 
   /** What is copied when it is the contents of one directory and nothing else. */
@@ -157,7 +171,7 @@ class Mapper {
     if (this.#excluded?.ignored(name)) return;
     if (this.#request.isArchive?.(source, from)) {
       const to = this.#makeDirectory(this.#target);
-      this.#archives.push({ path: to, source, from, node });
+      this.#archives.push({ path: to, source, from, node, turn: this.#turn });
       return;
     }
     const to = this.#isDirectory()

@@ -4,7 +4,7 @@ import { cleanEntryPath, type EntryHeader, readTar } from "../../tar/index.ts";
 import { contentOf } from "./archive.ts";
 import { baseName, cleanJoin, type Destination, joinPath, parentOf } from "./destination.ts";
 import { type CopyAttributes, directoryHeader } from "./entries.ts";
-import type { CopyArchive, CopyPlan } from "./map.ts";
+import type { CopyArchive } from "./map.ts";
 import type { EntrySink } from "./write.ts";
 
 export interface UnpackOptions extends CopyAttributes {
@@ -12,15 +12,11 @@ export interface UnpackOptions extends CopyAttributes {
 }
 
 /**
- * Writes the entries of ADD's archives below their destinations. Nothing is unpacked anywhere: each entry gets a new name
+ * Writes the entries of an archive of ADD below its destination. Nothing is unpacked anywhere: each entry gets a new name
  * and goes on into the layer. Names that climb are refused (cleanEntryPath); symlinks on the way, of the image or of the
  * archive itself, are followed inside the image only.
  */
-export async function unpackArchives(plan: CopyPlan, sink: EntrySink, options: UnpackOptions): Promise<void> {
-  for (const archive of plan.archives) await unpackOne(archive, plan.destination, sink, options);
-}
-
-async function unpackOne(
+export async function unpackArchive(
   archive: CopyArchive,
   destination: Destination,
   sink: EntrySink,

@@ -3,6 +3,7 @@ import { heredocText } from "../../dockerfile/index.ts";
 import { EarlierContents, LayerWriter, resolveOwner, Tree } from "../../layer/index.ts";
 import { canonicalJSON, sha256 } from "../../oci/index.ts";
 import type { LongText } from "../../store/index.ts";
+import type { EntryHeader } from "../../tar/index.ts";
 import type { StageState } from "../config/stage-state.ts";
 import { findArchives } from "../copy/archive.ts";
 import { parseChmod } from "../copy/chmod.ts";
@@ -12,7 +13,7 @@ import { InlineSource } from "../copy/inline-source.ts";
 import { Manifest } from "../copy/manifest.ts";
 import { type CopyArgument, type CopyPlan, type CopyRequest, mapCopy } from "../copy/map.ts";
 import type { CopySource } from "../copy/source.ts";
-import { unpackArchives } from "../copy/unpack.ts";
+import { unpackArchive } from "../copy/unpack.ts";
 import { digestOf, writeEntries } from "../copy/write.ts";
 import { chainOf, keyOf, type StepInputs } from "../key/inputs.ts";
 import { latest, lookUp, record, wasRecorded } from "./cached.ts";
@@ -120,11 +121,10 @@ class CopyStep {
   }
 
   async write(onProgress?: (files: number) => void): Promise<KeyedLayer> {
-    const { store, lease, signal } = this.#session;
+    const { store, lease } = this.#session;
     const writer = new LayerWriter(store.layers.begin(lease));
     try {
-      const described = await this.#writeEntries(writer, onProgress);
-      await unpackArchives(this.#plan, writer, { ...this.#attributes, signal });
+      const described = await this.#writeAll(writer, onProgress);
       const { diffID } = await writer.commit();
       if (!described) return { layer: { diffID, created: createdText(this.#session, Date.now()) } };
       const { inputs, files } = described;
@@ -137,26 +137,29 @@ class CopyStep {
   }
 
   /**
-   * Writes what the items name. Gives the inputs of what was written, which is what a key must stand for; undefined when
+   * Writes what the items name, and archives where their turn comes. Gives the inputs of what was written, which is what a key must stand for; undefined when
    * files changed since the key was computed.
    */
-  async #writeEntries(writer: LayerWriter, onProgress?: (files: number) => void) {
+  async #writeAll(writer: LayerWriter, onProgress?: (files: number) => void) {
     const { signal } = this.#session;
     const known = this.#known;
     const expected = this.#expected;
     const manifest = new Manifest();
     let changed = false;
     using earlier = this.#earlier();
-    await writeEntries(this.#entries(), writer, {
-      signal,
-      onProgress,
-      known,
-      earlier,
-      onEntry: (header, content, entry) => {
-        if (!expected) manifest.add(header, content);
-        else if (content !== "" && known.get(entry.index) !== content) changed = true;
-      },
-    });
+    const onEntry = (header: EntryHeader, content: string, entry: CopyEntry) => {
+      if (!expected) manifest.add(header, content);
+      else if (content !== "" && known.get(entry.index) !== content) changed = true;
+    };
+    const options = { signal, onProgress, known, earlier, onEntry };
+    const entries = this.#entries();
+    let written = 0;
+    for (const archive of this.#plan.archives) {
+      await writeEntries(take(entries, archive.after - written), writer, options);
+      written = archive.after;
+      await unpackArchive(archive, this.#plan.destination, writer, { ...this.#attributes, signal });
+    }
+    await writeEntries(entries, writer, options);
     // What was written is a valid copy, but of no key that is known; the next build looks again.
     if (changed) return undefined;
     if (expected) return expected;
@@ -184,7 +187,7 @@ class CopyStep {
   /** What decides about an archive's entries beside its bytes. */
   #unpackInputs(): string[] {
     const { uid, gid } = this.#attributes.owner ?? {};
-    const paths = this.#archives.map(({ header }) => header.path);
+    const paths = this.#plan.archives.map(({ after }, at) => `${after} ${this.#archives[at]!.header.path}`);
     return [`${uid}:${gid}`, this.#instruction.chmod ?? "", ...paths];
   }
 
@@ -198,6 +201,15 @@ class CopyStep {
       ...(epoch !== undefined && { epoch: String(epoch) }),
       content: manifest.digest(),
     };
+  }
+}
+
+/** The next `count`; the rest stays in the generator. */
+function* take<T>(from: Generator<T, void>, count: number): Generator<T, void> {
+  for (let at = 0; at < count; at++) {
+    const next = from.next();
+    if (next.done) return;
+    yield next.value;
   }
 }
 
