@@ -37,6 +37,8 @@ export interface BuildOptions {
   readonly parallelism?: number;
   /** Called for base images that are not in the store (a pull). The image must be kept by the lease. */
   readonly fetchImage?: (reference: string, platform: Platform, lease: Lease) => Promise<Image | undefined>;
+  /** Calls `fetchImage` for bases that are in the store too; a failure is then the build's. */
+  readonly alwaysFetch?: boolean;
   /** Environment of the calling process, for proxies and SSL_CERT_FILE; default `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;

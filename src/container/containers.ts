@@ -165,6 +165,12 @@ export class Containers {
     yield* readLog({ path: log, isOpen }, options);
   }
 
+  /** Bytes of the files that a container wrote, its image's not counted. */
+  writtenBytes({ snapshotter, image, id }: ContainerRecord): Promise<number> {
+    const { data } = containerPaths(this.services.root, this.services.runRoot, id);
+    return this.services.rootfs.written({ snapshotter, layers: image.layers, data });
+  }
+
   /** Docker's JSON of one container. */
   inspect(reference: string): Record<string, unknown> {
     return inspectContainer(this.services, this.get(reference));

@@ -4,8 +4,11 @@ import type { Store } from "../store/index.ts";
 
 /** Options of a build; the store is the engine's. */
 export interface BuildRequest extends Omit<BuildOptions, "store"> {
-  /** Whether base images that are not in the store are pulled (`missing`, the default) or an error. */
-  readonly pull?: "missing" | "never";
+  /**
+   * When base images are pulled: those that are not in the store (`missing`, the default), all of them, so that a tag that moved is
+   * followed (`always`), or none.
+   */
+  readonly pull?: "always" | "missing" | "never";
 }
 
 export async function buildImage(store: Store, { pull, ...request }: BuildRequest): Promise<BuildResult> {
@@ -20,5 +23,9 @@ export async function buildImage(store: Store, { pull, ...request }: BuildReques
     });
     return image;
   };
-  return await build({ ...(pull !== "never" && { fetchImage }), ...request, store });
+  return await build({
+    ...(pull !== "never" && { fetchImage, alwaysFetch: pull === "always" }),
+    ...request,
+    store,
+  });
 }

@@ -47,6 +47,34 @@ describe.skipIf(obstacle !== undefined)("an image that is not here", () => {
     expect((await strake.run(["build", "-q", "-t", "built", context])).code).toBe(0);
   });
 
+  test("build --pull follows a tag that moved, and says when it cannot", async () => {
+    await strake.ok("pull", "-q", name);
+    const context = join(strake.home, "pulled");
+    mkdirSync(context, { recursive: true });
+    writeFileSync(join(context, "Dockerfile"), `FROM ${name}\nLABEL moved=yes\n`);
+    await strake.ok("build", "-q", "-t", name, context);
+    await strake.ok("push", "-q", name);
+    const moved = (await strake.ok("images", "-q", "--no-trunc", name)).trim();
+    // What is here is older than what the registry has.
+    writeFileSync(join(context, "Dockerfile"), `FROM ${name}\nLABEL moved=not-yet\n`);
+    await strake.ok("build", "-q", "-t", name, context);
+    writeFileSync(join(context, "Dockerfile"), `FROM ${name}\n`);
+    const label = async (...flags: string[]) => {
+      await strake.ok("build", "-q", ...flags, "-t", "probe", context);
+      return (await strake.ok("image", "inspect", "-f", "{{.Config.Labels.moved}}", "probe")).trim();
+    };
+    expect(await label()).toBe("not-yet");
+    expect(await label("--pull")).toBe("yes");
+    expect((await strake.ok("images", "-q", "--no-trunc", name)).trim()).toBe(moved);
+    const elsewhere = name.replace("base:1", "only-here:1");
+    await strake.ok("tag", name, elsewhere);
+    writeFileSync(join(context, "Dockerfile"), `FROM ${elsewhere}\n`);
+    expect((await strake.run(["build", "-q", context])).code).toBe(0);
+    const failed = await strake.run(["build", "-q", "--pull", context]);
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toContain(">>> FROM");
+  });
+
   test("--pull never and a registry that has none say what is missing", async () => {
     await forget();
     const never = await strake.run(["run", "--rm", "--pull", "never", name, "true"]);

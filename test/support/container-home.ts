@@ -9,7 +9,7 @@ import {
   StoredRecords,
   type VolumeState,
 } from "../../src/container/index.ts";
-import { Store } from "../../src/store/index.ts";
+import { Store, treeSize } from "../../src/store/index.ts";
 import { errnoOf, mount, umount, umountFlags } from "../../src/sys/index.ts";
 import { busyboxProgram, fillBusyboxRoot } from "./busybox.ts";
 
@@ -114,6 +114,9 @@ function directoryRootfs(image: string): RootfsProvider {
       } catch (error) {
         if (errnoOf(error) !== "EINVAL" && errnoOf(error) !== "ENOENT") throw error;
       }
+    },
+    async written({ data }) {
+      return treeSize(`${data}/layer/upper`);
     },
     discard({ data }) {
       rmSync(`${data}/layer`, { recursive: true, force: true });

@@ -19,7 +19,7 @@ export interface BaseImage {
 export interface BaseImagesOptions {
   readonly store: Store;
   readonly lease: Lease;
-  readonly options: Pick<BuildOptions, "fetchImage" | "platform">;
+  readonly options: Pick<BuildOptions, "fetchImage" | "alwaysFetch" | "platform">;
   /** Names of the file's stages, for suggestions. */
   readonly stageNames: readonly string[];
   readonly parsePlatform: (platform: string | undefined) => Platform;
@@ -54,7 +54,7 @@ export class BaseImages {
       ? store.images.byReference(parseReference(reference))
       : store.images.get(reference);
     // Without a word about platforms what is in the store is what is meant.
-    const fits = stored && (demanded === undefined || matchPlatform(wanted, stored));
+    const fits = stored && !options.alwaysFetch && (demanded === undefined || matchPlatform(wanted, stored));
     const image = fits ? stored : await this.#fetch(reference, wanted, stored !== undefined);
     if (!image && stored)
       throw new StrakeError(
@@ -76,6 +76,10 @@ export class BaseImages {
     } catch (error) {
       if (!(error instanceof StrakeError) || error.code === "CANCELED" || error.code === "STORE_FULL")
         throw error;
+      if (options.alwaysFetch && isStored)
+        throw error.with({
+          hint: error.hint ?? "leave --pull out to build with the one that is in the store",
+        });
       if (isStored) return undefined;
       throw this.#notFound(reference, error);
     }

@@ -27,6 +27,7 @@ export const build: Handler<typeof buildFlags> = async (cli, { args, flags }) =>
       buildArgs: buildArgs(flags["build-arg"], cli.env),
       labels: pairs(flags.label, "--label"),
       noCache: flags["no-cache"],
+      ...(flags.pull && { pull: "always" as const }),
       ...(flags.network === undefined ? {} : { network: flags.network as "default" | "host" | "none" }),
       ...(flags.platform === undefined ? {} : { platform: flags.platform }),
       hostCA: authorities(flags),

@@ -1,13 +1,15 @@
 import { type ContainerRecord, describeState, formatPort, parseFilters } from "../../container/index.ts";
+import type { Digest } from "../../oci/index.ts";
 import type { Handler } from "../command.ts";
 import type { psFlags } from "../spec/containers.ts";
-import { ago, shortId, truncate } from "../text/human.ts";
+import { ago, humanSize, shortId, truncate } from "../text/human.ts";
 import { type Column, printList } from "../text/list.ts";
 
 const commandWidth = 20;
 
 export const ps: Handler<typeof psFlags> = async (cli, { flags }) => {
-  const containers = await (await cli.engine()).containers();
+  const engine = await cli.engine();
+  const containers = await engine.containers();
   const filter = parseFilters(flags.filter);
   const count = flags.latest ? 1 : flags.last;
   const all = flags.all || count !== undefined || filter.status !== undefined || filter.exited !== undefined;
@@ -31,10 +33,24 @@ export const ps: Handler<typeof psFlags> = async (cli, { flags }) => {
     { head: "PORTS", field: "Ports", value: ports },
     { head: "NAMES", field: "Names", value: (row) => row.name },
   ];
+  // Walks over every writable layer: only when asked for.
+  const sizes = new Map<string, string>();
+  if (flags.size || /\.Size\b/.test(flags.format ?? ""))
+    for (const row of rows) {
+      const own = await containers.writtenBytes(row);
+      const image = row.image.layers.reduce(
+        (sum, diffID) => sum + (engine.store.layers.get(diffID as Digest)?.size ?? 0),
+        0,
+      );
+      sizes.set(row.id, `${humanSize(own)} (virtual ${humanSize(own + image)})`);
+    }
+  const size = { field: "Size", value: (row: ContainerRecord) => sizes.get(row.id) ?? "" };
+  if (flags.size) columns.push({ head: "SIZE", ...size });
   await printList(cli, {
     rows,
     columns,
     more: [
+      ...(flags.size ? [] : [size]),
       { field: "CreatedAt", value: (row) => new Date(row.createdAt).toISOString() },
       { field: "State", value: (row) => row.state.status },
       { field: "Networks", value: (row) => row.network },

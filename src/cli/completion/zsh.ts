@@ -8,7 +8,9 @@ export function zshCompletion(specs: readonly CommandSpec[]): string {
   const groups = [...first.keys()].filter((word) => secondWords(entries, word).length > 0);
   const cases = entries.map(({ name, spec }) => {
     const flags = visibleFlags(spec).flatMap(([flag, value]) => flagSpecs(flag, value));
-    const lines = [...flags, `'*:argument:${action(argumentKind(spec))}'`].join(" \\\n        ");
+    // An action that only says something would keep zsh from inserting the one flag that fits.
+    const words = action(argumentKind(spec));
+    const lines = [...flags, ...(words === " " ? [] : [`'*:argument:${words}'`])].join(" \\\n        ");
     return `    '${name}')\n      _arguments -s \\\n        ${lines} ;;`;
   });
   const groupCases = groups.map((group) => {

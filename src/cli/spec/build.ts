@@ -19,6 +19,10 @@ export const buildFlags = {
   },
   label: { type: "strings", value: "NAME=VALUE", help: "a label of the image" },
   "no-cache": { type: "boolean", help: "run every step again" },
+  pull: {
+    type: "boolean",
+    help: "ask the registries of all bases for newer ones, also of those that are here",
+  },
   network: {
     type: "string",
     value: "MODE",

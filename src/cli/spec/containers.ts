@@ -11,6 +11,7 @@ export const psFlags = {
   },
   last: { type: "number", short: "n", value: "N", help: "the newest N, in any state" },
   latest: { type: "boolean", short: "l", help: "the newest one, in any state" },
+  size: { type: "boolean", short: "s", help: "what each wrote itself, and that with its image" },
   ...listFlags,
 } as const satisfies Flags;
 

@@ -134,6 +134,8 @@ export interface RootfsProvider {
   mount(request: RootfsRequest & { readonly volatile?: boolean }): Promise<string>;
   /** Takes away what `mount` put in place, also when another process did. Idempotent. */
   unmount(request: RootfsRequest): void;
+  /** Bytes of the files in the writable layer. */
+  written(request: Omit<RootfsRequest, "target">): Promise<number>;
   /** Removes the writable layer. Idempotent. */
   discard(request: Omit<RootfsRequest, "target">): void;
 }

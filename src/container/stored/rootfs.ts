@@ -1,7 +1,7 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { type Snapshotter, selectSnapshotter, snapshotterByName } from "../../layer/index.ts";
 import { parseDigest } from "../../oci/index.ts";
-import type { Store } from "../../store/index.ts";
+import { type Store, treeSize } from "../../store/index.ts";
 import type { RootfsProvider, RootfsRequest } from "../lifecycle/record.ts";
 
 /** Root file systems of containers from the store's layers, each by the snapshotter it was made with. */
@@ -27,6 +27,16 @@ export function storedRootfs(store: Store, chosen?: Snapshotter): RootfsProvider
     },
     unmount({ snapshotter, data, target }) {
       by(snapshotter).unmount({ workspace: workspaceOf(data), target });
+    },
+    async written({ snapshotter, data, layers }) {
+      const workspace = workspaceOf(data);
+      if (!existsSync(workspace)) return 0;
+      // A running container may take files away meanwhile, which this walk allows.
+      if (by(snapshotter).mounts) return treeSize(`${workspace}/upper`);
+      let bytes = 0;
+      const place = { workspace, layers: store.layers.intact(layers.map(parseDigest)) };
+      for await (const { header } of by(snapshotter).diff(place)) bytes += header.size;
+      return bytes;
     },
     discard({ snapshotter, data }) {
       by(snapshotter).discard(workspaceOf(data));
