@@ -74,7 +74,7 @@ export function makeContainerHome(): ContainerHome & { remove(): Promise<void> }
     remove: async () => {
       opened.close();
       // Monitors of the last containers are still ending, and their cleanup would make the folder again.
-      for (let n = 0; n < 300 && processesOf(home).length > 0; n++) await Bun.sleep(10);
+      for (let n = 0; n < 2000 && processesOf(home).length > 0; n++) await Bun.sleep(10);
       rmSync(home, { recursive: true, force: true });
     },
   };

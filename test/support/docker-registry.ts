@@ -40,7 +40,7 @@ export async function startDockerRegistry(): Promise<{
       () => false,
     );
     if (ok) return { host, pid: child.pid, stop };
-    if (i > 200) {
+    if (i > 1200 || child.exitCode !== null) {
       await stop();
       throw new Error("docker-registry did not start");
     }

@@ -39,7 +39,7 @@ export async function startS3Server(path: string): Promise<S3Server> {
       await fetch(endpoint);
       break;
     } catch (error) {
-      if (i > 200 || child.exitCode !== null) throw error;
+      if (i > 1200 || child.exitCode !== null) throw error;
       await Bun.sleep(25);
     }
   }
