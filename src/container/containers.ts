@@ -23,7 +23,7 @@ import { killContainer, type StopOptions, stopContainer, waitContainer } from ".
 import type { LogLine, LogOptions } from "./monitor/log.ts";
 import { containerPaths } from "./monitor/paths.ts";
 import { resizeTerminal } from "./monitor/resize.ts";
-import { type VolumeRecords, Volumes } from "./mount/volumes.ts";
+import { lockVolume, type VolumeRecords, Volumes } from "./mount/volumes.ts";
 import { BridgeNetwork } from "./network/bridge.ts";
 import { Runtime } from "./runtime/runtime.ts";
 
@@ -81,8 +81,12 @@ export class Containers {
       .map((record) => record.name);
   }
 
-  /** Removes a volume and what is in it. Errors: VOLUME_IN_USE. */
-  removeVolume(name: string): void {
+  /**
+   * Removes a volume and what is in it. A container that is being started has a record before it takes the same lock, so it is seen
+   * here, or finds the volume gone and makes a new one. Errors: VOLUME_IN_USE.
+   */
+  async removeVolume(name: string): Promise<void> {
+    using _lock = await lockVolume(this.services.runRoot, name);
     const users = this.usersOfVolume(name);
     if (users.length > 0)
       throw new StrakeError("VOLUME_IN_USE", `the volume ${name} is in use by ${users.join(", ")}`, {

@@ -63,9 +63,9 @@ export const volumeInspect: Handler<typeof volumeInspectFlags> = async (cli, { a
 
 export const volumeRemove: Handler<typeof volumeRemoveFlags> = async (cli, { args, flags }) => {
   const containers = await (await cli.engine()).containers();
-  return await forEachName(cli, args, (name) => {
+  return await forEachName(cli, args, async (name) => {
     if (containers.volumes.get(name) === undefined && !flags.force) throw notFound(name);
-    containers.removeVolume(name);
+    await containers.removeVolume(name);
     return undefined;
   });
 };
@@ -80,8 +80,8 @@ export const volumePrune: Handler<typeof volumePruneFlags> = async (cli, { flags
   return await forEachName(
     cli,
     unused.map(({ name }) => name),
-    (name) => {
-      containers.removeVolume(name);
+    async (name) => {
+      await containers.removeVolume(name);
       return undefined;
     },
   );

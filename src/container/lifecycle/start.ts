@@ -5,6 +5,7 @@ import { bootId, lockFile, processStartTime, sealedProgram } from "../../sys/ind
 import { type Attachment, type AttachOptions, attach } from "../monitor/attach.ts";
 import { openMonitor, type WaitingMonitor } from "../monitor/conmon.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
+import { lockVolume } from "../mount/volumes.ts";
 import { writeNetworkFiles } from "../network/files.ts";
 import { placeMarks } from "../rootfs/marks.ts";
 import { readInRoot } from "../rootfs/read.ts";
@@ -231,6 +232,8 @@ async function prepareMounts(
   for (const mount of record.mounts) {
     if (mount.type === "tmpfs") mounts.push(tmpfsMount(mount.destination, mount.options));
     else if (mount.type === "volume") {
+      // One without a name of the user's comes after the record that has it: nobody removes it meanwhile.
+      using _lock = mount.anonymous ? undefined : await lockVolume(services.runRoot, mount.name);
       const volume = services.volumes.create(mount.name, { anonymous: mount.anonymous });
       if (!mount.noCopy) await services.volumes.seed(volume, rootfs, mount.destination);
       mounts.push(bindMount(volume.mountpoint, mount.destination, { readonly: mount.readonly }));

@@ -12,6 +12,7 @@ import {
 import type { ContainerConfig } from "../../oci/index.ts";
 import type { CreateOptions } from "../lifecycle/create.ts";
 import { parseVolume } from "./parse.ts";
+import { lockVolume } from "./volumes.ts";
 
 const why = whyNoContainers();
 if (why) console.log(`skipped: volumes are not mounted here: ${why}`);
@@ -53,6 +54,17 @@ async function output(script: string, options: Partial<CreateOptions> = {}, conf
 const named = (text: string) => [parseVolume(text, "/")];
 
 describe.skipIf(why !== undefined)("volumes", () => {
+  test("one that a container is just being started with is not removed under it", async () => {
+    const { volumes } = home.containers;
+    volumes.create("race");
+    const held = await lockVolume(home.runRoot, "race");
+    const removal = home.containers.removeVolume("race").catch((error) => error.code);
+    home.containers.create({ image: busyboxImage, command: ["true"], mounts: named("race:/data") });
+    held[Symbol.dispose]();
+    expect(await removal).toBe("VOLUME_IN_USE");
+    expect(existsSync(volumes.get("race")!.mountpoint)).toBe(true);
+  });
+
   test("keep what one container wrote for the next", async () => {
     await output("echo kept > /data/file", { mounts: named("db:/data") });
     expect((await output("cat /data/file", { mounts: named("db:/data:ro") })).out).toBe("kept\n");

@@ -28,6 +28,12 @@ export interface VolumeRecords {
   remove(id: string): unknown;
 }
 
+/** Held while a volume is made ready for a container, and while it is removed. */
+export async function lockVolume(runRoot: string, name: string): Promise<Disposable> {
+  mkdirSync(`${runRoot}/locks`, { recursive: true, mode: 0o700 });
+  return await lockFile(`${runRoot}/locks/volume-${volumeName(name, name)}`);
+}
+
 /** Named directories that outlive containers: `volumes/<name>/_data`, and a record, without which they are garbage. */
 export class Volumes {
   readonly #root: string;
