@@ -174,3 +174,42 @@ describe("tokens that are kept", () => {
     });
   });
 });
+
+describe("a registry whose token server gives tokens that do not help", () => {
+  const ann = { kind: "basic", username: "ann", password: secret } as const;
+
+  test.each([
+    // As Docker Hub says of what is private and of what does not exist.
+    [
+      "insufficient_scope",
+      undefined,
+      "REGISTRY_UNAUTHORIZED",
+      "HOST wants a login to pull from HOST/a, and none for it is kept here",
+    ],
+    ["insufficient_scope", ann, "REGISTRY_DENIED", "HOST does not let ann pull from HOST/a"],
+    [
+      "invalid_token",
+      ann,
+      "REGISTRY_UNAUTHORIZED",
+      "HOST does not take the token that its own token server gave ann",
+    ],
+  ])("%s", async (fault, credentials, code, message) => {
+    const server = createServer((request, response) => {
+      if (request.url!.startsWith("/token")) return void response.end('{"token":"t"}');
+      const realm = `http://${request.headers.host}/token`;
+      const error = request.headers.authorization === undefined ? "" : `,error="${fault}"`;
+      response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}"${error}` }).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      const asked = remoteDigest(`${host}/a:1`, { env: base, ...(credentials ? { credentials } : {}) });
+      const refused = await told(asked, host);
+      expect(refused.code).toBe(code);
+      expect(refused.text).toStartWith(`error: ${message}`);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+});
