@@ -12,21 +12,10 @@ import {
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { StreamFile } from "../../../sys/index.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { missing } from "./durable.ts";
 import { storageFault } from "./fault.ts";
 import type { AppendOptions, Upload, UploadReader } from "./object-store.ts";
-
-/** Bytes of all uploads between two collections. */
-const collectionStride = 16 << 20;
-let sinceCollection = 0;
-
-/** Chunks of bodies live outside the collector's heap, which hardly grows while those of many uploads pile up. */
-function collectGarbage(bytes: number): void {
-  sinceCollection += bytes;
-  if (sinceCollection < collectionStride) return;
-  sinceCollection = 0;
-  Bun.gc(true);
-}
 
 /** A growing file. What was written is what is kept: a resumed upload continues at the file's length. */
 export class FileUpload implements Upload {

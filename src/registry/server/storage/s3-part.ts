@@ -1,15 +1,19 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ByteBudget } from "./byte-budget.ts";
 import { storageFault } from "./fault.ts";
 
 /** S3's parts have at least 5 MiB, except the last. */
 export const partSize = 8 << 20;
 
-/** Parts collected in memory at once by all uploads of this process; more are collected in temporary files. */
-const inMemory = 4;
-/** Parts being sent at once: each is in memory twice then, here and in the HTTP client. */
-const beingSent = 4;
+/** For parts that all uploads of this process collect in memory; more are collected in temporary files. */
+const collecting = new ByteBudget(2 * partSize);
+/**
+ * For parts being sent: the HTTP client has a copy of each, and one from a file is read for it. Another budget than that of collecting, or those
+ * who collect would wait for each other. Who sends alone never waits.
+ */
+const sending = new ByteBudget(2 * partSize);
 
 /**
  * A part of an upload in the making. However many clients upload at once, and however slowly, the memory of all their parts
@@ -27,31 +31,12 @@ export interface Part {
   release(): void;
 }
 
-let memoryParts = 0;
 /** Buffers of parts that were released: to make new ones would leave it to the garbage collector how many there are. */
 const buffers: Uint8Array<ArrayBuffer>[] = [];
 
-let sending = 0;
-const waiting: (() => void)[] = [];
-
 export function openPart(): Part {
-  if (memoryParts >= inMemory) return new FilePart();
-  memoryParts++;
+  if (!collecting.tryTake(partSize)) return new FilePart();
   return new MemoryPart(buffers.pop() ?? new Uint8Array(partSize));
-}
-
-/** Does work as one of few. */
-async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  if (sending >= beingSent) await new Promise<void>((resolve) => waiting.push(resolve));
-  else sending++;
-  try {
-    return await work();
-  } finally {
-    // The turn goes to the next that waits.
-    const next = waiting.shift();
-    if (next) next();
-    else sending--;
-  }
 }
 
 class MemoryPart implements Part {
@@ -70,7 +55,7 @@ class MemoryPart implements Part {
   }
 
   use<T>(work: (bytes: Uint8Array<ArrayBuffer>) => Promise<T>): Promise<T> {
-    return inTurn(() => work(this.#buffer!.subarray(0, this.length)));
+    return sending.with(this.length, () => work(this.#buffer!.subarray(0, this.length)));
   }
 
   clear(): void {
@@ -81,7 +66,7 @@ class MemoryPart implements Part {
     if (!this.#buffer) return;
     buffers.push(this.#buffer);
     this.#buffer = undefined;
-    memoryParts--;
+    collecting.give(partSize);
   }
 }
 
@@ -112,7 +97,7 @@ class FilePart implements Part {
   }
 
   use<T>(work: (bytes: Uint8Array<ArrayBuffer>) => Promise<T>): Promise<T> {
-    return inTurn(async () => {
+    return sending.with(2 * this.length, async () => {
       const buffer = buffers.pop() ?? new Uint8Array(partSize);
       try {
         for (let done = 0; done < this.length; ) {

@@ -1,3 +1,4 @@
+import { collectGarbage } from "./collect-garbage.ts";
 import { storageFault } from "./fault.ts";
 import { checkKey } from "./key.ts";
 import type { AppendOptions, ObjectStore, Upload } from "./object-store.ts";
@@ -104,6 +105,7 @@ export class S3Upload implements Upload {
           part.clear();
         }
         onChunk?.(chunk);
+        collectGarbage(chunk.byteLength);
       }
     } catch (error) {
       await this.#persist();

@@ -115,7 +115,7 @@ describe.skipIf(reason !== undefined)("s3", () => {
     const { endpoint } = server;
     const raw = new Bun.S3Client({ endpoint, bucket: place.bucket, region: "us-east-1", ...s3Credentials });
     expect((await raw.list({ prefix: "some/prefix/_uploads/" })).contents ?? []).toEqual([]);
-  });
+  }, 30_000);
 
   test("a bucket that does not exist, and credentials that are wrong, are reported without the secret", async () => {
     const secret = "very-secret";
