@@ -12,6 +12,7 @@ import {
   type FaultProxy,
   first,
   type Plan,
+  patience,
   startFaultProxy,
 } from "../support/fault-proxy.ts";
 import { examine, type LayeredImage, makeLayeredImage, pushLayeredImage } from "../support/layered-image.ts";
@@ -217,7 +218,7 @@ for (const [name, { obstacle, start }] of Object.entries(peers)) {
       await using proxy = await startFaultProxy(peer.host, plan);
       using engine = openEngine();
       const reference = `${proxy.host}/source/app:1`;
-      const ended = await outcome([proxy], engine.pull({ ...client, reference }));
+      const ended = await outcome([proxy], engine.pull({ ...client, ...patience(plan), reference }));
       judge(ended, codes);
       expect(proxy.faults).toBeGreaterThan(0);
       isClean(engine);
@@ -233,7 +234,8 @@ for (const [name, { obstacle, start }] of Object.entries(peers)) {
     test.each([...pushes])("push: %s", async (_, plan, ...codes) => {
       await using proxy = await startFaultProxy(peer.host, plan);
       const path = `push/app-${count++}`;
-      const push = () => holder.push({ ...client, name: image.id, target: `${proxy.host}/${path}:1` });
+      const push = () =>
+        holder.push({ ...client, ...patience(plan), name: image.id, target: `${proxy.host}/${path}:1` });
       const ended = await outcome([proxy], push());
       judge(ended, codes);
       expect(proxy.faults).toBeGreaterThan(0);
@@ -255,7 +257,10 @@ for (const [name, { obstacle, start }] of Object.entries(peers)) {
       for (const plan of [cut, lost]) {
         await using proxy = await startFaultProxy(peer.host, plan);
         const path = `resumed/app-${count++}`;
-        await holder.push({ ...client, name: image.id, target: `${proxy.host}/${path}:1` });
+        await holder.push({
+          ...{ ...client, ...patience(plan) },
+          ...{ name: image.id, target: `${proxy.host}/${path}:1` },
+        });
         expect(proxy.faults).toBeGreaterThan(0);
         const parts = proxy.seen.filter(isPart);
         const starts = parts.map(({ headers }) => Number(/^\d+/.exec(headers["content-range"] ?? "0")));
@@ -270,7 +275,8 @@ for (const [name, { obstacle, start }] of Object.entries(peers)) {
       await using proxy = await startFaultProxy(peer.host, plan);
       await using from = await startFaultProxy(source.host, plan);
       const path = `copy/app-${count++}`;
-      const copy = () => copyBetween(`${from.host}/source/app:1`, `${proxy.host}/${path}:1`, client);
+      const copy = () =>
+        copyBetween(`${from.host}/source/app:1`, `${proxy.host}/${path}:1`, { ...client, ...patience(plan) });
       const ended = await outcome([proxy, from], copy());
       judge(ended, codes);
       expect(proxy.faults + from.faults).toBeGreaterThan(0);

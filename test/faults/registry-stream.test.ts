@@ -10,7 +10,14 @@ import { type Digest, sha256 } from "../../src/oci/index.ts";
 import { FileStore, Registry } from "../../src/registry/server/index.ts";
 import { tarOf } from "../support/archives.ts";
 import { dockerRegistryObstacle, startDockerRegistry } from "../support/docker-registry.ts";
-import { always, type Exchange, first, type Plan, startFaultProxy } from "../support/fault-proxy.ts";
+import {
+  always,
+  type Exchange,
+  first,
+  type Plan,
+  patience,
+  startFaultProxy,
+} from "../support/fault-proxy.ts";
 
 /**
  * A large layer that was never packed is sent while it is packed: one PATCH of a length that nobody knows yet. The network
@@ -91,7 +98,8 @@ for (const [name, { obstacle, start }] of Object.entries(peers)) {
       const { engine, tar } = await unpacked();
       await using proxy = await startFaultProxy((await peer).host, plan);
       const path = `stream/${what.replaceAll(/[^a-z0-9]+/g, "-")}`;
-      const push = () => engine.push({ ...client, name: "app:1", target: `${proxy.host}/${path}:1` });
+      const push = () =>
+        engine.push({ ...client, ...patience(plan), name: "app:1", target: `${proxy.host}/${path}:1` });
       const code = await push().then(
         () => undefined,
         (error: StrakeError) => error.code,
@@ -111,7 +119,12 @@ for (const [name, { obstacle, start }] of Object.entries(peers)) {
       const { engine, tar } = await unpacked();
       const cut = first(1, isStream, { cut: "request", at: middle });
       await using proxy = await startFaultProxy((await peer).host, cut);
-      await engine.push({ ...client, name: "app:1", target: `${proxy.host}/resumed/app:1` });
+      await engine.push({
+        ...client,
+        ...patience(cut),
+        name: "app:1",
+        target: `${proxy.host}/resumed/app:1`,
+      });
       const rest = proxy.seen.filter((exchange) => isPart(exchange) && exchange.length > 1 << 20);
       const starts = rest.map(({ headers }) => Number(/^\d+/.exec(headers["content-range"] ?? "0")));
       // distribution 2.8 does not always keep what came before a reset.

@@ -26,16 +26,30 @@ export interface Exchange {
 }
 
 /** Decides for each request; `count` is how often a fault was chosen for this method and path before. */
-export type Plan = (exchange: Exchange, count: number) => Fault | undefined;
+export interface Plan {
+  (exchange: Exchange, count: number): Fault | undefined;
+  /** Whether a client meets silence: bytes that stop, or fewer than were promised. */
+  readonly silent?: boolean;
+}
 
 /** The fault for the first `times` of everything that fits. */
-export const first =
-  (times: number, fits: (exchange: Exchange) => boolean, ...faults: ReturnType<Plan>[]): Plan =>
-  (exchange, count) =>
+export const first = (
+  times: number,
+  fits: (exchange: Exchange) => boolean,
+  ...faults: ReturnType<Plan>[]
+): Plan => {
+  const plan = (exchange: Exchange, count: number) =>
     count < times && fits(exchange) ? faults[count % faults.length] : undefined;
+  const silent = faults.some((fault) => fault && ("stall" in fault || "rewrite" in fault));
+  return Object.assign(plan, { silent });
+};
 
 export const always = (fits: (exchange: Exchange) => boolean, ...faults: ReturnType<Plan>[]): Plan =>
   first(Number.POSITIVE_INFINITY, fits, ...faults);
+
+/** How long a client waits: not long where waiting is what is tested; elsewhere a machine may be busy. */
+export const patience = ({ silent }: Plan) =>
+  silent ? { stallMs: 500, answerMs: 2000 } : { stallMs: 20_000, answerMs: 20_000 };
 
 export interface FaultProxy extends AsyncDisposable {
   readonly host: string;
