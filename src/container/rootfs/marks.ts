@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { closeSync, fchmodSync, openSync } from "node:fs";
 import { errnoOf } from "../../sys/index.ts";
 
 /**
@@ -7,7 +7,10 @@ import { errnoOf } from "../../sys/index.ts";
  */
 export function placeMarks(rootfs: string): void {
   try {
-    writeFileSync(`${rootfs}/.dockerenv`, "", { flag: "wx", mode: 0o755 });
+    const fd = openSync(`${rootfs}/.dockerenv`, "wx");
+    // Whatever the caller's umask.
+    fchmodSync(fd, 0o755);
+    closeSync(fd);
   } catch (error) {
     if (errnoOf(error) !== "EEXIST") throw error;
   }
