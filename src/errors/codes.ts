@@ -209,6 +209,14 @@ export const errorCodes = {
     "no connection to a registry could be made, or it was lost again and again",
   ],
   REGISTRY_TLS: ["unavailable", "a registry's certificate is not trusted, or it does not speak TLS"],
+  REGISTRY_PROXY: [
+    "unavailable",
+    "the proxy that HTTP_PROXY or HTTPS_PROXY names gave no connection to a registry",
+  ],
+  REGISTRY_PROXY_DENIED: [
+    "denied",
+    "a proxy wants credentials, or does not allow a connection to a registry",
+  ],
   REGISTRY_STALLED: ["unavailable", "a registry stopped sending or taking bytes in the middle of a transfer"],
   REGISTRY_TRUNCATED: ["data-loss", "a registry's answer ended before all of it had come"],
   REGISTRY_RESPONSE: ["data-loss", "a registry's answer does not follow the distribution specification"],

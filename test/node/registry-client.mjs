@@ -1,12 +1,15 @@
 // The registry client on the machine's own node: sockets, tokens, resuming.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Registry, Remote } from "../../dist/lib/registry-client.js";
+import { proxiesOf, Registry, Remote } from "../../dist/lib/registry-client.js";
 
 const content = randomBytes(2 << 20);
 const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;
@@ -98,4 +101,62 @@ test("a hosts.toml leads to its mirror, which is told whose image it is asked fo
   rmSync(home, { recursive: true });
   assert.deepEqual(tags, ["v1"]);
   assert.deepEqual(seen, ["/us/v2/app/tags/list?n=1000&ns=reg.invalid%3A5000 a"]);
+});
+
+test("a tunnel of HTTPS_PROXY carries TLS with the registry, and its password stays with the proxy", async () => {
+  const home = mkdtempSync(join(tmpdir(), "strake-node-proxy-"));
+  const [key, cert] = [join(home, "key"), join(home, "cert")];
+  execFileSync(
+    "openssl",
+    [
+      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"],
+      ...["-keyout", key, "-out", cert, "-subj", "/CN=r", "-addext", "subjectAltName=DNS:reg.invalid"],
+    ],
+    { stdio: "ignore" },
+  );
+  const seen = [];
+  const origin = createSecureServer(
+    { key: readFileSync(key), cert: readFileSync(cert) },
+    (request, response) => {
+      seen.push(`${request.method} ${request.url} ${request.headers["proxy-authorization"]}`);
+      response.end(content);
+    },
+  );
+  const proxy = createServer().on("connect", (request, client) => {
+    seen.push(`CONNECT ${request.url} ${request.headers["proxy-authorization"]}`);
+    if (request.url !== "reg.invalid:443") return client.end("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
+    const there = connect(origin.address().port, "127.0.0.1", () => {
+      client.write("HTTP/1.1 200 OK\r\n\r\n");
+      client.pipe(there).pipe(client);
+    });
+    for (const side of [client, there]) side.on("error", () => {});
+  });
+  for (const each of [origin, proxy]) await new Promise((resolve) => each.listen(0, "127.0.0.1", resolve));
+  const open = (host) =>
+    Registry.connect(host, {
+      settings: { tls: { ca: [readFileSync(cert, "utf8")] } },
+      proxies: proxiesOf({ HTTPS_PROXY: `http://ann:pw@127.0.0.1:${proxy.address().port}` }),
+      retry: { baseMs: 1 },
+    });
+  const registry = await open("reg.invalid");
+  for (let round = 0; round < 2; round++) {
+    const parts = [];
+    for await (const part of registry.repository("a/b").getBlob(blob)) parts.push(part);
+    assert.ok(Buffer.concat(parts).equals(content));
+  }
+  registry.close();
+  const other = await open("other.invalid");
+  await assert.rejects(other.ping(), { code: "REGISTRY_PROXY_DENIED" });
+  other.close();
+  for (const each of [origin, proxy]) each.close();
+  origin.closeAllConnections();
+  rmSync(home, { recursive: true });
+  const get = `GET /v2/a/b/blobs/${digest} undefined`;
+  const basic = "Basic YW5uOnB3";
+  assert.deepEqual(seen, [
+    `CONNECT reg.invalid:443 ${basic}`,
+    get,
+    get,
+    `CONNECT other.invalid:443 ${basic}`,
+  ]);
 });

@@ -12,6 +12,7 @@ export type { TlsOptions } from "./http/transport.ts";
 export { explainMissing, missingExplained } from "./missing.ts";
 export { inParallel } from "./parallel.ts";
 export type { ImageSource, ImageTarget } from "./place.ts";
+export { type HttpProxy, type Proxies, proxiesOf } from "./proxy/environment.ts";
 export { readBlob } from "./read-blob.ts";
 export { putReferrer, referrersTag } from "./referrers.ts";
 export { type ConnectOptions, Registry } from "./registry.ts";

@@ -12,6 +12,7 @@ import { type RetryOptions, retry } from "./http/retry.ts";
 import { createTransport, type TlsOptions } from "./http/transport.ts";
 import { userAgent } from "./http/user-agent.ts";
 import { pages } from "./paging.ts";
+import type { Proxies } from "./proxy/environment.ts";
 import { type PinnedTag, Repository } from "./repository.ts";
 
 export interface ConnectOptions {
@@ -30,6 +31,8 @@ export interface ConnectOptions {
   readonly redirects?: "anywhere" | "public";
   /** Milliseconds a registry may think about an upload that it has whole. Default: 5 min. */
   readonly answerMs?: number;
+  /** The proxy that an address is asked through: see `proxiesOf`. Default: none. */
+  readonly proxies?: Proxies;
   readonly signal?: AbortSignal;
 }
 
@@ -74,6 +77,7 @@ export class Registry {
       tls: (url) => (url.host === place ? tls : undefined),
       publicOnly: (url) => options.redirects === "public" && url.host !== place,
       dialMs: (url) => (url.host === place ? settings.dialMs : undefined),
+      ...(options.proxies === undefined ? {} : { proxies: options.proxies }),
       ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
       ...(options.answerMs === undefined ? {} : { answerMs: options.answerMs }),
     });

@@ -6,6 +6,7 @@ import { Hosts } from "./hosts/hosts.ts";
 import type { Endpoint } from "./hosts/settings.ts";
 import type { RetryOptions } from "./http/retry.ts";
 import { explainMissing } from "./missing.ts";
+import { type Proxies, proxiesOf } from "./proxy/environment.ts";
 import { Registry } from "./registry.ts";
 import type { PinnedTag, Repository } from "./repository.ts";
 
@@ -23,11 +24,12 @@ export interface RemoteOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Registries as this machine is set up for them: mirrors, insecure ones, CAs, credentials. Connections are shared and ended by `close`. */
+/** Registries as this machine is set up for them: mirrors, insecure ones, CAs, credentials, proxies. Connections are shared and ended by `close`. */
 export class Remote {
   readonly #options: RemoteOptions;
   readonly #hosts: Hosts;
   readonly #keychain: Keychain;
+  readonly #proxies: Proxies;
   readonly #open = new Map<string, Promise<Registry>>();
 
   /** Errors: REGISTRY_CONFIG. */
@@ -38,6 +40,7 @@ export class Remote {
       ...(options.insecure ? { insecure: true } : {}),
     });
     this.#keychain = new Keychain(options.env);
+    this.#proxies = proxiesOf(options.env ?? process.env);
   }
 
   /** The registry itself, to be asked for its lists. Errors: REGISTRY_BLOCKED, REGISTRY_UNREACHABLE. */
@@ -150,6 +153,7 @@ export class Remote {
       const { retry, stallMs, answerMs, userAgent, signal } = this.#options;
       found = Registry.connect(host, {
         settings,
+        proxies: this.#proxies,
         credentials: async (path) =>
           given ?? (await this.#keychain.find(path === undefined ? host : `${host}/${path}`)),
         ...(retry ? { retry } : {}),

@@ -7,6 +7,7 @@ import { type HostCertificates, HostFolders, readNamed } from "./host-folders.ts
 import type { HostEntry, HostsFile } from "./hosts-toml.ts";
 import { parseRegistriesConf, type RegistryRule, relocate, ruleFor } from "./registries-conf.ts";
 import type { Endpoint } from "./settings.ts";
+import { systemAuthorities } from "./system-authorities.ts";
 
 export interface HostsOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -157,16 +158,6 @@ function tlsOf({ ca, clients }: HostCertificates): TlsOptions {
       ? { cert: clients.map(({ cert }) => cert), key: clients.map(({ key }) => key) }
       : {}),
   };
-}
-
-/** A `ca` option replaces the system's store, so what is trusted anyway is added to it. */
-function systemAuthorities(): string[] {
-  const file = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-  ].find((path) => existsSync(path));
-  return file === undefined ? [] : [readFileSync(file, "utf8")];
 }
 
 /** The user's file in place of the system's, then the drop-ins of both. */

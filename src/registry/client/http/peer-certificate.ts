@@ -1,4 +1,4 @@
-import { isIP, type LookupFunction } from "node:net";
+import { isIP, type LookupFunction, type Socket } from "node:net";
 import { connect, type PeerCertificate } from "node:tls";
 
 /** What a server shows of itself. Nothing of it was checked: it is for messages only. */
@@ -19,11 +19,16 @@ const namesShown = 5;
  * The certificate of a server whose certificate was refused, by a connection of its own over which nothing is sent: the refusal itself
  * says neither dates nor names. Undefined when it shows none in time.
  */
-export function shownCertificate(
+export async function shownCertificate(
   url: URL,
-  options: { readonly lookup?: LookupFunction } = {},
+  {
+    through,
+    ...options
+  }: { readonly lookup?: LookupFunction; readonly through?: () => Promise<Socket> } = {},
 ): Promise<ShownCertificate | undefined> {
   const host = url.hostname.replace(/^\[|\]$/g, "");
+  const tunnel = await through?.().catch(() => undefined);
+  if (through !== undefined && tunnel === undefined) return undefined;
   return new Promise((resolve) => {
     const socket = connect({
       host,
@@ -31,6 +36,7 @@ export function shownCertificate(
       rejectUnauthorized: false,
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ...options,
+      ...(tunnel === undefined ? {} : { socket: tunnel }),
     });
     const end = (certificate?: PeerCertificate) => {
       clearTimeout(timer);

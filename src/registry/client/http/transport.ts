@@ -7,8 +7,12 @@ import {
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import { StrakeError, throwIfAborted } from "../../../errors/index.ts";
+import type { HttpProxy, Proxies } from "../proxy/environment.ts";
+import { proxyAnswer, proxyUnreachable } from "../proxy/proxy-error.ts";
+import { openTunnel, proxyAddress, proxyHeaders } from "../proxy/tunnel.ts";
+import { TunnelAgent, tunnelTarget } from "../proxy/tunnel-agent.ts";
 import { connectionError } from "./connection-error.ts";
-import { internalTarget, isInternalAddress, publicLookup } from "./internal-address.ts";
+import { internalTarget, isInternalAddress, isInternalHost, publicLookup } from "./internal-address.ts";
 import type { HttpRequest, HttpResponse, Send } from "./message.ts";
 import { shownCertificate } from "./peer-certificate.ts";
 import { StallWatch } from "./stall-watch.ts";
@@ -34,6 +38,8 @@ export interface TransportOptions {
   readonly answerMs?: number;
   /** Whether a URL must not lead to this machine or a private network. Default: never. */
   readonly publicOnly?: (url: URL) => boolean;
+  /** Which proxy a URL is asked through. Default: none. */
+  readonly proxies?: Proxies;
 }
 
 export interface Transport {
@@ -44,36 +50,45 @@ export interface Transport {
 
 /**
  * The end of the chain: one request over HTTP/1.1, by node:http, which is the same on Node and Bun and is the only
- * web client on both that takes a private CA. Errors: REGISTRY_UNREACHABLE, REGISTRY_TLS, REGISTRY_STALLED, CANCELED.
+ * web client on both that takes a private CA. Errors: REGISTRY_UNREACHABLE, REGISTRY_TLS, REGISTRY_STALLED, CANCELED; with a
+ * proxy REGISTRY_PROXY, REGISTRY_PROXY_DENIED, REGISTRY_CONFIG.
  */
 export function createTransport(options: TransportOptions = {}): Transport {
   const stallMs = options.stallMs ?? 60_000;
   const answerMs = options.answerMs ?? Math.max(300_000, stallMs);
   const plain = new HttpAgent({ keepAlive: true });
+  /** For proxies that speak TLS and are asked for plain HTTP. */
+  const securePlain = new HttpsAgent({ keepAlive: true });
   const secure = new Map<string, HttpsAgent>();
-  const agentFor = (url: URL) => {
-    if (url.protocol === "http:") return plain;
+  const agentFor = (url: URL, proxy: HttpProxy | undefined) => {
+    if (url.protocol === "http:") return proxy?.secure ? securePlain : plain;
     const known = secure.get(url.host);
     if (known) return known;
     const { insecure, ca, cert, key } = options.tls?.(url) ?? {};
-    const agent = new HttpsAgent({
+    const settings = {
       keepAlive: true,
       ...(cert === undefined ? {} : { cert: [cert].flat() }),
       ...(key === undefined ? {} : { key: [key].flat() }),
       ...(ca === undefined ? {} : { ca: [...ca] }),
       ...(insecure ? { rejectUnauthorized: false } : {}),
-    });
+    };
+    const agent =
+      proxy === undefined
+        ? new HttpsAgent(settings)
+        : new TunnelAgent(settings, proxy, options.dialMs?.(url) ?? stallMs / 2);
     secure.set(url.host, agent);
     return agent;
   };
   return {
-    send: (request) => {
+    send: async (request) => {
       const publicOnly = options.publicOnly?.(request.url) ?? false;
       const dialMs = options.dialMs?.(request.url);
-      return exchange(request, { agent: agentFor(request.url), stallMs, answerMs, publicOnly, dialMs });
+      const proxy = options.proxies?.(request.url);
+      const agent = agentFor(request.url, proxy);
+      return exchange(request, { agent, stallMs, answerMs, publicOnly, dialMs, proxy });
     },
     close() {
-      for (const agent of [plain, ...secure.values()]) agent.destroy();
+      for (const agent of [plain, securePlain, ...secure.values()]) agent.destroy();
     },
   };
 }
@@ -84,28 +99,37 @@ interface Wire {
   readonly answerMs: number;
   readonly publicOnly: boolean;
   readonly dialMs: number | undefined;
+  readonly proxy: HttpProxy | undefined;
 }
 
 async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse> {
-  const { agent, stallMs, answerMs, publicOnly } = wire;
+  const { agent, stallMs, answerMs, publicOnly, proxy } = wire;
   const { url, method, body, signal } = message;
   throwIfAborted(signal);
   const hostname = url.hostname.replace(/^\[|\]$/g, "");
   // An address is not looked up: it is judged here.
   if (publicOnly && isIP(hostname) !== 0 && isInternalAddress(hostname)) throw internalTarget(url.host);
+  // A proxy looks names up itself; what our own DNS knows as internal it is not asked for either.
+  if (publicOnly && proxy !== undefined && (await isInternalHost(hostname))) throw internalTarget(url.host);
   const headers: Record<string, string> = { ...message.headers, "accept-encoding": "identity" };
   if (body?.length !== undefined) headers["content-length"] = String(body.length);
   else if (body !== undefined) headers["transfer-encoding"] = "chunked";
   else if (method !== "GET" && method !== "HEAD") headers["content-length"] = "0";
+  const lookup = publicOnly && proxy === undefined ? { lookup: publicLookup } : {};
+  const tunneled = url.protocol === "https:" ? proxy : undefined;
+  // Without TLS the proxy reads and sends the request itself (RFC 9112, 3.2.2).
+  const forwarder = url.protocol === "http:" ? proxy : undefined;
+  const target = tunnelTarget(hostname, url.port || (url.protocol === "https:" ? 443 : 80));
+  const address =
+    forwarder === undefined
+      ? { protocol: url.protocol, hostname, port: url.port || undefined, path: url.pathname + url.search }
+      : { ...proxyAddress(forwarder), path: url.origin + url.pathname + url.search };
+  if (forwarder !== undefined) Object.assign(headers, { host: url.host, ...proxyHeaders(forwarder) });
+  const connectionFailure = (error: unknown) =>
+    forwarder === undefined ? connectionError(error, url) : proxyUnreachable(error, forwarder, target);
   return new Promise((resolve, reject) => {
-    const request: ClientRequest = (url.protocol === "https:" ? httpsRequest : httpRequest)({
-      ...{
-        protocol: url.protocol,
-        hostname,
-        port: url.port || undefined,
-        ...(publicOnly ? { lookup: publicLookup } : {}),
-      },
-      ...{ path: url.pathname + url.search, method, headers, agent },
+    const request: ClientRequest = (address.protocol === "https:" ? httpsRequest : httpRequest)({
+      ...{ ...address, ...lookup, method, headers, agent },
     });
     const state: { failure?: StrakeError; answered: boolean } = { answered: false };
     const fail = (error: StrakeError) => {
@@ -127,19 +151,27 @@ async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse>
       if (state.answered) return;
       end();
       if (state.failure !== undefined || error instanceof StrakeError) reject(state.failure ?? error);
-      else if (!isCertificateFailure(error)) reject(connectionError(error, url));
+      else if (forwarder !== undefined || !isCertificateFailure(error)) reject(connectionFailure(error));
       else
-        void shownCertificate(url, publicOnly ? { lookup: publicLookup } : {}).then((certificate) =>
-          reject(certificateError(error, url, certificate)),
-        );
+        void shownCertificate(url, {
+          ...lookup,
+          ...(tunneled === undefined
+            ? {}
+            : { through: () => openTunnel(target, tunneled, { ms: stallMs / 2 }) }),
+        }).then((certificate) => reject(certificateError(error, url, certificate)));
     });
     request.on("response", (response) => {
       state.answered = true;
+      if (forwarder !== undefined && response.statusCode === 407) {
+        end();
+        return fail(proxyAnswer(407, forwarder, target));
+      }
       const answer = answerOf(response, { url, watch, stallMs, state, end, request });
       if (method === "HEAD" || response.statusCode === 204 || response.statusCode === 304) answer.discard();
       resolve(answer);
     });
-    if (wire.dialMs !== undefined) limitDial(request, { ms: wire.dialMs, url, fail });
+    if (wire.dialMs !== undefined)
+      limitDial(request, { ms: wire.dialMs, host: forwarder?.host ?? url.host, fail });
     watch.wait(stallMs);
     if (body === undefined) {
       request.end();
@@ -167,17 +199,14 @@ async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse>
 /** Gives up a connection that is not there in time; TLS and the answer have theirs. */
 function limitDial(
   request: ClientRequest,
-  { ms, url, fail }: { ms: number; url: URL; fail: (error: StrakeError) => void },
+  { ms, host, fail }: { ms: number; host: string; fail: (error: StrakeError) => void },
 ): void {
   request.once("socket", (socket) => {
     if (!socket.connecting) return;
     const timer = setTimeout(
       () =>
         fail(
-          new StrakeError(
-            "REGISTRY_UNREACHABLE",
-            `${url.host} took no connection within ${ms / 1000} seconds`,
-          ),
+          new StrakeError("REGISTRY_UNREACHABLE", `${host} took no connection within ${ms / 1000} seconds`),
         ),
       ms,
     );

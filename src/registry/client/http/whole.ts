@@ -3,7 +3,7 @@ import type { HttpRequest, HttpResponse, Send } from "./message.ts";
 import { pause, type RetryOptions, rest } from "./retry.ts";
 
 /** How an answer ends that had begun well. */
-const broken = new Set(["REGISTRY_TRUNCATED", "REGISTRY_UNREACHABLE", "REGISTRY_STALLED"]);
+const broken = new Set(["REGISTRY_TRUNCATED", "REGISTRY_UNREACHABLE", "REGISTRY_PROXY", "REGISTRY_STALLED"]);
 
 /**
  * Sends a request without a body and reads the answer to its end. The link `retry` sees only heads: an answer that breaks

@@ -5,6 +5,7 @@ import {
   type ConnectOptions,
   isInternalHost,
   Keychain,
+  proxiesOf,
   Registry as RemoteRegistry,
   type Repository,
 } from "../../client/index.ts";
@@ -97,6 +98,7 @@ export class Upstream {
         ...(ca ? { tls: { ca: [...ca, ...rootCertificates] } } : {}),
       },
       credentials: (path) => this.#credentials(path),
+      proxies: proxiesOf(process.env),
       redirects: anywhere ? "anywhere" : "public",
       userAgent: "strake (pull-through cache)",
       stallMs: stall,
