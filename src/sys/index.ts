@@ -69,6 +69,8 @@ export {
   mkfifoAt,
   mknodAt,
   type NodeOptions,
+  removeEmptyAt,
+  removeFileAt,
   renameAt,
   renameFlags,
   rmdirAt,

@@ -85,6 +85,27 @@ export function rmdirAt(directory: number, name: string): boolean {
   return doneOrAbsent(libc().unlinkat(directory, cPath(name), removeDirectory), "rmdir", name);
 }
 
+/** Errors of the two calls below that say what kind of thing a name is, and no more. */
+const [isDirectory, notPermitted, notDirectory, notEmpty, busy, denied] = [21, 1, 20, 39, 16, 13];
+
+/**
+ * unlinkat(2) of a name that may be a directory: false for one, without the price of an exception. Linux says EISDIR, POSIX EPERM.
+ */
+export function removeFileAt(directory: number, name: string): boolean {
+  const result = libc().unlinkat(directory, cPath(name), 0);
+  if (result === -1 && [isDirectory, notPermitted].includes(errno())) return false;
+  doneOrAbsent(result, "unlinkat", name);
+  return true;
+}
+
+/** unlinkat(2) of a directory that may hold something, be mounted on, be locked or be none: false then. */
+export function removeEmptyAt(directory: number, name: string): boolean {
+  const result = libc().unlinkat(directory, cPath(name), removeDirectory);
+  if (result === -1 && [notDirectory, notEmpty, busy, denied, notPermitted].includes(errno())) return false;
+  doneOrAbsent(result, "rmdir", name);
+  return true;
+}
+
 /** Flags of renameat2(2). */
 export const renameFlags = { noReplace: 1, exchange: 2, whiteout: 4 } as const;
 

@@ -21,8 +21,6 @@ export const erofsSnapshotter: Snapshotter = {
     throwIfAborted(request.signal);
     prepareUpper(request);
     const { lower } = upperPaths(request.workspace);
-    // What a process that was killed while mounting left here.
-    unmountAll(lower);
     const visible = request.layers.slice(hiddenLayers(request.layers));
     withLayersMounted(visible, lower, (names) => mountUpper(request, names));
     return mountOf(request);

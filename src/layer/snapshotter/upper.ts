@@ -42,10 +42,14 @@ const selfContained = ["index=off", "xino=off", "metacopy=off", "redirect_dir=no
 /** Makes the folders of a workspace. The first time, the upper directory gets the attributes of the image's root. */
 export function prepareUpper(request: MountRequest): void {
   const paths = upperPaths(request.workspace);
-  makeDirectory(paths.lower);
-  makeDirectory(paths.empty);
+  // What a process that was killed while mounting left there.
+  if (!makeDirectory(paths.lower)) unmountAll(paths.lower);
   if (request.readonly) return;
-  makeDirectory(paths.work);
+  const isFirst = makeDirectory(paths.work);
+  // The kernel's mark that a volatile mount was here. It refuses another mount because after a crash of the machine the files may be
+  // incomplete; what outlived a crash is removed by whoever asked for a volatile mount, so here it was a restart.
+  if (!isFirst && request.volatile)
+    rmSync(join(paths.work, "work/incompat"), { recursive: true, force: true });
   if (!makeDirectory(paths.upper)) return;
   takeRootAttributes(paths.upper, request.layers);
 }
@@ -58,15 +62,12 @@ export function mountUpper(request: MountRequest, lower: readonly string[]): voi
   const common = { target: request.target, options };
   if (request.readonly) {
     // Without an upper directory overlayfs wants two lower ones.
+    if (lower.length < 2) makeDirectory(empty);
     mountOverlay({ ...common, lower: lower.length > 1 ? lower : [...lower, empty, spare].slice(0, 2) });
     return;
   }
-  if (request.volatile) {
-    // The kernel's mark that such a mount was here. It refuses another one because after a crash of the machine the files may be
-    // incomplete; what outlived a crash is removed by whoever asked for a volatile mount, so here it was a restart.
-    rmSync(join(work, "work/incompat"), { recursive: true, force: true });
-    options.push("volatile");
-  }
+  if (request.volatile) options.push("volatile");
+  if (lower.length === 0) makeDirectory(empty);
   mountOverlay({ ...common, lower: lower.length > 0 ? lower : [empty], upper, work });
 }
 
