@@ -39,11 +39,9 @@ const sizeLimit = 16 << 20;
 export function authFilePaths(env: Env): string[] {
   if (env.REGISTRY_AUTH_FILE) return [env.REGISTRY_AUTH_FILE];
   const home = env.HOME || homedir();
-  const runtime = env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, "containers/auth.json")] : [];
-  const uid = process.getuid?.() ?? 0;
+  const runtime = env.XDG_RUNTIME_DIR || `/run/containers/${process.getuid?.() ?? 0}`;
   return [
-    ...runtime,
-    `/run/containers/${uid}/auth.json`,
+    env.XDG_RUNTIME_DIR ? join(runtime, "containers/auth.json") : join(runtime, "auth.json"),
     join(env.XDG_CONFIG_HOME || join(home, ".config"), "containers/auth.json"),
     dockerConfigPath(env),
   ];

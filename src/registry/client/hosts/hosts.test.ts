@@ -18,6 +18,8 @@ afterEach(() => rmSync(home, { recursive: true }));
 const env = () => ({
   ...{ HOME: home, CONTAINERS_REGISTRIES_CONF: join(home, "registries.conf") },
   STRAKE_CERTS_DIR: join(home, "certs.d"),
+  // Else logins of this machine's root for a port that comes again are found.
+  XDG_RUNTIME_DIR: join(home, "runtime"),
 });
 const remote = (options: RemoteOptions = {}) =>
   new Remote({ env: env(), retry: { attempts: 1 }, ...options });
