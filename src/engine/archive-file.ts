@@ -1,7 +1,7 @@
-import { closeSync, lstatSync, openSync, realpathSync, statSync, writeSync } from "node:fs";
+import { closeSync, lstatSync, openSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { StrakeError } from "../errors/index.ts";
-import { Folder, sweepTemporaries, Temporary } from "../sys/index.ts";
+import { Folder, sweepTemporaries, Temporary, writeAll } from "../sys/index.ts";
 import type { TarSink } from "../tar/index.ts";
 
 /**
@@ -20,7 +20,7 @@ export async function writeArchiveFile(
   using folder = Folder.open(dirname(place));
   sweepTemporaries(folder);
   using temporary = Temporary.file(folder, { mode: 0o600 });
-  await write(sinkOf(temporary.fd));
+  await write((chunk) => writeAll(temporary.fd, chunk));
   try {
     temporary.place(folder, basename(place), { replace });
   } catch (error) {
@@ -41,16 +41,10 @@ async function writeInto(path: string, write: (sink: TarSink) => Promise<void>):
   if (statSync(path).isDirectory()) throw new StrakeError("USAGE", `${path} is a folder`);
   const fd = openSync(path, "w");
   try {
-    await write(sinkOf(fd));
+    await write((chunk) => writeAll(fd, chunk));
   } finally {
     closeSync(fd);
   }
-}
-
-function sinkOf(fd: number): TarSink {
-  return (chunk) => {
-    for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done);
-  };
 }
 
 function behindLinks(path: string): string {

@@ -126,4 +126,5 @@ export {
   terminalState,
   windowSize,
 } from "./terminal.ts";
+export { writeAll } from "./write-all.ts";
 export { getXattr, listXattrs, readXattrs, removeXattr, setXattr, type XattrTarget } from "./xattr.ts";

@@ -1,8 +1,9 @@
-import { closeSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, readFileSync } from "node:fs";
 import { errnoName } from "./errno.ts";
 import { errno } from "./libc.ts";
 import { cPath } from "./path.ts";
 import { syscall } from "./syscall.ts";
+import { writeAll } from "./write-all.ts";
 
 const closeOnExec = 0x1;
 const allowSealing = 0x2;
@@ -34,8 +35,7 @@ export function sealedProgram(name: string): SealedProgram | undefined {
   return {
     path: `/proc/${process.pid}/fd/${fd}`,
     fill(program) {
-      const bytes = readFileSync(program);
-      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+      writeAll(fd, readFileSync(program));
       // Where that fails the runtime makes its own copy, as it always does.
       syscall("fcntl", fd, addSeals, allSeals);
     },

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, fsyncSync, mkdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, fsyncSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
 import {
@@ -17,7 +17,15 @@ import {
   matchesDigest,
   mediaTypes,
 } from "../../oci/index.ts";
-import { Folder, flock, openFolder, readFrom, sweepTemporaries, Temporary } from "../../sys/index.ts";
+import {
+  Folder,
+  flock,
+  openFolder,
+  readFrom,
+  sweepTemporaries,
+  Temporary,
+  writeAll,
+} from "../../sys/index.ts";
 import { blobName } from "../load/contents.ts";
 import { layoutDocument } from "../save/documents.ts";
 import { namesEntry, refName, withEntry } from "./entries.ts";
@@ -171,7 +179,7 @@ export class OciLayout {
     for await (const chunk of blob.size === 0 ? [] : source.open(0, blob.size)) {
       throwIfAborted(options.signal);
       digester.update(chunk);
-      for (let at = 0; at < chunk.byteLength; ) at += writeSync(temporary.fd, chunk, at);
+      writeAll(temporary.fd, chunk);
       size += chunk.byteLength;
       options.onProgress?.(size);
     }

@@ -1,4 +1,4 @@
-import { fstatSync, writeSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import {
   chmodDescriptorPath,
@@ -19,6 +19,7 @@ import {
   setXattr,
   symlinkAt,
   unlinkAt,
+  writeAll,
 } from "../../sys/index.ts";
 import { cleanEntryPath, type Entry, readTar } from "../../tar/index.ts";
 
@@ -113,8 +114,7 @@ async function unpackFile(options: UnpackOptions, entry: Entry, { parent, name, 
   const flags = openFlags.writeOnly | openFlags.create | openFlags.exclusive | openFlags.nofollow;
   const fd = openAt(parent, name, { flags, mode: 0o600 });
   try {
-    for await (const chunk of body)
-      for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done);
+    for await (const chunk of body) writeAll(fd, chunk);
     applyAttributes(options, entry, fd);
   } finally {
     closeFd(fd);

@@ -1,4 +1,4 @@
-import { fsyncSync, mkdirSync, writeSync } from "node:fs";
+import { fsyncSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { StrakeError } from "../../errors/index.ts";
 import { type Emit, emitNothing, withTotals } from "../../events/index.ts";
@@ -18,7 +18,7 @@ import {
   titleAnnotation,
   verified,
 } from "../../registry/client/index.ts";
-import { Folder, sweepTemporaries, Temporary } from "../../sys/index.ts";
+import { Folder, sweepTemporaries, Temporary, writeAll } from "../../sys/index.ts";
 import { warnOfMirror } from "../registry/mirror-warning.ts";
 
 export interface FetchRequest extends RemoteOptions {
@@ -46,7 +46,9 @@ export async function fetchArtifact(request: FetchRequest): Promise<FetchedArtif
   return await withTotals("fetch", request.emit ?? emitNothing, (emit) => fetchFiles({ ...request, emit }));
 }
 
-async function fetchFiles(request: FetchRequest): Promise<FetchedArtifact> {
+type Fetching = FetchRequest & { readonly emit: Emit };
+
+async function fetchFiles(request: Fetching): Promise<FetchedArtifact> {
   const reference = withDefaultTag(parseReference(request.name));
   const call = request.signal ? { signal: request.signal } : {};
   using remote = new Remote(request);
@@ -89,7 +91,7 @@ async function fetchFiles(request: FetchRequest): Promise<FetchedArtifact> {
         files: names.map((name) => join(folder, name)),
       };
     },
-    warnOfMirror(request.emit ?? emitNothing),
+    warnOfMirror(request.emit),
   );
 }
 
@@ -121,12 +123,9 @@ interface Target {
 function openParent({ root, folder, name }: Target): { parent: Folder; last: string } {
   const parts = name.split("/");
   const last = parts.pop()!;
-  const path = parts.join("/");
+  const path = parts.join("/") || ".";
   try {
-    return {
-      parent: path === "" ? Folder.open(`/proc/self/fd/${root.fd}`) : root.folder(path, { make: true }),
-      last,
-    };
+    return { parent: root.folder(path, { make: true }), last };
   } catch (cause) {
     if (!(cause instanceof StrakeError) || cause.code !== "SYS_INVALID") throw cause;
     throw new StrakeError(
@@ -156,16 +155,16 @@ function isThere({ folder, name }: Target, cause?: unknown): StrakeError {
 async function fetchFile(
   place: ImageSource,
   file: Descriptor,
-  { target, request }: { readonly target: Target; readonly request: FetchRequest },
+  { target, request }: { readonly target: Target; readonly request: Fetching },
 ): Promise<void> {
-  const { emit = emitNothing, signal } = request;
+  const { emit, signal } = request;
   await asStep(file, { emit, kind: "transfer", verb: "fetch" }, async (step) => {
     const { parent, last } = openParent(target);
     using folder = parent;
     using temporary = Temporary.file(folder);
     let current = 0;
     for await (const chunk of verified(place.openBlob(file, signal ? { signal } : {}), file, place.name)) {
-      for (let done = 0; done < chunk.byteLength; ) done += writeSync(temporary.fd, chunk, done);
+      writeAll(temporary.fd, chunk);
       current += chunk.byteLength;
       step.progress(current);
     }
