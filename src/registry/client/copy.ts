@@ -34,7 +34,7 @@ interface Copying {
   readonly to: ImageTarget;
   readonly options: CopyOptions;
   /** Manifests that were copied: an index may name one many times, and be named by it. */
-  readonly copied: Set<string>;
+  readonly copied: Set<Digest>;
 }
 
 const depthLimit = 8;
@@ -49,7 +49,7 @@ export async function copyImage(
   options: CopyOptions = {},
 ): Promise<CopyResult> {
   const call = options.signal ? { signal: options.signal } : {};
-  const copying = { from: from.place, to: to.place, options, copied: new Set<string>() };
+  const copying = { from: from.place, to: to.place, options, copied: new Set<Digest>() };
   let root = await from.place.getManifest(from.reference, call);
   if (options.platform !== undefined && root.kind === "index") {
     const picked = pickPlatform(root.value.manifests, options.platform);
@@ -79,7 +79,6 @@ async function copyTree(
   const call = options.signal ? { signal: options.signal } : {};
   if (depth > depthLimit)
     throw new StrakeError("INDEX_INVALID", `indexes are nested more than ${depthLimit} deep`);
-  if (copying.copied.has(document.digest) && depth > 0) return;
   copying.copied.add(document.digest);
   if (copying.copied.size > manifestLimit)
     throw new StrakeError("INDEX_INVALID", `an index leads to more than ${manifestLimit} manifests`);
@@ -87,55 +86,49 @@ async function copyTree(
   else await copyBlobs(copying, [...document.value.layers, document.value.config]);
   await to.putManifest(reference, document, { ...call, isRoot: depth === 0 });
   if (!options.referrers) return;
-  for (const referrer of await from.referrers(document.digest, call)) {
-    const child = await from.getManifest(referrer.digest, call);
-    await copyTree(copying, child, { reference: child.digest, depth: depth + 1 });
-  }
+  for (const { digest } of await from.referrers(document.digest, call))
+    await copyChild(copying, digest, depth + 1);
+}
+
+/** What another manifest leads to. */
+async function copyChild(copying: Copying, digest: Digest, depth: number): Promise<void> {
+  const { signal } = copying.options;
+  if (copying.copied.has(digest)) return;
+  const document = await copying.from.getManifest(digest, signal ? { signal } : {});
+  await copyTree(copying, document, { reference: document.digest, depth });
 }
 
 async function copyChildren(copying: Copying, index: Index, depth: number): Promise<void> {
-  const { from, options } = copying;
   for (const child of index.manifests) {
-    throwIfAborted(options.signal);
-    if (!isManifestType(child.mediaType) && !isIndexType(child.mediaType)) {
-      await copyBlobs(copying, [child]);
-      continue;
-    }
-    if (copying.copied.has(child.digest)) continue;
-    const document = await from.getManifest(child.digest, options.signal ? { signal: options.signal } : {});
-    await copyTree(copying, document, { reference: child.digest, depth: depth + 1 });
+    throwIfAborted(copying.options.signal);
+    if (isManifestType(child.mediaType) || isIndexType(child.mediaType))
+      await copyChild(copying, child.digest, depth + 1);
+    else await copyBlobs(copying, [child]);
   }
 }
 
-async function copyBlobs(
-  { from, to, options }: Omit<Copying, "copied">,
-  blobs: readonly Descriptor[],
-): Promise<void> {
+async function copyBlobs({ from, to, options }: Copying, blobs: readonly Descriptor[]): Promise<void> {
+  const { emit } = options;
   const unique = [...new Map(blobs.map((blob) => [blob.digest, blob])).values()];
   await inParallel(
     unique,
     { limit: transfers, ...(options.signal ? { signal: options.signal } : {}) },
-    (blob, signal) => copyBlob({ from, to, options: { ...options, signal } }, blob),
+    (blob, signal) =>
+      asStep(blob, { emit, kind: "transfer", verb: "copy" }, (step) =>
+        sendBlob(blob, { from, to, signal, step }),
+      ),
   );
 }
 
-async function copyBlob({ from, to, options }: Omit<Copying, "copied">, blob: Descriptor): Promise<void> {
-  const { emit, signal } = options;
-  await asStep(blob, { emit, kind: "transfer", verb: "copy" }, (step) =>
-    sendBlob(blob, { from, to, signal, step }),
-  );
+interface Sending {
+  readonly from: ImageSource;
+  readonly to: ImageTarget;
+  readonly signal: AbortSignal;
+  readonly step: Step;
 }
 
-async function sendBlob(
-  blob: Descriptor,
-  {
-    from,
-    to,
-    signal,
-    step,
-  }: { from: ImageSource; to: ImageTarget; signal: AbortSignal | undefined; step: Step },
-): Promise<void> {
-  const call = signal ? { signal } : {};
+async function sendBlob(blob: Descriptor, { from, to, signal, step }: Sending): Promise<void> {
+  const call = { signal };
   if ((await to.headBlob(blob.digest, { forPush: true, ...call })) !== undefined)
     return step.skipped("already there");
   const mounted = await mountedFrom(blob.digest, { from, to, signal });
@@ -146,7 +139,7 @@ async function sendBlob(
   };
   for (let attempt = 1; ; attempt++) {
     try {
-      await to.uploadBlob(blob, source, { ...call, onProgress: (current) => step.progress(current) });
+      await to.uploadBlob(blob, source, { ...call, onProgress: step.progress });
       return;
     } catch (error) {
       if (!isPassing(error) || attempt >= 3) throw error;
@@ -158,11 +151,11 @@ async function sendBlob(
 /** The repository from which the registry gave the blob to the other; undefined when it did not. */
 async function mountedFrom(
   digest: Digest,
-  { from, to, signal }: { from: ImageSource; to: ImageTarget; signal: AbortSignal | undefined },
+  { from, to, signal }: Pick<Sending, "from" | "to" | "signal">,
 ): Promise<string | undefined> {
   if (!(from instanceof Repository) || !(to instanceof Repository)) return undefined;
   if (from.registryName !== to.registryName || from.path === to.path) return undefined;
-  return (await to.mountBlob(digest, from.path, signal ? { signal } : {})) ? from.path : undefined;
+  return (await to.mountBlob(digest, from.path, { signal })) ? from.path : undefined;
 }
 
 async function* cut(
