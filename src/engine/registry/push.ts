@@ -181,9 +181,9 @@ async function packAndSend(layer: Layer, pushing: Pushing, signal: AbortSignal):
   }
   // Its digest is not known yet: the step bears the name that packing it has.
   const blob = { digest: layer.diffID };
-  return await asStep(blob, { emit, kind: "transfer", verb: "push" }, async (step) => {
-    return await streamPacked(layer, { target, options, step });
-  });
+  return await asStep(blob, { emit, kind: "transfer", verb: "push" }, (step) =>
+    streamPacked(layer, { target, options, step }),
+  );
 }
 
 interface Streaming {
@@ -202,7 +202,7 @@ async function streamPacked(layer: Layer, { target, options, step }: Streaming):
   const refused = new AbortController();
   const either = AbortSignal.any([signal, refused.signal]);
   const sending = target
-    .streamBlob(measured(relay, step.progress), { signal })
+    .streamBlob(relay, { signal, onProgress: step.progress })
     .catch((error) => {
       refused.abort(error);
       throw error;
@@ -218,15 +218,6 @@ async function streamPacked(layer: Layer, { target, options, step }: Streaming):
   onProgress(begun.offset ?? 0);
   await target.uploadBlob(form, fileSource(store.blobs.path(form.digest)), { signal, begun, onProgress });
   return form;
-}
-
-async function* measured(source: AsyncIterable<Uint8Array>, progress: (bytes: number) => void) {
-  let bytes = 0;
-  for await (const chunk of source) {
-    yield chunk;
-    bytes += chunk.byteLength;
-    progress(bytes);
-  }
 }
 
 interface BlobContext {

@@ -12,10 +12,13 @@ export async function sendStream(
     session,
     request,
     source,
+    onProgress,
   }: {
     readonly session: Session;
     readonly request: Omit<HttpRequest, "method" | "url" | "headers">;
     readonly source: AsyncIterable<Uint8Array>;
+    /** Bytes handed to the network so far. */
+    readonly onProgress?: ((bytes: number) => void) | undefined;
   },
 ): Promise<BegunUpload> {
   let sent = 0;
@@ -24,6 +27,7 @@ export async function sendStream(
     for await (const chunk of source) {
       sent += chunk.byteLength;
       yield chunk;
+      onProgress?.(sent);
     }
   }
   const open = () => {

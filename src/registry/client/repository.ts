@@ -275,10 +275,13 @@ export class Repository {
    * Begins an upload of bytes that are still being made; their digest is named later, to `uploadBlob` with `begun`. The stream is read as
    * fast as the registry takes it, and given up when the registry takes no more. Errors: REGISTRY_* of beginning, CANCELED.
    */
-  async streamBlob(source: AsyncIterable<Uint8Array>, { signal }: Call = {}): Promise<BegunUpload> {
+  async streamBlob(
+    source: AsyncIterable<Uint8Array>,
+    { signal, onProgress }: Call & Pick<UploadOptions, "onProgress"> = {},
+  ): Promise<BegunUpload> {
     const request = { scopes: this.#scopes("pull,push"), ...(signal ? { signal } : {}) };
     const session = await this.#beginUpload("sha256", request);
-    return await sendStream(this.#line.send, { session, request, source });
+    return await sendStream(this.#line.send, { session, request, source, onProgress });
   }
 
   async #beginUpload(
