@@ -164,7 +164,7 @@ describe.skipIf(why !== undefined)("a container", () => {
   ])("%j ends with %d and leaves the reason", async (command, code) => {
     const { id } = create("", { command });
     await expect(home.containers.start(id)).rejects.toMatchObject({ exitCode: code });
-    expect(state(id)).toMatchObject({ status: "exited", exitCode: code, error: expect.any(String) });
+    expect(state(id)).toMatchObject({ status: "created", exitCode: code, error: expect.any(String) });
     expect(existsSync(containerPaths(home.root, home.runRoot, id).run)).toBe(false);
   });
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Docker, dockerObstacle, startDocker } from "../support/docker/daemon.ts";
 import { runCases } from "../support/docker/run-cases.ts";
+import { freePorts } from "../support/free-port.ts";
 import { containerObstacle, makeStrake, type Strake } from "../support/strake.ts";
 
 /** The same shell scripts with docker and with strake: what they print and their exit codes must be alike. */
@@ -51,8 +52,10 @@ describe.skipIf(obstacle !== undefined)("containers beside docker", () => {
     test(
       name,
       async () => {
-        const expected = await run(script, docker.program, docker.env);
-        expect(await run(script, strake.program, strake.env)).toBe(expected);
+        const first = freePorts(7);
+        const ports = Object.fromEntries(Array.from({ length: 7 }, (_, n) => [`P${n}`, String(first + n)]));
+        const expected = await run(script, docker.program, { ...docker.env, ...ports });
+        expect(await run(script, strake.program, { ...strake.env, ...ports })).toBe(expected);
       },
       2 * minute,
     );

@@ -5,6 +5,11 @@ import { readFileSync } from "node:fs";
  * the server has it, and a client that tries again and again while the server is away would in the end be connected to itself.
  */
 export function freePort(): number {
+  return freePorts(1);
+}
+
+/** As `freePort`: the first of so many ports in a row. */
+export function freePorts(count: number): number {
   const [firstOutgoing] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8")
     .split("\t")
     .map(Number);
@@ -12,11 +17,16 @@ export function freePort(): number {
   const highest = Math.max(lowest + 1000, firstOutgoing!);
   for (;;) {
     const port = lowest + Math.floor(Math.random() * (highest - lowest));
-    try {
-      Bun.listen({ hostname: "0.0.0.0", port, socket: { data() {} } }).stop(true);
-      return port;
-    } catch {
-      // Somebody serves there.
-    }
+    if (Array.from({ length: count }, (_, n) => port + n).every(isFree)) return port;
+  }
+}
+
+function isFree(port: number): boolean {
+  try {
+    Bun.listen({ hostname: "0.0.0.0", port, socket: { data() {} } }).stop(true);
+    return true;
+  } catch {
+    // Somebody serves there.
+    return false;
   }
 }

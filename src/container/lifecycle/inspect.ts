@@ -107,7 +107,7 @@ function stateOf(state: ContainerState): Record<string, unknown> {
     Dead: false,
     Pid: isRunning ? state.pid : 0,
     ExitCode: "exitCode" in state ? state.exitCode : 0,
-    Error: state.status === "exited" ? (state.error ?? "") : "",
+    Error: "error" in state ? state.error : "",
     StartedAt: startedAt,
     FinishedAt: "finishedAt" in state ? iso(state.finishedAt) : never,
   };

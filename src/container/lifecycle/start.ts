@@ -64,7 +64,7 @@ export async function startContainer(
     else
       services.records.update(id, (now) => ({
         ...now,
-        state: failedToStart(now.state, { exitCode: error.exitCode, at: Date.now(), error: error.message }),
+        state: failedToStart(now.state, error),
       }));
     throw error.exitCode === 1
       ? new StrakeError(error.code, error.message, { ...error, cause: error.cause, exitCode: 125 })

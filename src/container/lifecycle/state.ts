@@ -5,14 +5,19 @@ import { StrakeError } from "../../errors/index.ts";
  * start time and boot: numbers come again.
  */
 export type ContainerState =
-  | { readonly status: "created" }
+  | {
+      readonly status: "created";
+      /** When a start failed: why, and the code it counts as. */
+      readonly exitCode?: number;
+      readonly error?: string;
+    }
   | RunningState
   | {
       readonly status: "exited";
       readonly exitCode: number;
       readonly startedAt?: number;
       readonly finishedAt: number;
-      /** Why it could not start, or why the exit code is not known. */
+      /** Why it could not start again, or why the exit code is not known. */
       readonly error?: string;
     }
   | { readonly status: "removing"; readonly exitCode: number; readonly finishedAt: number };
@@ -61,20 +66,31 @@ export function exited(
   };
 }
 
-/** created or exited -> exited with the reason why it did not start. */
+/** What Docker shows of a start that failed where no better code is known. */
+const failedStart = 128;
+
+/**
+ * A container that could not be started stays what it was, with the reason, as with Docker: one that never ran is still `created`. 126 and 127
+ * say what is wrong with the command; any other failure leaves the exit code of an earlier run.
+ */
 export function failedToStart(
   state: ContainerState,
-  failure: { readonly exitCode: number; readonly at: number; readonly error: string },
+  failure: { readonly exitCode: number; readonly message: string },
 ): ContainerState {
   if (state.status !== "created" && state.status !== "exited") return state;
-  return { status: "exited", exitCode: failure.exitCode, finishedAt: failure.at, error: failure.error };
+  const isCommand = failure.exitCode === 126 || failure.exitCode === 127;
+  return {
+    ...state,
+    exitCode: isCommand ? failure.exitCode : state.exitCode || failedStart,
+    error: failure.message,
+  };
 }
 
 /** Anything but running -> removing, from where only removal leads on. Errors: CONTAINER_STATE. */
 export function removing(state: ContainerState, at: number): ContainerState {
   if (state.status === "running") throw wrongState(state, "removed");
   if (state.status === "removing") return state;
-  return { status: "removing", exitCode: state.status === "exited" ? state.exitCode : 0, finishedAt: at };
+  return { status: "removing", exitCode: state.exitCode ?? 0, finishedAt: at };
 }
 
 export function wrongState(state: ContainerState, wanted: string, name?: string): StrakeError {

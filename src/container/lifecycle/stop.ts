@@ -70,7 +70,7 @@ export async function waitContainer(
 ): Promise<number> {
   const { state } = refresh(services, id);
   if (state.status === "running") return waitRunning(services, id, { state, ...(signal ? { signal } : {}) });
-  return state.status === "created" ? 0 : state.exitCode;
+  return state.exitCode ?? 0;
 }
 
 /** As `waitContainer`, for a state at hand: the record may be gone by the time the container is over. */

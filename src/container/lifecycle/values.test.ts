@@ -27,14 +27,18 @@ describe("states", () => {
     expect(exited(over, { exitCode: 255, at: 9000 })).toBe(over);
   });
 
-  test("a start that failed is an exit with a reason", () => {
-    expect(failedToStart(created, { exitCode: 127, at: 1, error: "no" })).toEqual({
-      status: "exited",
-      exitCode: 127,
-      finishedAt: 1,
-      error: "no",
-    });
-    expect(failedToStart(running, { exitCode: 127, at: 1, error: "no" })).toBe(running);
+  test("a start that failed leaves the container as it was, with the reason", () => {
+    const command = { exitCode: 127, message: "no" };
+    expect(failedToStart(created, command)).toEqual({ status: "created", exitCode: 127, error: "no" });
+    const port = { exitCode: 125, message: "busy" };
+    const failed = failedToStart(created, port);
+    expect(failed).toEqual({ status: "created", exitCode: 128, error: "busy" });
+    expect(describeState(failed, 0)).toBe("Created");
+    expect(started(failed, { pid: 7, processStart: 9, bootId: "b", at: 1000 })).toEqual(running);
+    expect(failedToStart(over, port)).toEqual({ ...over, exitCode: 3, error: "busy" } as ContainerState);
+    expect(failedToStart(over, command)).toEqual({ ...over, exitCode: 127, error: "no" } as ContainerState);
+    expect(failedToStart(running, port)).toBe(running);
+    expect(removing(failed, 1)).toEqual({ status: "removing", exitCode: 128, finishedAt: 1 });
   });
 
   test("removing keeps the exit code and leads nowhere else", () => {

@@ -289,6 +289,7 @@ function portsInUse(leases: readonly NetworkLease[]): TakenPort[] {
       address: port.hostAddress,
       port: port.hostPort,
       owner: `the container ${lease.id.slice(0, 12)}`,
+      freedBy: `strake stop ${lease.id.slice(0, 12)}`,
     })),
   );
   return [...listening, ...published];

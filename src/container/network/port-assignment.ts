@@ -9,6 +9,8 @@ export interface TakenPort {
   readonly port: number;
   /** Who has it, for the error. */
   readonly owner: string;
+  /** The command that makes it free, where we know one. */
+  readonly freedBy?: string;
 }
 
 /** The kernel's own range of ports for outgoing connections begins here on every distribution. */
@@ -38,8 +40,8 @@ export function assignPorts(
   // Asked ports first, so that a random one never takes what a later mapping names.
   const fixed = new Map(
     wanted.filter(isFixed).map((mapping) => {
-      const owner = conflict(all, mapping)?.owner;
-      if (owner !== undefined) throw busy(mapping, owner);
+      const other = conflict(all, mapping);
+      if (other !== undefined) throw busy(mapping, other);
       return [mapping, take(mapping)] as const;
     }),
   );
@@ -83,12 +85,18 @@ function conflict(taken: readonly TakenPort[], mapping: PortMapping): TakenPort 
   );
 }
 
-function busy(mapping: PortMapping, owner: string): StrakeError {
-  const port = `${mapping.hostAddress}:${mapping.hostPort}/${mapping.protocol}`;
-  return new StrakeError("PORT_BUSY", `cannot publish ${port}: ${owner} already uses it`, {
-    hint: `Choose another port, or 0 for any free one: -p 0:${mapping.containerPort}.`,
-    exitCode: 125,
-  });
+function busy(mapping: PortMapping, { owner, freedBy }: TakenPort): StrakeError {
+  const { hostAddress, hostPort, protocol, containerPort } = mapping;
+  const free = freedBy ? `Make it free (\`${freedBy}\`), choose another port,` : "Choose another port,";
+  const where = hostAddress === "0.0.0.0" ? "" : `${hostAddress}:`;
+  return new StrakeError(
+    "PORT_BUSY",
+    `cannot publish ${hostAddress}:${hostPort}/${protocol}: ${owner} already uses it`,
+    {
+      hint: `${free} or 0 for any free one: -p ${where}0:${containerPort}.`,
+      exitCode: 125,
+    },
+  );
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * A shell script in which `D` is docker or strake. Its stdout and exit code count; HERE is an empty folder of its own. `soon COMMAND` tries
- * until the command succeeds, for half a minute at most.
+ * A shell script in which `D` is docker or strake. Its stdout and exit code count; HERE is an empty folder of its own, P0 to P6 are
+ * free ports of the host in a row. `soon COMMAND` tries until the command succeeds, for half a minute at most.
  */
 export interface RunCase {
   readonly name: string;
@@ -105,7 +105,7 @@ D exec aa env | grep -v HOSTNAME | sort; D rm -f aa`,
     script: String.raw`
 D ps; D ps -a; D create --name aa -it busybox sh -c "exit 4" | wc -c
 D ps -a --format "{{.Names}} {{.Status}} {{.Image}} {{.Command}} {{.Ports}}"; D start -a aa; echo $?; D rm aa
-D run -d --name n1 -l k=v -p 127.0.0.1:18091:80 busybox sleep 100 >/dev/null
+D run -d --name n1 -l k=v -p 127.0.0.1:$P0:80 busybox sleep 100 >/dev/null
 D ps --format "{{.Names}}|{{.Ports}}|{{.Labels}}|{{.State}}|{{.Networks}}|{{.Mounts}}"
 D ps -q --filter name=n1 | wc -c; D ps --filter label=k=v --format "{{.Names}}"; D ps --filter status=exited -q
 D ps --filter ancestor=busybox -q | wc -l; D ps --filter nosuch=1; echo $?; D ps --no-trunc -q | wc -c; D rm -f n1`,
@@ -147,11 +147,26 @@ D volume rm one`,
   {
     name: "ports",
     script: String.raw`
-D run -d --name aa -p 127.0.0.1::80 -p 127.0.0.1:18100-18101:90-91 -p 127.0.0.1:18110-18112:95 busybox sleep 100 >/dev/null
-D ps --format "{{.Ports}}" | sed -e "s/127.0.0.1:[3-6][0-9]*->80/X->80/" -e "s/1811[012]->95/Y->95/"
+D run -d --name aa -p 127.0.0.1::80 -p 127.0.0.1:$P1-$P2:90-91 -p 127.0.0.1:$P3-$P5:95 busybox sleep 100 >/dev/null
+D ps --format "{{.Ports}}" | sed -e "s/127.0.0.1:[3-6][0-9]*->80/X->80/" -e "s/127.0.0.1:[0-9]*->95/Y->95/"
 D port aa 90; D port aa | grep ^91; D port aa 99; echo $?
-D run --rm -p 127.0.0.1:18100:1 busybox true; echo $?; D rm -f aa
-for p in a:b 99999:1 1-3:1-2 1.2.3.4:18099:80 18099:80/xyz; do D run --rm -p $p busybox true; echo $?; done`,
+D run --rm -p 127.0.0.1:$P1:1 busybox true; echo $?; D rm -f aa
+for p in a:b 99999:1 1-3:1-2 1.2.3.4:$P6:80 $P6:80/xyz; do D run --rm -p $p busybox true; echo $?; done`,
+  },
+  {
+    name: "a start that fails",
+    script: String.raw`
+state() { D inspect -f "{{.State.Status}} {{.State.ExitCode}} {{.State.StartedAt}} {{.State.FinishedAt}} {{if .State.Error}}why{{end}}" aa; }
+hold() { D run -d --name hold -p 127.0.0.1:$P0:80 busybox sleep 100 >/dev/null; }
+hold; D run --name aa -p 127.0.0.1:$P0:80 busybox true; echo $?; state
+D ps -a --filter name=aa --format "{{.Status}} {{.State}}"; D ps -aq --filter status=created | wc -l; D ps -aq --filter exited=128 | wc -l
+D wait aa; D stop aa; D kill aa; echo $?; D start aa; echo $?; D rm -f hold; D start -a aa; echo $?; D rm aa
+for end in 0 3; do
+  D run --name aa -p 127.0.0.1:$P0:80 busybox sh -c "exit $end"; hold; D start aa; echo $?
+  D inspect -f "{{.State.Status}} {{.State.ExitCode}} {{if .State.Error}}why{{end}}" aa; D rm aa; D rm -f hold
+done
+for program in nosuch /etc/passwd; do D run --name aa busybox $program; echo $?; state; D start aa; echo $?; D wait aa; D rm aa; done
+D run --name aa -u nosuch busybox true; echo $?; state; D rm aa`,
   },
   {
     name: "networks",
