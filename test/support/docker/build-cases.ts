@@ -291,6 +291,30 @@ printf '# comment\n\n**/*.log\nnode_modules\n*.md\n!README.md\na/**/c\n!a/b/c/ke
     dockerfile: "FROM busybox\nCOPY . /all/\n",
   },
   {
+    name: "ADD and COPY over one another, in the order they are written",
+    prepare:
+      "mkdir -p s t d; echo packed >s/x; echo packed >s/y; ln -s x s/l; tar -C s -cf one.tar .; echo other >t/x; mkdir t/l; echo in >t/l/z; tar -C t -czf two.tgz .; echo plain >x; echo plain >l; echo folder >d/y; rm -r s t",
+    dockerfile: String.raw`FROM busybox
+ADD one.tar x /several/
+ADD x one.tar /reversed/
+ADD x one.tar d /folder/
+ADD one.tar two.tgz /packed/
+ADD one.tar /over/
+COPY x /over/
+COPY x /over/y
+ADD two.tgz /under/
+ADD one.tar /under/new/
+COPY x /under/new/l
+ADD two.tgz /under/new2/
+COPY d /under/new2/l
+COPY x one.tar /copied/
+ADD one.tar /copied/
+RUN rm /several/y && echo run > /packed/x
+ADD one.tar /several/
+ADD one.tar d/y /packed/
+`,
+  },
+  {
     name: "WORKDIR",
     dockerfile: String.raw`FROM busybox
 WORKDIR /a/b

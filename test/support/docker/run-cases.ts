@@ -154,6 +154,27 @@ D run --rm -p 127.0.0.1:$P1:1 busybox true; echo $?; D rm -f aa
 for p in a:b 99999:1 1-3:1-2 1.2.3.4:$P6:80 $P6:80/xyz; do D run --rm -p $p busybox true; echo $?; done`,
   },
   {
+    name: "/.dockerenv",
+    script: String.raw`
+D run --name aa busybox sh -c 'stat -c "%n %F %s %a %u:%g" /.dockerenv; rm /.dockerenv; ls -A /' | grep -v -e ^lib -e ^usr
+D start -a aa | grep -c dockerenv; D diff aa >/dev/null 2>&1; D rm aa
+D run --rm -u 1000 busybox sh -c 'test -e /.dockerenv; echo $?; test -w /.dockerenv; echo $?'
+D run --rm --read-only busybox ls /.dockerenv; D run --name aa busybox true; D cp aa:/.dockerenv - | tar tf -; D rm aa`,
+  },
+  {
+    name: "restart",
+    script: String.raw`
+D run -d --rm --name aa busybox sh -c 'echo line >> /f; exec sleep 100' >/dev/null; soon "D exec aa test -e /f"
+D restart -t 0 aa; soon '[ "$(D exec aa cat /f | wc -l)" = 2 ]'; D exec aa cat /f
+D inspect -f "{{.State.Status}} {{.HostConfig.AutoRemove}} {{.RestartCount}}" aa
+D restart -t 0 aa aa; echo $?; soon '[ "$(D exec aa cat /f | wc -l)" = 4 ]'
+D stop -t 0 aa; soon '[ -z "$(D ps -aq)" ]'; D restart aa; echo $?; D ps -aq
+D run --name aa busybox sh -c 'echo ran; exit 3'; D restart aa; D wait aa; D logs aa; D rm aa; D restart aa nosuch; echo $?
+D create --name aa busybox echo made >/dev/null; D restart aa; D wait aa; D logs aa; D rm aa
+D run -d --rm --name aa -p 127.0.0.1:$P0:80 busybox sleep 100 >/dev/null; D restart -t 0 aa; D port aa | sed "s/$P0/P/"
+D rm -f aa; D ps -aq`,
+  },
+  {
     name: "a start that fails",
     script: String.raw`
 state() { D inspect -f "{{.State.Status}} {{.State.ExitCode}} {{.State.StartedAt}} {{.State.FinishedAt}} {{if .State.Error}}why{{end}}" aa; }
