@@ -18,6 +18,7 @@ export interface HostCertificates {
  */
 export class HostFolders {
   readonly #bases: readonly string[];
+  readonly #certificates = new Map<string, HostCertificates>();
 
   constructor(env: Environment) {
     this.#bases = bases(env);
@@ -32,8 +33,14 @@ export class HostFolders {
     return parseHostsToml(readNamed(file), { file, folder: folder.path });
   }
 
-  /** CA and client certificates as Docker lays them down: *.crt, *.cert with *.key. They do not count beside a hosts.toml. */
+  /** CA and client certificates as Docker lays them down: *.crt, *.cert with *.key. They do not count beside a hosts.toml. Read once. */
   certificates(host: string): HostCertificates {
+    const known = this.#certificates.get(host) ?? this.#readCertificates(host);
+    this.#certificates.set(host, known);
+    return known;
+  }
+
+  #readCertificates(host: string): HostCertificates {
     const ca: string[] = [];
     const clients: { cert: string; key: string }[] = [];
     for (const { path: folder } of this.#folders(host)) {

@@ -1,7 +1,14 @@
 import { existsSync, readFileSync } from "node:fs";
 
-/** A `ca` option replaces the system's store, so what is trusted anyway is added to it. */
+let known: string[] | undefined;
+
+/** A `ca` option replaces the system's store, so what is trusted anyway is added to it. Read once. */
 export function systemAuthorities(): string[] {
+  known ??= read();
+  return known;
+}
+
+function read(): string[] {
   const file = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
