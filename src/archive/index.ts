@@ -1,4 +1,4 @@
-export { type BootstrapBusyboxOptions, bootstrapBusybox } from "./bootstrap/busybox.ts";
+export { type BootstrapBusyboxOptions, bootstrapBusybox, staticBusybox } from "./bootstrap/busybox.ts";
 export { type BootstrapDebianOptions, bootstrapDebian, suiteName } from "./bootstrap/debian.ts";
 export { type BaseImage, type ImportOptions, importLayer, storeBaseImage } from "./import.ts";
 export { packLayout, unpackLayout } from "./layout/archive.ts";

@@ -31,7 +31,7 @@ export { formatPort, type PortMapping, type PortProtocol, parsePorts } from "./n
 export { readInRoot } from "./rootfs/read.ts";
 export { readyControlGroups } from "./runtime/grace.ts";
 export { enterContainerNamespace } from "./runtime/host.ts";
-export { Runtime } from "./runtime/runtime.ts";
+export { findProgram, Runtime } from "./runtime/runtime.ts";
 export { parseEnvFile } from "./spec/environment.ts";
 export { bindMount, tmpfsMount } from "./spec/mounts.ts";
 export type { Mount, ProcessUser } from "./spec/types.ts";

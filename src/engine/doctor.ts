@@ -1,13 +1,19 @@
-import { accessSync, constants, statfsSync } from "node:fs";
-import { probeTools } from "../container/index.ts";
+import { accessSync, constants, existsSync, statfsSync } from "node:fs";
+import { staticBusybox } from "../archive/index.ts";
+import { findProgram, probeTools } from "../container/index.ts";
 import { surveySnapshotters } from "../layer/index.ts";
 import type { Store } from "../store/index.ts";
 
 export interface Finding {
   readonly name: string;
-  /** `missing` keeps something from working at all, `less` is a loss of one feature or of speed. */
-  readonly verdict: "ok" | "less" | "missing";
+  /**
+   * `missing` keeps something from working at all, `less` is a loss of one feature or of speed, `unused` is not there and nothing that strake
+   * does now needs it.
+   */
+  readonly verdict: "ok" | "less" | "missing" | "unused";
   readonly detail: string;
+  /** The Debian package it comes from. */
+  readonly package?: string;
   /** The one command or step that mends it. */
   readonly fix?: string;
 }
@@ -24,34 +30,98 @@ interface Program {
   readonly name: string;
   readonly purpose: string;
   readonly package: string;
+  /** Nothing that strake does now needs it. */
+  readonly unused?: true;
+  /** Where it is when it is not a program of the PATH. */
+  readonly find?: () => string | undefined;
 }
+
+const firstOf = (paths: readonly string[]) => paths.find((path) => existsSync(path));
+
+const authorities = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/cert.pem",
+];
+const forTests = "only the tests of strake's repository use it";
 
 const programs: readonly Program[] = [
   { name: "mmdebstrap", purpose: "strake bootstrap debian", package: "mmdebstrap" },
+  {
+    name: "setpriv",
+    purpose: "a bootstrap that is killed leaves nothing running",
+    package: "util-linux",
+  },
+  {
+    name: "busybox",
+    purpose: "strake bootstrap busybox (a static one)",
+    package: "busybox-static",
+    find: staticBusybox,
+  },
   { name: "xz", purpose: "archives packed with xz", package: "xz-utils" },
+  { name: "bzip2", purpose: "archives packed with bzip2", package: "bzip2" },
+  {
+    name: "CA certificates",
+    purpose: "registries whose certificates this machine trusts, lending them to RUN (build --ca)",
+    package: "ca-certificates",
+    find: () => firstOf(authorities),
+  },
+  {
+    name: "aardvark-dns",
+    purpose: "names of containers on networks of their own, which come later",
+    package: "aardvark-dns",
+    unused: true,
+    find: () => firstOf(["/usr/lib/podman/aardvark-dns", "/usr/libexec/podman/aardvark-dns"]),
+  },
+  {
+    name: "pasta",
+    purpose: "networks of containers without root, which come later",
+    package: "passt",
+    unused: true,
+  },
+  { name: "fsck.erofs", purpose: forTests, package: "erofs-utils", unused: true },
+  { name: "skopeo", purpose: forTests, package: "skopeo", unused: true },
+  { name: "umoci", purpose: forTests, package: "umoci", unused: true },
+  { name: "zstd", purpose: forTests, package: "zstd", unused: true },
 ];
 
+/** How programs and files of the machine are looked for. */
+export interface Search {
+  readonly program: (name: string) => string | undefined;
+  readonly other: (find: () => string | undefined) => string | undefined;
+}
+
+const thisMachine: Search = { program: findProgram, other: (find) => find() };
+
 /** Looks at the machine. Changes nothing. */
-export async function examine(store: Store): Promise<DoctorReport> {
-  const tools = probeTools();
+export async function examine(store: Store, search = thisMachine): Promise<DoctorReport> {
+  const tools = probeTools(search.program);
   const findings: Finding[] = [rights(), diskSpace(store.root), snapshotters(store.root)];
   const packages = new Set<string>();
   for (const probe of tools.probes) {
-    if (probe.ok) {
-      if (probe.path) findings.push({ name: probe.name, verdict: "ok", detail: probe.path });
-      continue;
-    }
-    if (probe.package) packages.add(probe.package);
-    findings.push(
-      missing(probe.name, probe.purpose, { required: probe.required, package: probe.package ?? "" }),
-    );
-  }
-  for (const { name, purpose, package: from } of programs) {
-    const path = Bun.which(name);
-    if (path !== null) findings.push({ name, verdict: "ok", detail: path });
+    const from = probe.package;
+    if (probe.path) findings.push({ name: probe.name, verdict: "ok", detail: probe.path, package: from });
+    else if (probe.ok)
+      findings.push({ name: probe.name, verdict: "unused", detail: absent(probe.purpose), package: from });
     else {
       packages.add(from);
-      findings.push(missing(name, purpose, { required: false, package: from }));
+      const verdict = probe.required ? "missing" : "less";
+      findings.push({
+        name: probe.name,
+        verdict,
+        detail: absent(probe.purpose),
+        package: from,
+        fix: install(from),
+      });
+    }
+  }
+  for (const { name, purpose, package: from, unused, find } of programs) {
+    const path = find ? search.other(find) : search.program(name);
+    if (path !== undefined) findings.push({ name, verdict: "ok", detail: path, package: from });
+    else {
+      if (!unused) packages.add(from);
+      const verdict = unused ? "unused" : "less";
+      findings.push({ name, verdict, detail: absent(purpose), package: from, fix: install(from) });
     }
   }
   findings.push({ name: "cgroup", verdict: "ok", detail: tools.cgroup });
@@ -63,20 +133,13 @@ export async function examine(store: Store): Promise<DoctorReport> {
   return {
     findings,
     ok: findings.every(({ verdict }) => verdict !== "missing"),
-    ...(packages.size > 0
-      ? { install: `apt-get install -y --no-install-recommends ${[...packages].join(" ")}` }
-      : {}),
+    ...(packages.size > 0 ? { install: install(...packages) } : {}),
   };
 }
 
-function missing(name: string, purpose: string, tool: { required: boolean; package: string }): Finding {
-  return {
-    name,
-    verdict: tool.required ? "missing" : "less",
-    detail: `not installed: ${purpose}`,
-    fix: `apt-get install -y --no-install-recommends ${tool.package}`,
-  };
-}
+const absent = (purpose: string) => `not installed: ${purpose}`;
+
+const install = (...packages: string[]) => `apt-get install -y --no-install-recommends ${packages.join(" ")}`;
 
 function rights(): Finding {
   if (process.getuid?.() === 0) return { name: "rights", verdict: "ok", detail: "root" };

@@ -1,4 +1,4 @@
-import { constants, existsSync, statSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readSync, statSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import { LayerWriter } from "../../layer/index.ts";
 import type { Image, Lease, Store } from "../../store/index.ts";
@@ -29,9 +29,14 @@ const files: readonly [string, string][] = [
   ["etc/group", "root:x:0:\ndaemon:x:1:\nwww-data:x:33:\nnogroup:x:65534:\n"],
 ];
 
+/** Path of this machine's static busybox, if it has one. */
+export function staticBusybox(): string | undefined {
+  return candidates.find((path) => existsSync(path) && isStatic(path));
+}
+
 /** A tiny image: this machine's static busybox with a name for each of its programs. Errors: BOOTSTRAP_TOOL_MISSING. */
 export async function bootstrapBusybox(store: Store, options: BootstrapBusyboxOptions): Promise<Image> {
-  const program = candidates.find((path) => existsSync(path) && isStatic(path));
+  const program = staticBusybox();
   if (program === undefined)
     throw new StrakeError("BOOTSTRAP_TOOL_MISSING", "there is no static busybox on this machine", {
       hint: "apt-get install -y busybox-static",
@@ -82,7 +87,7 @@ function namesOf(program: string): string[] {
 /** An executable with an interpreter segment (PT_INTERP, type 3) needs libraries that the image does not have. */
 function isStatic(path: string): boolean {
   if (!(statSync(path).mode & constants.S_IXUSR)) return false;
-  const bytes = Bun.spawnSync(["head", "-c", "4096", path]).stdout;
+  const bytes = firstBytes(path, 4096);
   if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46) return false;
   const offset = Number(bytes.readBigUInt64LE(32));
   const length = bytes.readUInt16LE(54);
@@ -92,6 +97,16 @@ function isStatic(path: string): boolean {
     if (at + 4 <= bytes.length && bytes.readUInt32LE(at) === 3) return false;
   }
   return true;
+}
+
+function firstBytes(path: string, count: number): Buffer {
+  const fd = openSync(path, "r");
+  try {
+    const bytes = Buffer.alloc(count);
+    return bytes.subarray(0, readSync(fd, bytes, 0, count, 0));
+  } finally {
+    closeSync(fd);
+  }
 }
 
 const header: EntryHeader = {

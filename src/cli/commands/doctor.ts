@@ -2,7 +2,7 @@ import type { Handler } from "../command.ts";
 import type { doctorFlags } from "../spec/machine.ts";
 import { printFacts } from "../text/list.ts";
 
-const marks = { ok: "ok     ", less: "less   ", missing: "MISSING" } as const;
+const marks = { ok: "ok     ", less: "less   ", missing: "MISSING", unused: "unused " } as const;
 
 export const doctor: Handler<typeof doctorFlags> = async (cli, { flags }) => {
   const report = await (await cli.engine()).doctor();

@@ -13,7 +13,7 @@ export interface ToolProbe {
   /** Containers do not run without it; otherwise something less does. */
   readonly required: boolean;
   /** Debian package. */
-  readonly package?: string;
+  readonly package: string;
 }
 
 export interface ToolReport {
@@ -46,7 +46,7 @@ export function probeTools(find: (name: string) => string | undefined = findProg
     const required = tool.required || (tool.name === "crun" && !hasRuntime);
     return { ...tool, required, ok, ...(path ? { path } : {}) };
   });
-  const packages = [...new Set(probes.filter((probe) => !probe.ok).map((probe) => probe.package!))];
+  const packages = [...new Set(probes.filter((probe) => !probe.ok).map((probe) => probe.package))];
   const bridgeObstacle = BridgeNetwork.obstacle();
   return {
     probes,
