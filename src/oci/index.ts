@@ -37,6 +37,7 @@ export {
   familiarName,
   familiarReference,
   formatReference,
+  isReference,
   isRepositoryPath,
   isTag,
   parseReference,

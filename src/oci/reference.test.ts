@@ -5,6 +5,7 @@ import {
   familiarName,
   familiarReference,
   formatReference,
+  isReference,
   isRepositoryPath,
   isTag,
   parseReference,
@@ -52,6 +53,7 @@ describe("parseReference", () => {
     const reference = parseReference(input);
     expect(formatReference(reference)).toBe(canonical);
     expect(familiarReference(reference)).toBe(familiar);
+    expect(isReference(input)).toBe(true);
   });
 
   test.each([
@@ -98,6 +100,7 @@ describe("parseReference", () => {
     "%2e%2e/a",
   ])("refuses %j", (input) => {
     expect(() => parseReference(input)).toThrow(expect.objectContaining({ code: "REFERENCE_INVALID" }));
+    expect(isReference(input)).toBe(false);
   });
 
   test("names of 255 characters pass, of 256 do not", () => {

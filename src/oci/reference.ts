@@ -59,6 +59,16 @@ export function parseReference(input: string): Reference {
   };
 }
 
+/** Whether `parseReference` reads it. */
+export function isReference(input: string): boolean {
+  try {
+    parseReference(input);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** 1 to 128 characters of `[A-Za-z0-9_.-]`, not starting with `.` or `-` (distribution-spec). */
 export function isTag(value: string): boolean {
   return tagPattern.test(value);

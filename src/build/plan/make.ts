@@ -6,7 +6,7 @@ import {
   type Stage,
   type StageInstruction,
 } from "../../dockerfile/index.ts";
-import { type Platform, parseReference } from "../../oci/index.ts";
+import { isReference, type Platform } from "../../oci/index.ts";
 import { globalScope, unusedArguments } from "./arguments.ts";
 import { findCycle, reachable } from "./graph.ts";
 import type { Base, Origin, Plan, PlannedInstruction, PlannedStage } from "./plan.ts";
@@ -115,15 +115,6 @@ function expandFrom(
   if (hint !== undefined && !isReference(base))
     throw errorAt(place, "BUILD_INSTRUCTION", `the base name "${stage.from.image}" becomes "${base}"`, hint);
   return instruction;
-}
-
-function isReference(text: string): boolean {
-  try {
-    parseReference(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function baseOf(from: FromInstruction, index: number, stages: readonly Stage[]): Base {

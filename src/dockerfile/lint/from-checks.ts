@@ -1,5 +1,5 @@
 import { didYouMean } from "../../errors/index.ts";
-import { parsePlatform, parseReference } from "../../oci/index.ts";
+import { isReference, parsePlatform } from "../../oci/index.ts";
 import type { Dockerfile, FromInstruction, Stage } from "../ast.ts";
 import { expand } from "../expand.ts";
 import type { Report } from "./finding.ts";
@@ -96,14 +96,5 @@ function platformOf(text: string): { os: string; architecture: string } | undefi
     return parsePlatform(text);
   } catch {
     return undefined;
-  }
-}
-
-function isReference(text: string): boolean {
-  try {
-    parseReference(text);
-    return true;
-  } catch {
-    return false;
   }
 }
