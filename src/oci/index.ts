@@ -45,3 +45,4 @@ export {
   repositoryName,
   withDefaultTag,
 } from "./reference.ts";
+export { signalNumber } from "./signal.ts";

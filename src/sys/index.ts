@@ -104,7 +104,6 @@ export {
   processStat,
   setChildSubreaper,
   setParentDeathSignal,
-  signals,
 } from "./process.ts";
 export { randomBetween, randomHex } from "./random.ts";
 export { readFrom } from "./read-from.ts";

@@ -9,7 +9,6 @@ import {
   processStartTime,
   processStat,
   setChildSubreaper,
-  signals,
 } from "./process.ts";
 import { getRlimit, setRlimit } from "./rlimit.ts";
 
@@ -46,7 +45,7 @@ describe.skipIf(process.platform !== "linux")("processes", () => {
     const fd = pidfdOpen(child.pid)!;
     const start = processStartTime(child.pid);
     expect([kill(child.pid, 0), pidfdSendSignal(fd, 0)]).toEqual([true, true]);
-    expect(kill(child.pid, signals.KILL)).toBe(true);
+    expect(kill(child.pid, 9)).toBe(true);
     expect(await child.exited).toBe(137);
     expect(isProcessAlive(child.pid, start)).toBe(false);
     expect([kill(child.pid, 0), pidfdSendSignal(fd, 0)]).toEqual([false, false]);

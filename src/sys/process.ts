@@ -3,41 +3,6 @@ import { errnoName, sysError } from "./errno.ts";
 import { check, errno, libc } from "./libc.ts";
 import { syscall } from "./syscall.ts";
 
-/** Signal numbers of Linux on x86_64 and arm64, without SIG. */
-export const signals = {
-  HUP: 1,
-  INT: 2,
-  QUIT: 3,
-  ILL: 4,
-  TRAP: 5,
-  ABRT: 6,
-  BUS: 7,
-  FPE: 8,
-  KILL: 9,
-  USR1: 10,
-  SEGV: 11,
-  USR2: 12,
-  PIPE: 13,
-  ALRM: 14,
-  TERM: 15,
-  STKFLT: 16,
-  CHLD: 17,
-  CONT: 18,
-  STOP: 19,
-  TSTP: 20,
-  TTIN: 21,
-  TTOU: 22,
-  URG: 23,
-  XCPU: 24,
-  XFSZ: 25,
-  VTALRM: 26,
-  PROF: 27,
-  WINCH: 28,
-  IO: 29,
-  PWR: 30,
-  SYS: 31,
-} as const;
-
 /**
  * kill(2) with a number, so that real-time signals (34 to 64) work too. False when there is no such process. Signal 0 only
  * asks. Errors: SYS_DENIED for somebody else's process.

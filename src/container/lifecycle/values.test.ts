@@ -70,6 +70,8 @@ describe("names", () => {
 
 test("signals", () => {
   expect(["TERM", "sigterm", "15", "SIGRTMIN+3", "RTMAX-1"].map(parseSignal)).toEqual([15, 15, 15, 37, 63]);
+  // Whatever a Dockerfile's STOPSIGNAL may be.
+  expect(["SIGCLD", "IOT", "poll", "UNUSED"].map(parseSignal)).toEqual([17, 6, 29, 31]);
   for (const text of ["", "0", "65", "NOPE", "SIGRTMIN+31"])
     expect(() => parseSignal(text)).toThrow("not a signal");
 });
