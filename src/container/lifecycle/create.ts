@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
-import { bootId, processStartTime, randomHex } from "../../sys/index.ts";
+import { randomHex } from "../../sys/index.ts";
 import { defaultLogSize } from "../monitor/conmon.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import type { MountRequest } from "../mount/parse.ts";
@@ -10,6 +10,7 @@ import { readyControlGroups } from "../runtime/grace.ts";
 import { resolveCapabilities } from "../spec/capabilities.ts";
 import { containerEnvironment } from "../spec/environment.ts";
 import { checkName, randomName } from "./name.ts";
+import { identityOf } from "./process-identity.ts";
 import type { ContainerImage, ContainerMount, ContainerRecord, NetworkMode } from "./record.ts";
 import type { ContainerServices } from "./services.ts";
 import { parseSignal } from "./signal.ts";
@@ -140,7 +141,7 @@ export function planContainer(
     stopSignal,
     stopTimeout: options.stopTimeout ?? config.StopTimeout ?? 10,
     autoRemove: options.autoRemove === true,
-    ...(options.startedAtOnce ? { maker: thisProcess() } : {}),
+    ...(options.startedAtOnce ? { maker: identityOf(process.pid) } : {}),
     readonlyRootfs: options.readonlyRootfs === true,
     privileged: options.privileged === true,
     capAdd: options.capAdd ?? [],
@@ -207,8 +208,4 @@ function cleanAbsolute(path: string): string {
     else if (part !== "" && part !== ".") parts.push(part);
   }
   return `/${parts.join("/")}`;
-}
-
-function thisProcess(): ContainerRecord["maker"] {
-  return { pid: process.pid, startTime: processStartTime(process.pid), bootId: bootId() };
 }

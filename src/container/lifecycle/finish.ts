@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
-import { bootId, isProcessAlive, lockFile } from "../../sys/index.ts";
+import { lockFile } from "../../sys/index.ts";
 import { containerPaths } from "../monitor/paths.ts";
+import { isThere } from "./process-identity.ts";
 import type { ContainerRecord } from "./record.ts";
 import { observe, observed } from "./refresh.ts";
 import type { ContainerServices } from "./services.ts";
@@ -46,9 +47,4 @@ export function isLeaving({ state, autoRemove, maker, restarter }: ContainerReco
   // `run --rm` that was killed between making and starting it.
   if (state.status !== "created" || maker === undefined) return false;
   return !isThere(maker);
-}
-
-function isThere(process: ContainerRecord["maker"]): boolean {
-  if (process === undefined || process.bootId !== bootId()) return false;
-  return isProcessAlive(process.pid, process.startTime);
 }

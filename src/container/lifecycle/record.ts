@@ -4,6 +4,7 @@ import type { HostEntry } from "../network/hosts.ts";
 import type { PortMapping } from "../network/ports.ts";
 import type { BindPropagation } from "../spec/mounts.ts";
 import type { ProcessUser } from "../spec/types.ts";
+import type { ProcessIdentity } from "./process-identity.ts";
 import type { ContainerState } from "./state.ts";
 
 export type NetworkMode = "bridge" | "host" | "none";
@@ -62,9 +63,9 @@ export interface ContainerRecord {
   readonly stopTimeout: number;
   readonly autoRemove: boolean;
   /** The process that made it to start it at once: if that is killed before, nobody ever will. */
-  readonly maker?: { readonly pid: number; readonly startTime?: number; readonly bootId: string };
+  readonly maker?: ProcessIdentity;
   /** The process that stopped it to start it again: as long as it lives, `autoRemove` waits. */
-  readonly restarter?: ContainerRecord["maker"];
+  readonly restarter?: ProcessIdentity;
   readonly readonlyRootfs: boolean;
   readonly privileged: boolean;
   readonly capAdd: readonly string[];

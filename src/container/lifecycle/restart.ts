@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync } from "node:fs";
-import { bootId, isProcessAlive, processStartTime } from "../../sys/index.ts";
+import { mkdirSync } from "node:fs";
+import { monitorPid } from "../monitor/conmon.ts";
 import { containerPaths } from "../monitor/paths.ts";
+import { identityOf, isThere } from "./process-identity.ts";
 import type { ContainerServices } from "./services.ts";
 import { startContainer } from "./start.ts";
 import { type StopOptions, stopContainer } from "./stop.ts";
@@ -17,38 +18,20 @@ export async function restartContainer(
   id: string,
   options: StopOptions = {},
 ): Promise<void> {
-  const restarter = { pid: process.pid, startTime: processStartTime(process.pid), bootId: bootId() };
+  const restarter = identityOf(process.pid);
   const record = services.records.update(id, (now) => ({ ...now, restarter }));
-  const monitor = record?.autoRemove ? monitorOf(services, id) : undefined;
+  const paths = containerPaths(services.root, services.runRoot, id);
+  // Its last act is to have the runtime forget the container: it must not forget the one that comes after.
+  const monitor = record?.autoRemove ? monitorPid(paths) : undefined;
+  const before = monitor === undefined ? undefined : identityOf(monitor);
   try {
     await stopContainer(services, id, options);
-    if (monitor) await ended(monitor);
+    const until = Date.now() + monitorPatience;
+    while (isThere(before) && Date.now() < until) await Bun.sleep(2);
     // Where the next command looks for what was left half done.
-    if (record?.autoRemove)
-      mkdirSync(containerPaths(services.root, services.runRoot, id).run, { mode: 0o700 });
+    if (record?.autoRemove) mkdirSync(paths.run, { mode: 0o700 });
     await startContainer(services, id);
   } finally {
     services.records.update(id, ({ restarter: _, ...now }) => now);
   }
-}
-
-interface Monitor {
-  readonly pid: number;
-  readonly startTime: number | undefined;
-}
-
-/** The process whose last act is to have the runtime forget the container: it must not forget the one that comes after. */
-function monitorOf(services: ContainerServices, id: string): Monitor | undefined {
-  try {
-    const { monitorPidFile } = containerPaths(services.root, services.runRoot, id);
-    const pid = Number(readFileSync(monitorPidFile, "utf8"));
-    return pid > 0 ? { pid, startTime: processStartTime(pid) } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function ended({ pid, startTime }: Monitor): Promise<void> {
-  const until = Date.now() + monitorPatience;
-  while (startTime !== undefined && isProcessAlive(pid, startTime) && Date.now() < until) await Bun.sleep(2);
 }
