@@ -77,7 +77,7 @@ for (const [name, kind, present, pack, ways] of packers)
     test("is detected and unpacked, however it is cut", async () => {
       const packed = pack(text);
       expect(detectCompression(packed)).toBe(kind as never);
-      for (const step of [3, 777, packed.length]) {
+      for (const step of [1, 777, packed.length]) {
         const sample = step === 1 ? pack(Buffer.from("short")) : packed;
         const expected = step === 1 ? Buffer.from("short") : text;
         expect((await collect(open(pieces(sample, step)))).equals(expected)).toBe(true);

@@ -18,7 +18,7 @@ interface Job {
   readonly failed: (error: Error) => void;
 }
 
-/** Threads that make gzip members with libdeflate, which Bun has as a synchronous call only. Close it in the end. */
+/** Threads that make gzip members with libdeflate, which Bun has as a synchronous call only. They live from the first `enter` to the last `leave`. */
 export class GzipWorkers {
   readonly #limit: number;
   readonly #idle: Worker[] = [];
@@ -31,7 +31,7 @@ export class GzipWorkers {
     this.#limit = limit;
   }
 
-  /** Keeps the threads until as many `leave` have followed. */
+  /** Before `pack`; the threads are kept until as many `leave` have followed. */
   enter(): void {
     this.#users++;
   }

@@ -21,7 +21,6 @@ export async function* parallelGzip(
   const memory = Array.from({ length: threads + 1 }, () => new SharedArrayBuffer(0));
   const packing: { readonly packed: Promise<number>; readonly at: SharedArrayBuffer }[] = [];
   let filled = 0;
-  let isEmpty = true;
   let current: Uint8Array | undefined;
   const oldest = async (): Promise<Uint8Array> => {
     const { packed, at } = packing.shift()!;
@@ -43,7 +42,6 @@ export async function* parallelGzip(
   try {
     for await (const chunk of source)
       for (let at = 0; at < chunk.byteLength; ) {
-        isEmpty = false;
         if (current === undefined) {
           if (memory.length === 0) yield await oldest();
           const free = memory.pop()!;
@@ -55,15 +53,14 @@ export async function* parallelGzip(
         at += part.byteLength;
         if (filled === blockSize) start();
       }
-    const isShort = packing.length === 0;
-    if (current !== undefined && !isShort) start();
+    if (packing.length === 0) {
+      // Less than a block came: too little to start a thread for.
+      const all = new Uint8Array(current?.subarray(0, filled) ?? []);
+      yield Bun.gzipSync(all, { level: level as 1, library: "libdeflate" });
+      return;
+    }
+    if (current !== undefined) start();
     while (packing.length > 0) yield await oldest();
-    // Too little to start a thread for.
-    if (isEmpty || (current !== undefined && isShort))
-      yield Bun.gzipSync(new Uint8Array(current?.subarray(0, filled) ?? []), {
-        level: level as 1,
-        library: "libdeflate",
-      });
   } finally {
     workers.leave();
   }
