@@ -65,6 +65,6 @@ test("whoever stops early leaves nothing open", async () => {
   closeSync(fd);
 });
 
-test("a file that is not there is an error of the system", () => {
-  expect(all(join(folder, "none"))).rejects.toMatchObject({ code: "SYS_NOT_FOUND" });
+test("a file that is not there is an error of the system", async () => {
+  await expect(all(join(folder, "none"))).rejects.toMatchObject({ code: "SYS_NOT_FOUND" });
 });

@@ -47,7 +47,7 @@ test.skipIf(obstacle !== undefined)(
     const runtime = Runtime.find({ runRoot: home, prefer: "crun" });
     const fifo = fifoOf(runtime, "nobody");
     for (const id of ["nobody", "none-such"])
-      expect(releaseContainer(runtime, id)).rejects.toMatchObject({ code: "CONTAINER_START_FAILED" });
+      await expect(releaseContainer(runtime, id)).rejects.toMatchObject({ code: "CONTAINER_START_FAILED" });
     expect(existsSync(fifo)).toBe(true);
   },
 );

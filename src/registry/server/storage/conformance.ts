@@ -70,7 +70,7 @@ export function testObjectStore(name: string, factory: StoreFactory): void {
       "a read is limited",
       withStore(async (store) => {
         await store.put("a", text("hello"));
-        expect(store.read("a", 4)).rejects.toMatchObject({ code: "REGISTRY_STORAGE" });
+        await expect(store.read("a", 4)).rejects.toMatchObject({ code: "REGISTRY_STORAGE" });
       }),
     );
 
