@@ -1,5 +1,4 @@
-import { read } from "node:fs";
-import { fromNodeError } from "./errno.ts";
+import { readAt } from "./read-at.ts";
 
 const piece = 1 << 20;
 
@@ -12,7 +11,7 @@ export async function* readFrom(
   start = 0,
   end = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const next = (at: number) => (at < end ? readAt(fd, Math.min(piece, end - at), at) : undefined);
+  const next = (at: number) => (at < end ? readPiece(fd, Math.min(piece, end - at), at) : undefined);
   let pending = next(start);
   try {
     for (let at = start; pending !== undefined; ) {
@@ -30,11 +29,7 @@ export async function* readFrom(
   }
 }
 
-function readAt(fd: number, length: number, at: number): Promise<Buffer> {
+async function readPiece(fd: number, length: number, at: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(length);
-  return new Promise((resolve, reject) => {
-    read(fd, buffer, 0, length, at, (error, count) =>
-      error ? reject(fromNodeError(error)) : resolve(buffer.subarray(0, count)),
-    );
-  });
+  return buffer.subarray(0, await readAt(fd, buffer, at));
 }

@@ -1,7 +1,8 @@
-import { closeSync, constants, fstatSync, openSync, read } from "node:fs";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { fromNodeError } from "./errno.ts";
 import { nodePath } from "./path.ts";
 import { allocatePiece, pieceSize } from "./piece.ts";
+import { readAt } from "./read-at.ts";
 import { syscall } from "./syscall.ts";
 
 /**
@@ -62,12 +63,4 @@ function isCached(fd: number): boolean {
   if (syscall("cachestat", fd, range, found, 0) !== 0) return true;
   const pages = new DataView(found.buffer).getBigUint64(0, true);
   return Number(pages) * 4096 * 2 >= fstatSync(fd).size;
-}
-
-function readAt(fd: number, piece: Buffer, at: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(fd, piece, 0, piece.byteLength, at, (error, count) =>
-      error ? reject(fromNodeError(error)) : resolve(count),
-    );
-  });
 }
