@@ -43,6 +43,11 @@ test("tags", async () => {
   expect(await strake.ok("tags", "--format", "{{.Repository}}:{{.Tag}}", app)).toBe(
     `${app}:1\n${app}:2\n${app}:latest\n`,
   );
+  const { code, stderr } = await strake.run(["tags", "--format", "{{.Tga}}", app]);
+  expect([code, stderr]).toEqual([
+    1,
+    "error: --format: a row has no field .Tga\nhint: did you mean .Tag? the fields are .Repository .Tag\n",
+  ]);
   const table = (await strake.ok("tags", "--format", "table", app)).split("\n");
   expect(table[0]).toMatch(/^REPOSITORY +TAG$/);
   expect(table[3]).toMatch(new RegExp(`^${app} +latest$`));

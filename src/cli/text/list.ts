@@ -1,4 +1,3 @@
-import { nearest, StrakeError } from "../../errors/index.ts";
 import type { Cli } from "../cli.ts";
 import { renderTable } from "./table.ts";
 
@@ -47,18 +46,10 @@ export async function printList<Row>(cli: Cli, options: ListOptions<Row>): Promi
         .join(""),
     );
   else {
-    const { compileTemplate, fieldsOf } = await import("./template.ts");
+    const { compileRowTemplate } = await import("./template.ts");
     const known = [...columns, ...(options.more ?? [])].map(({ field }) => field);
-    const wrong = fieldsOf(format).find((field) => !known.includes(field));
-    if (wrong !== undefined) {
-      const like = nearest(wrong, known);
-      const near = like === undefined ? "" : `did you mean .${like}? `;
-      throw new StrakeError("USAGE", `--format: a row has no field .${wrong}`, {
-        hint: `${near}the fields are ${known.map((field) => `.${field}`).join(" ")}`,
-      });
-    }
     const isTable = format.startsWith("table ");
-    const render = compileTemplate(isTable ? format.slice(6) : format);
+    const render = compileRowTemplate(isTable ? format.slice(6) : format, known);
     if (!isTable)
       cli.print(
         objects()

@@ -32,7 +32,10 @@ export async function printRows<Row>(
     }));
     return await printList(cli, { rows: await Array.fromAsync(rows), columns, format });
   }
-  const render = await renderer(format);
+  const render = await renderer(
+    format,
+    fields.map(({ name }) => name),
+  );
   for await (const row of rows)
     cli.print(
       render === undefined
@@ -41,10 +44,13 @@ export async function printRows<Row>(
     );
 }
 
-async function renderer(format: string | undefined): Promise<((value: unknown) => string) | undefined> {
+async function renderer(
+  format: string | undefined,
+  known: readonly string[],
+): Promise<((value: unknown) => string) | undefined> {
   if (format === undefined) return undefined;
   if (format === "json") return (value) => JSON.stringify(value);
-  return (await import("./template.ts")).compileTemplate(format);
+  return (await import("./template.ts")).compileRowTemplate(format, known);
 }
 
 function shown(value: unknown): string {

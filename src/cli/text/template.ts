@@ -1,4 +1,4 @@
-import { StrakeError } from "../../errors/index.ts";
+import { nearest, StrakeError } from "../../errors/index.ts";
 
 /**
  * The part of Go's templates that Docker users write: `{{.Field}}`, `{{.A.B}}`, `{{json .}}`, `{{json .A}}`,
@@ -10,6 +10,19 @@ export function compileTemplate(text: string): (value: unknown) => string {
   const { nodes, rest } = parseNodes(tokens, 0, text);
   if (rest < tokens.length) throw bad(text, `an ${tokens[rest]!.text} too many`);
   return (value) => render(nodes, value, value);
+}
+
+/** As `compileTemplate`, for the rows of a list. Errors: USAGE also for a field that no row has. */
+export function compileRowTemplate(text: string, known: readonly string[]): (row: unknown) => string {
+  const wrong = fieldsOf(text).find((field) => !known.includes(field));
+  if (wrong !== undefined) {
+    const like = nearest(wrong, known);
+    const near = like === undefined ? "" : `did you mean .${like}? `;
+    throw new StrakeError("USAGE", `--format: a row has no field .${wrong}`, {
+      hint: `${near}the fields are ${known.map((field) => `.${field}`).join(" ")}`,
+    });
+  }
+  return compileTemplate(text);
 }
 
 /** The fields of the value itself that a template names, so that a misspelt one is found where there is no value yet. */
