@@ -211,7 +211,7 @@ export const errorCodes = {
   REGISTRY_TLS: ["unavailable", "a registry's certificate is not trusted, or it does not speak TLS"],
   REGISTRY_PROXY: [
     "unavailable",
-    "the proxy that HTTP_PROXY or HTTPS_PROXY names gave no connection to a registry",
+    "the proxy that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY or hosts.toml names gave no connection to a registry",
   ],
   REGISTRY_PROXY_DENIED: [
     "denied",

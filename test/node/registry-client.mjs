@@ -5,7 +5,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import { connect } from "node:net";
+import { connect, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -159,4 +159,43 @@ test("a tunnel of HTTPS_PROXY carries TLS with the registry, and its password st
     get,
     `CONNECT other.invalid:443 ${basic}`,
   ]);
+});
+
+test("SOCKS5 of ALL_PROXY: a login, a name that only the proxy knows, one connection that is kept", async () => {
+  const origin = createServer((_, response) => response.end(content));
+  await new Promise((resolve) => origin.listen(0, "127.0.0.1", resolve));
+  const seen = [];
+  const proxy = createTcpServer((client) => {
+    client.on("error", () => {});
+    const answers = [
+      () => [5, 2],
+      () => [1, 0],
+      (asked) => {
+        seen.push(asked.subarray(5, 5 + asked[4]).toString());
+        const there = connect(origin.address().port, "127.0.0.1", () => client.pipe(there).pipe(client));
+        there.on("error", () => {});
+        return [5, 0, 0, 1, 127, 0, 0, 1, 0, 80];
+      },
+    ];
+    const onData = (bytes) => {
+      const answer = answers.shift()(bytes);
+      if (answers.length === 0) client.pause().off("data", onData);
+      client.write(Buffer.from(answer));
+    };
+    client.on("data", onData);
+  });
+  await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  const registry = await Registry.connect("reg.invalid", {
+    settings: { url: new URL("http://reg.invalid") },
+    proxies: proxiesOf({ ALL_PROXY: `socks5h://ann:pw@127.0.0.1:${proxy.address().port}` }),
+  });
+  for (let round = 0; round < 2; round++) {
+    const parts = [];
+    for await (const part of registry.repository("a/b").getBlob(blob)) parts.push(part);
+    assert.ok(Buffer.concat(parts).equals(content));
+  }
+  registry.close();
+  for (const each of [origin, proxy]) each.close();
+  origin.closeAllConnections();
+  assert.deepEqual(seen, ["reg.invalid"]);
 });

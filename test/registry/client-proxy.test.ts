@@ -171,9 +171,9 @@ test("a proxy that is not there, wants a password, forbids, fails or is silent i
     `error: the proxy ${way.host} wants credentials (407)\nhint: `,
   );
   expect(way.asked.length).toBe(1);
-  const nonsense = await told("registry.test/a", { HTTPS_PROXY: "socks5://ann:s3cr@proxy:1080" });
+  const nonsense = await told("registry.test/a", { HTTPS_PROXY: "ftp://ann:s3cr@proxy:1080" });
   expect(nonsense).toStartWith(
-    "error: HTTPS_PROXY names a proxy of kind socks5; http and https are known\nhint: ",
+    "error: HTTPS_PROXY names a proxy of kind ftp; http, https, socks5 and socks5h are known\nhint: ",
   );
   expect(nonsense).not.toContain("s3cr");
 });

@@ -73,11 +73,12 @@ export class Registry {
       (isLoopback(host) && settings.tls?.ca === undefined && settings.verify !== true);
     const tls: TlsOptions = { ...settings.tls, ...(isLax ? { insecure: true } : {}) };
     const place = settings.url?.host ?? host;
+    const proxies = settings.proxy === undefined ? options.proxies : () => settings.proxy;
     const transport = createTransport({
       tls: (url) => (url.host === place ? tls : undefined),
       publicOnly: (url) => options.redirects === "public" && url.host !== place,
       dialMs: (url) => (url.host === place ? settings.dialMs : undefined),
-      ...(options.proxies === undefined ? {} : { proxies: options.proxies }),
+      ...(proxies === undefined ? {} : { proxies }),
       ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
       ...(options.answerMs === undefined ? {} : { answerMs: options.answerMs }),
     });

@@ -10,9 +10,10 @@ server = "https://registry.example:5000"
 capabilities = ["pull", "resolve"]
 ca = ["ca.pem", "/abs/ca.pem"]
 header = { "X-Team" = ["a", "b"] }
-proxy = "http://not.read:1"
+proxy = "http://ann:pw@proxy.example:3128/"
 [host."https://zz.example"]
   dial_timeout = "1m1.5s"
+  proxy = "socks5h://proxy.example"
   client = [["c.cert", "c.key"], ["both.pem", ""]]
 [host."http://aa.example/us/"]
   capabilities = ["PULL"]
@@ -46,6 +47,12 @@ proxy = "http://not.read:1"
       url: new URL("https://registry.example:5000"),
     });
     expect([...server.capabilities]).toEqual(["pull", "resolve"]);
+    expect(server.proxy).toEqual({
+      ...{ protocol: "http", host: "proxy.example:3128", hostname: "proxy.example", port: 3128 },
+      ...{ login: { username: "ann", password: "pw" }, namedBy: "f: at the top: proxy", always: true },
+    });
+    expect(hosts[0]!.proxy).toMatchObject({ protocol: "socks5", port: 1080 });
+    expect(hosts[1]!.proxy).toBeUndefined();
   });
 
   test("a file that names no server means the registry itself; Docker Hub's API is where it is", () => {
@@ -67,6 +74,11 @@ proxy = "http://not.read:1"
     ['server = "https://u:topsecret@a"', "an address has credentials in it"],
     ['[header]\nx = "topsecret\\nevil: 1"', "header x has a line break"],
     ['[header]\n"x y" = "topsecret"', "x y cannot be set as a header"],
+    ['proxy = "ann:topsecret@proxy.example:3128"', "proxy is not the URL of a proxy"],
+    ['proxy = "http://ann:topsecret@proxy.example/path"', "proxy is not the URL of a proxy"],
+    ['proxy = "http://ann:topsecret@proxy.example:port"', "proxy is no address of a proxy"],
+    ['proxy = "ftp://ann:topsecret@proxy.example"', "proxy names a proxy of kind ftp"],
+    ["proxy = 3128", "proxy is no string"],
     ['[header]\nHost = "topsecret"', "Host cannot be set as a header"],
   ])("%j is refused", (text, message) => {
     let said = "";

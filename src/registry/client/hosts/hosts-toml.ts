@@ -1,5 +1,6 @@
 import { isAbsolute, join } from "node:path";
 import { StrakeError } from "../../../errors/index.ts";
+import { type ProxyServer, parseProxy } from "../proxy/address.ts";
 import { parseTOML, type TomlTable, type TomlValue } from "./toml.ts";
 
 /** What a host may be asked for: content by digest, what a tag means, and to take images. */
@@ -20,6 +21,7 @@ export interface HostEntry {
   readonly skipVerify: boolean | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly dialMs: number | undefined;
+  readonly proxy: ProxyServer | undefined;
 }
 
 /** A hosts.toml: the hosts in the order of the file, then the registry itself or what stands for it. */
@@ -30,7 +32,7 @@ export interface HostsFile {
 
 /**
  * Reads containerd's hosts.toml (its docs/hosts.md): `server` and `[host."URL"]` sections, each with `capabilities` (all when it says
- * none), `ca`, `client`, `skip_verify`, `header`, `override_path` and `dial_timeout`; those at the top are the server's. A URL without a scheme is
+ * none), `ca`, `client`, `skip_verify`, `header`, `override_path`, `dial_timeout` and `proxy`; those at the top are the server's. A URL without a scheme is
  * HTTPS, one without `/v2` at its end gets it unless `override_path` is set; paths of files start at the folder of the file. Other keys
  * are not looked at, as there. Where containerd goes on without a file it cannot read, this is an error. Errors: REGISTRY_CONFIG.
  */
@@ -66,6 +68,7 @@ function entry(address: string | undefined, section: TomlTable, place: Place): H
     skipVerify: optional(section, "skip_verify", "boolean", place),
     headers: headers(section.header, place),
     dialMs: duration(optional(section, "dial_timeout", "string", place), place),
+    proxy: proxyServer(optional(section, "proxy", "string", place), place),
   };
 }
 
@@ -139,6 +142,18 @@ function duration(text: string | undefined, place: Place): number | undefined {
   for (const [, number, unit] of text.matchAll(/([0-9.]+)(ms|s|m|h)/g))
     total += Number(number) * units[unit!]!;
   return total === 0 ? undefined : total;
+}
+
+/** A URL with a scheme and no path: what containerd asks for. The text may hold a password. */
+function proxyServer(text: string | undefined, place: Place): ProxyServer | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[a-z0-9+.-]+:\/\/[^/?#]+\/?$/i.test(text))
+    throw malformed(
+      place,
+      "proxy is not the URL of a proxy",
+      "it is like http://proxy.example:3128 or socks5h://proxy.example:1080, without a path",
+    );
+  return { ...parseProxy(text, `${place.file}: ${place.where}: proxy`), always: true };
 }
 
 function strings(value: TomlValue | undefined, name: string, place: Place): string[] {

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { StrakeError } from "../../../errors/index.ts";
 import type { TlsOptions } from "../http/transport.ts";
+import { withProxyAuthorities } from "../proxy/authorities.ts";
 import { type HostCertificates, HostFolders, readNamed } from "./host-folders.ts";
 import type { HostEntry, HostsFile } from "./hosts-toml.ts";
 import { parseRegistriesConf, type RegistryRule, relocate, ruleFor } from "./registries-conf.ts";
@@ -24,10 +25,12 @@ export class Hosts {
   readonly #rules: readonly RegistryRule[];
   readonly #folders: HostFolders;
   readonly #insecure: boolean;
+  readonly #env: Readonly<Record<string, string | undefined>>;
   readonly #files = new Map<string, HostsFile | undefined>();
 
   constructor(options: HostsOptions = {}) {
     const env = options.env ?? process.env;
+    this.#env = env;
     this.#insecure = options.insecure === true;
     this.#rules = configFiles(env).flatMap((file) => parseRegistriesConf(readFileSync(file, "utf8"), file));
     this.#folders = new HostFolders(env);
@@ -112,19 +115,20 @@ export class Hosts {
 
   /** The place a line of a hosts.toml leads to; what the file does not say is as it is for the registry itself. */
   #ofEntry(entry: HostEntry, itself: Endpoint): Endpoint {
-    const { url, skipVerify, headers, dialMs } = entry;
+    const { url, skipVerify, headers, dialMs, proxy } = entry;
     const host = url === undefined ? itself.host : nameOf(url);
     const { ca, clients } = this.#folders.certificates(host);
     const pairs = entry.client.map(({ cert, key = cert }) => ({
       cert: readNamed(cert),
       key: readNamed(key),
     }));
+    const own = entry.ca.map(readNamed);
     const isExplicit = entry.ca.length > 0 || pairs.length > 0 || skipVerify !== undefined;
     const plain = { ...itself, host, isMirror: false };
     return {
       ...(url === undefined ? plain : { ...plain, url, root: entry.root, insecure: this.#insecure }),
       tls: {
-        ...tlsOf({ ca: [...entry.ca.map(readNamed), ...ca], clients: pairs.length > 0 ? pairs : clients }),
+        ...tlsOf({ ca: [...own, ...ca], clients: pairs.length > 0 ? pairs : clients }),
         ...(skipVerify ? { insecure: true } : {}),
       },
       // containerd checks TLS on loopback too where somebody wrote an address; without one only where it is said.
@@ -132,6 +136,7 @@ export class Hosts {
       ...(url?.protocol === "http:" && isExplicit && url.port !== "" ? { tryTLS: true } : {}),
       ...(Object.keys(headers).length > 0 ? { headers } : {}),
       ...(dialMs === undefined ? {} : { dialMs }),
+      ...(proxy === undefined ? {} : { proxy: withProxyAuthorities(proxy, this.#env, own) }),
     };
   }
 

@@ -1,4 +1,5 @@
 import type { TlsOptions } from "../http/transport.ts";
+import type { ProxyServer } from "../proxy/address.ts";
 
 /** How to speak to one registry. */
 export interface HostSettings {
@@ -20,6 +21,8 @@ export interface HostSettings {
   readonly headers?: Readonly<Record<string, string>>;
   /** Milliseconds in which a connection must be made. Default: as long as for any byte. */
   readonly dialMs?: number;
+  /** The proxy that this place is asked through, and whatever it sends us to, in place of what the environment says. */
+  readonly proxy?: ProxyServer;
 }
 
 /** A place a repository can be pulled from: a mirror, or the registry itself (the last one). */

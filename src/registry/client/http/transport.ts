@@ -7,10 +7,11 @@ import {
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import { StrakeError, throwIfAborted } from "../../../errors/index.ts";
-import type { HttpProxy, Proxies } from "../proxy/environment.ts";
+import type { ProxyServer } from "../proxy/address.ts";
+import type { Proxies } from "../proxy/environment.ts";
 import { proxyAnswer, proxyUnreachable } from "../proxy/proxy-error.ts";
 import { openTunnel, proxyAddress, proxyHeaders } from "../proxy/tunnel.ts";
-import { TunnelAgent, tunnelTarget } from "../proxy/tunnel-agent.ts";
+import { PlainTunnelAgent, TunnelAgent, tunnelTarget } from "../proxy/tunnel-agent.ts";
 import { connectionError } from "./connection-error.ts";
 import { internalTarget, isInternalAddress, isInternalHost, publicLookup } from "./internal-address.ts";
 import type { HttpRequest, HttpResponse, Send } from "./message.ts";
@@ -59,9 +60,16 @@ export function createTransport(options: TransportOptions = {}): Transport {
   const plain = new HttpAgent({ keepAlive: true });
   /** For proxies that speak TLS and are asked for plain HTTP. */
   const securePlain = new HttpsAgent({ keepAlive: true });
+  /** For proxies that pass plain HTTP on unread. */
+  let passed: HttpAgent | undefined;
   const secure = new Map<string, HttpsAgent>();
-  const agentFor = (url: URL, proxy: HttpProxy | undefined) => {
-    if (url.protocol === "http:") return proxy?.secure ? securePlain : plain;
+  const agentFor = (url: URL, proxy: ProxyServer | undefined) => {
+    const dialMs = () => options.dialMs?.(url) ?? stallMs / 2;
+    if (url.protocol === "http:") {
+      if (proxy?.protocol !== "socks5") return proxy?.protocol === "https" ? securePlain : plain;
+      passed ??= new PlainTunnelAgent({ keepAlive: true }, proxy, dialMs());
+      return passed;
+    }
     const known = secure.get(url.host);
     if (known) return known;
     const { insecure, ca, cert, key } = options.tls?.(url) ?? {};
@@ -72,10 +80,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
       ...(ca === undefined ? {} : { ca: [...ca] }),
       ...(insecure ? { rejectUnauthorized: false } : {}),
     };
-    const agent =
-      proxy === undefined
-        ? new HttpsAgent(settings)
-        : new TunnelAgent(settings, proxy, options.dialMs?.(url) ?? stallMs / 2);
+    const agent = proxy === undefined ? new HttpsAgent(settings) : new TunnelAgent(settings, proxy, dialMs());
     secure.set(url.host, agent);
     return agent;
   };
@@ -88,7 +93,7 @@ export function createTransport(options: TransportOptions = {}): Transport {
       return exchange(request, { agent, stallMs, answerMs, publicOnly, dialMs, proxy });
     },
     close() {
-      for (const agent of [plain, securePlain, ...secure.values()]) agent.destroy();
+      for (const agent of [plain, securePlain, passed, ...secure.values()]) agent?.destroy();
     },
   };
 }
@@ -99,7 +104,7 @@ interface Wire {
   readonly answerMs: number;
   readonly publicOnly: boolean;
   readonly dialMs: number | undefined;
-  readonly proxy: HttpProxy | undefined;
+  readonly proxy: ProxyServer | undefined;
 }
 
 async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse> {
@@ -116,9 +121,9 @@ async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse>
   else if (body !== undefined) headers["transfer-encoding"] = "chunked";
   else if (method !== "GET" && method !== "HEAD") headers["content-length"] = "0";
   const lookup = publicOnly && proxy === undefined ? { lookup: publicLookup } : {};
-  const tunneled = url.protocol === "https:" ? proxy : undefined;
-  // Without TLS the proxy reads and sends the request itself (RFC 9112, 3.2.2).
-  const forwarder = url.protocol === "http:" ? proxy : undefined;
+  // Without TLS an HTTP proxy reads and sends the request itself (RFC 9112, 3.2.2).
+  const forwarder = url.protocol === "http:" && proxy?.protocol !== "socks5" ? proxy : undefined;
+  const tunneled = forwarder === undefined ? proxy : undefined;
   const target = tunnelTarget(hostname, url.port || (url.protocol === "https:" ? 443 : 80));
   const address =
     forwarder === undefined
