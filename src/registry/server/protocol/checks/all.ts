@@ -22,7 +22,7 @@ const baseCheck: Check = {
 
 /**
  * What the distribution-spec asks of any registry, asked of its address alone: so it can be asked of other registries
- * too, which shows that the questions are sane. `suite/` beside it asks what only our own registry promises.
+ * too, which shows that the questions are sane. `suite/` beside it asks our own registry for more than that.
  */
 export const allChecks: readonly Check[] = [
   baseCheck,

@@ -21,7 +21,7 @@ export interface BlobPush {
 }
 
 export type Way = (peer: Peer, push: BlobPush) => Promise<void>;
-const octets = { "Content-Type": "application/octet-stream" };
+export const octets = { "Content-Type": "application/octet-stream" };
 
 /** The end of an upload: the blob is where its Location says, or it is refused. */
 async function finish(peer: Peer, path: string, push: BlobPush, init: RequestInit = {}): Promise<void> {

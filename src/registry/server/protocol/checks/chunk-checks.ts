@@ -1,6 +1,14 @@
-import { begin, chunkOf, chunkWays, disorderedWays, expectBlob, statusOf } from "./blob-ways.ts";
+import { begin, chunkOf, chunkWays, disorderedWays, expectBlob, octets, statusOf } from "./blob-ways.ts";
 import { same } from "./claims.ts";
-import { type Algorithm, type Check, digestOf, locationOf, type Peer, randomContent } from "./peer.ts";
+import {
+  type Algorithm,
+  type Check,
+  checksOf,
+  digestOf,
+  locationOf,
+  type Peer,
+  randomContent,
+} from "./peer.ts";
 import { expectPushed, expectRefused } from "./push-checks.ts";
 
 const repository = "checks/blobs";
@@ -10,22 +18,17 @@ const sizeFor = async (peer: Peer) => 3 * Math.max(1024, await peer.chunkMinimum
 
 /** Blobs in one algorithm that come in chunks. */
 export function chunkChecks(algorithm: Algorithm): Check[] {
-  const check = (name: string, run: Check["run"]): Check => ({
-    subject: "chunks",
-    name: `${algorithm}: ${name}`,
-    run,
-  });
+  const check = checksOf("chunks", algorithm);
   const ways = Object.entries({ ...chunkWays, ...disorderedWays });
   return [
     ...ways.map(([name, push]) =>
       check(name, async (peer) => expectPushed(peer, push, algorithm, await sizeFor(peer))),
     ),
-    {
-      ...check("three chunks, the algorithm said at the beginning", async (peer) =>
-        expectPushed(peer, chunkWays["three chunks"]!, algorithm, await sizeFor(peer), true),
-      ),
-      dev: true,
-    },
+    check(
+      "three chunks, the algorithm said at the beginning",
+      async (peer) => expectPushed(peer, chunkWays["three chunks"]!, algorithm, await sizeFor(peer), true),
+      { dev: true },
+    ),
     ...Object.entries(chunkWays).map(([name, push]) =>
       check(`${name}: another digest is refused and nothing is stored`, async (peer) =>
         expectRefused(peer, push, algorithm, await sizeFor(peer)),
@@ -56,7 +59,7 @@ export function chunkChecks(algorithm: Algorithm): Check[] {
       const content = randomContent();
       const location = await begin(peer, { repository, content, digest: digestOf(content, algorithm) });
       for (const range of ["nonsense", "9-0"]) {
-        const headers = { "Content-Range": range, "Content-Type": "application/octet-stream" };
+        const headers = { ...octets, "Content-Range": range };
         await peer.expectError([400, 416], location, { method: "PATCH", body: content, headers });
       }
     }),

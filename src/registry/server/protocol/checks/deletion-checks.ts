@@ -1,9 +1,9 @@
 import { expectBlob, expectDeleted, pushBlob } from "./blob-ways.ts";
 import { Content } from "./content.ts";
 import { accept, manifestPath, pushContent } from "./content-steps.ts";
-import { type Check, digestOf, randomContent } from "./peer.ts";
+import { type Check, checksOf, digestOf, randomContent } from "./peer.ts";
 
-const check = (name: string, run: Check["run"]): Check => ({ subject: "deletion", name, run });
+const check = checksOf("deletion");
 
 /** What goes with what. Each kind of content is deleted by its own check as well. */
 export const deletionChecks: readonly Check[] = [

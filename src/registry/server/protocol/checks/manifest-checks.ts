@@ -3,7 +3,7 @@ import { same } from "./claims.ts";
 import { Content } from "./content.ts";
 import { accept, manifestPath, type Pushed, pushContent, putManifest } from "./content-steps.ts";
 import { contents } from "./contents.ts";
-import { type Check, digestOf, type Peer, randomContent } from "./peer.ts";
+import { type Check, checksOf, digestOf, type Peer, randomContent } from "./peer.ts";
 
 async function pushedImage(peer: Peer): Promise<Pushed> {
   const content = new Content();
@@ -12,7 +12,7 @@ async function pushedImage(peer: Peer): Promise<Pushed> {
   return content.manifests[0]!;
 }
 
-const check = (name: string, run: Check["run"]): Check => ({ subject: "manifests", name, run });
+const check = checksOf("manifests");
 
 /** What a manifest is refused for, and how it may be sent. */
 export const manifestChecks: readonly Check[] = [

@@ -4,6 +4,7 @@ import {
   type Algorithm,
   bytesOf,
   type Check,
+  checksOf,
   digestOf,
   expectDigest,
   locationOf,
@@ -22,10 +23,9 @@ export function mountChecks(algorithm: Algorithm): Check[] {
       method: "POST",
       query: { mount: digest, ...(from === undefined ? {} : { from }) },
     });
-  const mounts = (name: string, from: string | undefined): Check => ({
-    subject: "mount",
-    name: `${algorithm}: ${name}`,
-    run: async (peer) => {
+  const check = checksOf("mount", algorithm);
+  const mounts = (name: string, from: string | undefined) =>
+    check(name, async (peer) => {
       const content = randomContent();
       const digest = digestOf(content, algorithm);
       await pushBlob(peer, { repository: other, content, digest });
@@ -38,12 +38,9 @@ export function mountChecks(algorithm: Algorithm): Check[] {
       // The repository it came from still has it.
       await expectBlob(peer, other, content, algorithm);
       await expectDeleted(peer, pathOf(digest, other));
-    },
-  });
-  const becomesUpload = (name: string, from: string | undefined): Check => ({
-    subject: "mount",
-    name: `${algorithm}: ${name}`,
-    run: async (peer) => {
+    });
+  const becomesUpload = (name: string, from: string | undefined) =>
+    check(name, async (peer) => {
       const content = randomContent();
       const digest = digestOf(content, algorithm);
       const begun = await mount(peer, digest, from);
@@ -54,8 +51,7 @@ export function mountChecks(algorithm: Algorithm): Check[] {
       await peer.expect([200], locationOf(created));
       await expectBlob(peer, repository, content, algorithm);
       await expectDeleted(peer, pathOf(digest, repository));
-    },
-  });
+    });
   return [
     mounts("from another repository", other),
     mounts("without from", undefined),

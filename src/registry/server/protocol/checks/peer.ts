@@ -35,6 +35,15 @@ export interface Check {
   readonly run: (peer: Peer) => Promise<void>;
 }
 
+/** Makes the checks of a subject; where they are asked for each algorithm, its name is before theirs. */
+export function checksOf(
+  subject: Subject,
+  algorithm?: Algorithm,
+): (name: string, run: Check["run"], options?: Pick<Check, "dev">) => Check {
+  const prefix = algorithm === undefined ? "" : `${algorithm}: `;
+  return (name, run, options) => ({ subject, name: prefix + name, run, ...options });
+}
+
 /** Where pulls come from when it is not where pushes go: a pull-through cache, and the prefix of the repositories there. */
 export interface PulledFrom {
   readonly url: string | URL;

@@ -1,6 +1,6 @@
 import { expectBlob, pushBlob } from "./blob-ways.ts";
 import { same } from "./claims.ts";
-import { type Algorithm, bytesOf, type Check, digestOf, type Peer, randomContent } from "./peer.ts";
+import { type Algorithm, bytesOf, type Check, checksOf, digestOf, type Peer, randomContent } from "./peer.ts";
 
 const repository = "checks/pulls";
 const pathOf = (digest: string) => `/v2/${repository}/blobs/${digest}`;
@@ -26,33 +26,30 @@ async function pushed(peer: Peer, algorithm: Algorithm, content = randomContent(
 
 /** Blobs as they are pulled: these hold where pulls come from a cache too. */
 export function pullChecks(algorithm: Algorithm): Check[] {
-  const check = (subject: Check["subject"], name: string, run: Check["run"]): Check => ({
-    subject,
-    name: `${algorithm}: ${name}`,
-    run,
-  });
+  const check = checksOf("pull of blobs", algorithm);
+  const rangeCheck = checksOf("ranges", algorithm);
   return [
-    check("pull of blobs", "what was never pushed is 404", async (peer) => {
+    check("what was never pushed is 404", async (peer) => {
       const path = pathOf(digestOf(randomContent(), algorithm));
       await peer.expectError([404], path, {}, ["BLOB_UNKNOWN", "NAME_UNKNOWN"]);
       await peer.expectError([404], path, { method: "HEAD" });
     }),
-    check("pull of blobs", "HEAD and GET", async (peer) => {
+    check("HEAD and GET", async (peer) => {
       const { content } = await pushed(peer, algorithm);
       for (let round = 0; round < 2; round++) await expectBlob(peer, repository, content, algorithm);
     }),
     ...[new Uint8Array(), new TextEncoder().encode("{}")].map((content) =>
-      check("pull of blobs", `a blob of ${content.length} bytes`, async (peer) => {
+      check(`a blob of ${content.length} bytes`, async (peer) => {
         await pushed(peer, algorithm, content);
         await expectBlob(peer, repository, content, algorithm);
       }),
     ),
-    check("pull of blobs", "what is in another repository is not in this one", async (peer) => {
+    check("what is in another repository is not in this one", async (peer) => {
       const { digest } = await pushed(peer, algorithm);
       await peer.expectError([404], `/v2/checks/elsewhere/blobs/${digest}`);
     }),
     ...ranges.map(([range, status, slice]) =>
-      check("ranges", range, async (peer) => {
+      rangeCheck(range, async (peer) => {
         const { content, digest } = await pushed(peer, algorithm);
         const got = await peer.expect([status], pathOf(digest), { headers: { Range: range } });
         if (!slice) return;

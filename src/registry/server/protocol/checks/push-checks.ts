@@ -1,5 +1,5 @@
 import { expectBlob, expectDeleted, pushBlob, type Way, wholeWays } from "./blob-ways.ts";
-import { type Algorithm, type Check, digestOf, type Peer, randomContent } from "./peer.ts";
+import { type Algorithm, type Check, checksOf, digestOf, type Peer, randomContent } from "./peer.ts";
 
 const repository = "checks/blobs";
 
@@ -23,22 +23,19 @@ export async function expectPushed(peer: Peer, push: Way, algorithm: Algorithm, 
 
 /** Blobs in one algorithm that come whole or as a stream. */
 export function pushChecks(algorithm: Algorithm): Check[] {
-  const check = (name: string, run: Check["run"]): Check => ({
-    subject: "push of blobs",
-    name: `${algorithm}: ${name}`,
-    run,
-  });
+  const check = checksOf("push of blobs", algorithm);
   const ways = Object.entries(wholeWays);
   return [
     ...ways.map(([name, push]) => check(name, (peer) => expectPushed(peer, push, algorithm, 512))),
     ...ways
       .filter(([name]) => !name.startsWith("POST with"))
-      .map(([name, push]) => ({
-        ...check(`${name}, the algorithm said at the beginning`, (peer) =>
-          expectPushed(peer, push, algorithm, 512, true),
+      .map(([name, push]) =>
+        check(
+          `${name}, the algorithm said at the beginning`,
+          (peer) => expectPushed(peer, push, algorithm, 512, true),
+          { dev: true },
         ),
-        dev: true,
-      })),
+      ),
     ...ways.map(([name, push]) =>
       check(`${name}: another digest is refused and nothing is stored`, (peer) =>
         expectRefused(peer, push, algorithm, 3000),

@@ -3,10 +3,10 @@ import { holds, same } from "./claims.ts";
 import { Content } from "./content.ts";
 import { manifestPath, pushContent, putManifest } from "./content-steps.ts";
 import { contents } from "./contents.ts";
-import { type Check, digestOf, type Peer, randomContent } from "./peer.ts";
+import { type Check, checksOf, digestOf, type Peer, randomContent } from "./peer.ts";
 import { expectReferrers, referrersOf } from "./referrer-list.ts";
 
-const check = (name: string, run: Check["run"]): Check => ({ subject: "referrers", name, run });
+const check = checksOf("referrers");
 
 async function pushed(peer: Peer): Promise<{ content: Content; subject: string }> {
   const content = contents["artifacts about an image"]!();

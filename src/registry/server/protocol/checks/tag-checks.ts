@@ -2,7 +2,7 @@ import { expectDeleted, pushBlob } from "./blob-ways.ts";
 import { holds, same } from "./claims.ts";
 import { Content } from "./content.ts";
 import { manifestPath } from "./content-steps.ts";
-import type { Check, Peer } from "./peer.ts";
+import { type Check, checksOf, type Peer } from "./peer.ts";
 import { tagsOf } from "./tag-list.ts";
 
 const name = "checks/tags";
@@ -20,7 +20,7 @@ async function pushTags(peer: Peer, repository: string, tags: readonly string[])
   return content;
 }
 
-const check = (name: string, run: Check["run"]): Check => ({ subject: "tags", name, run });
+const check = checksOf("tags");
 
 /** Lists of tags ("Listing Tags"): these hold where pulls come from a cache too. */
 export const tagChecks: readonly Check[] = [

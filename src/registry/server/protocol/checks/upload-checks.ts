@@ -1,34 +1,38 @@
-import { begin, expectBlob, statusOf, streamOf } from "./blob-ways.ts";
+import { begin, expectBlob, octets, statusOf, streamOf } from "./blob-ways.ts";
 import { same } from "./claims.ts";
-import { type Algorithm, type Check, digestOf, locationOf, type Peer, randomContent } from "./peer.ts";
+import {
+  type Algorithm,
+  type Check,
+  checksOf,
+  digestOf,
+  locationOf,
+  type Peer,
+  randomContent,
+} from "./peer.ts";
 
 const repository = "checks/blobs";
-const octets = { "Content-Type": "application/octet-stream" };
 
 /** What an upload is between its beginning and its end. */
 export function uploadChecks(algorithm: Algorithm): Check[] {
-  const check = (name: string, run: Check["run"]): Check => ({
-    subject: "upload sessions",
-    name: `${algorithm}: ${name}`,
-    run,
-  });
+  const check = checksOf("upload sessions", algorithm);
   const begun = async (peer: Peer) => {
     const content = randomContent();
     const digest = digestOf(content, algorithm);
     return { content, digest, location: await begin(peer, { repository, content, digest }) };
   };
   return [
-    {
-      ...check("cancel", async (peer) => {
+    check(
+      "cancel",
+      async (peer) => {
         const { location, content, digest } = await begun(peer);
         await peer.expect([204], location, { method: "DELETE" });
         await peer.expectError([404], location);
         const put = { method: "PUT", body: content, headers: octets, query: { digest } };
         await peer.expectError([404], location, put);
         await peer.expect([404], `/v2/${repository}/blobs/${digest}`, { method: "HEAD" });
-      }),
-      dev: true,
-    },
+      },
+      { dev: true },
+    ),
     check("the status of one that has begun", async (peer) => {
       await statusOf(peer, (await begun(peer)).location);
     }),
