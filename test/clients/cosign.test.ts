@@ -1,21 +1,19 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { program } from "../support/strake.ts";
-import { findClient, kinds, openShop, type Shop, user } from "./shop.ts";
+import { findClient, kinds, user, useShop } from "./shop.ts";
 
 const cosign = findClient("cosign")!;
 
 /** With a key of its own and without a transparency log: nothing leaves this machine. */
 describe.skipIf(!cosign)("cosign", () => {
-  let shop: Shop;
+  const shop = useShop();
   let key: string;
   const env = { COSIGN_PASSWORD: "for a test" };
   beforeAll(async () => {
-    shop = await openShop();
     key = join(shop.folder, "key");
     await shop.run([cosign, "generate-key-pair", "--output-key-prefix", key], { env });
   });
-  afterAll(async () => await shop?.[Symbol.asyncDispose]());
 
   const run = (...args: string[]) => shop.run([cosign, ...args], { env });
   const sign = (image: string, ...flags: string[]) =>

@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { findClient, kinds, openShop, type Shop, user } from "./shop.ts";
+import { findClient, kinds, user, useShop } from "./shop.ts";
 
 const crane = findClient("crane")!;
 
 describe.skipIf(!crane)("crane", () => {
-  let shop: Shop;
-  beforeAll(async () => {
-    shop = await openShop();
-  });
-  afterAll(async () => await shop?.[Symbol.asyncDispose]());
+  const shop = useShop();
 
   test.each([...kinds])("pull, push, list, catalog, tag, copy, an index, delete: %s", async (kind) => {
     const { host, guarded, digest, tags } = shop.counters[kind];

@@ -1,16 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findClient, kinds, openShop, type Shop, user } from "./shop.ts";
+import { findClient, kinds, user, useShop } from "./shop.ts";
 
 const helm = findClient("helm")!;
 
 describe.skipIf(!helm)("helm", () => {
-  let shop: Shop;
+  const shop = useShop();
   let archive: string;
   const chart = "apiVersion: v2\nname: tiny\nversion: 1.2.3\ndescription: one config map\n";
   beforeAll(async () => {
-    shop = await openShop();
     const at = join(shop.folder, "tiny");
     mkdirSync(join(at, "templates"), { recursive: true });
     writeFileSync(join(at, "Chart.yaml"), chart);
@@ -19,7 +18,6 @@ describe.skipIf(!helm)("helm", () => {
     await shop.run([helm, "package", at, "--destination", shop.folder]);
     archive = join(shop.folder, "tiny-1.2.3.tgz");
   });
-  afterAll(async () => await shop?.[Symbol.asyncDispose]());
 
   test.each([...kinds])("push, show, pull by version, by range and by digest: %s", async (kind) => {
     const { host, guarded, get, tags, digest } = shop.counters[kind];

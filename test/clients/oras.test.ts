@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { program } from "../support/strake.ts";
-import { findClient, kinds, openShop, type Shop, user } from "./shop.ts";
+import { findClient, kinds, user, useShop } from "./shop.ts";
 
 const oras = findClient("oras")!;
 
 describe.skipIf(!oras)("oras", () => {
-  let shop: Shop;
-  beforeAll(async () => {
-    shop = await openShop();
-  });
-  afterAll(async () => await shop?.[Symbol.asyncDispose]());
+  const shop = useShop();
 
   test.each([...kinds])("artifacts, attachments, blobs, tags and copies: %s", async (kind) => {
     const { host, guarded, digest, tags } = shop.counters[kind];

@@ -1,14 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { findClient, kinds, openShop, type Shop, user } from "./shop.ts";
+import { findClient, kinds, user, useShop } from "./shop.ts";
 
 for (const name of ["podman", "buildah"]) {
   const program = findClient(name, { root: true })!;
   describe.skipIf(!program)(name, () => {
-    let shop: Shop;
+    const shop = useShop();
     let own: string[];
-    beforeAll(async () => {
-      shop = await openShop();
+    beforeAll(() => {
       const place = join(shop.folder, name);
       own = [
         program,
@@ -20,7 +19,6 @@ for (const name of ["podman", "buildah"]) {
         "vfs",
       ];
     });
-    afterAll(async () => await shop?.[Symbol.asyncDispose]());
 
     test.each([...kinds])("pull, push, an index, list, delete: %s", async (kind) => {
       const { host, guarded, digest, get, tags } = shop.counters[kind];

@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { findClient, kinds, openShop, type Shop, user } from "./shop.ts";
+import { describe, expect, test } from "bun:test";
+import { findClient, kinds, user, useShop } from "./shop.ts";
 
 const regctl = findClient("regctl")!;
 
 describe.skipIf(!regctl)("regctl", () => {
-  let shop: Shop;
-  beforeAll(async () => {
-    shop = await openShop();
-  });
-  afterAll(async () => await shop?.[Symbol.asyncDispose]());
+  const shop = useShop();
 
   test.each([...kinds])("images, tags, blobs, artifacts and referrers: %s", async (kind) => {
     const { host, guarded, digest, tags } = shop.counters[kind];

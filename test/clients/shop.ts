@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,6 +32,16 @@ export interface Shop extends AsyncDisposable {
     command: readonly string[],
     options?: { stdin?: string; env?: Record<string, string> },
   ): Promise<string>;
+}
+
+/** The shop of a group of tests, open while they run. */
+export function useShop(): Shop {
+  const shop = {} as Shop;
+  beforeAll(async () => {
+    Object.assign(shop, await openShop());
+  });
+  afterAll(async () => await shop[Symbol.asyncDispose]?.());
+  return shop;
 }
 
 export async function openShop(): Promise<Shop> {

@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { findClient, kinds, openShop, type Shop, user } from "./shop.ts";
+import { findClient, kinds, user, useShop } from "./shop.ts";
 
 const skopeo = findClient("skopeo")!;
 
 describe.skipIf(!skopeo)("skopeo", () => {
-  let shop: Shop;
-  beforeAll(async () => {
-    shop = await openShop();
-  });
-  afterAll(async () => await shop?.[Symbol.asyncDispose]());
+  const shop = useShop();
 
   test.each([...kinds])("pull, push, inspect, list, copy, delete: %s", async (kind) => {
     const { host, guarded, digest, tags } = shop.counters[kind];
