@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { copyBetween, Engine } from "../../src/engine/index.ts";
 import type { StrakeError } from "../../src/errors/index.ts";
 import { FileStore, Registry } from "../../src/registry/server/index.ts";
-import { dockerRegistryObstacle, startDockerRegistry } from "../support/docker-registry.ts";
 import {
   always,
   type Exchange,
@@ -16,6 +15,7 @@ import {
   startFaultProxy,
 } from "../support/fault-proxy.ts";
 import { examine, type LayeredImage, makeLayeredImage, pushLayeredImage } from "../support/layered-image.ts";
+import { type RegistryPeer, registryPeers } from "../support/registry-peers.ts";
 
 /** Between our client and a real registry stands a proxy that harms what passes, on real sockets. */
 const home = mkdtempSync(join(tmpdir(), "strake-network-"));
@@ -153,25 +153,12 @@ const copies: readonly Case[] = [
   ["the source fails for good", always(isBlob, { answer: 500 }), "REGISTRY_FAILED"],
 ];
 
-interface Peer {
-  readonly host: string;
-  stop(): Promise<void>;
-}
-
-const peers: Record<string, { obstacle?: string; start: () => Promise<Peer> }> = {
-  strake: {
-    async start() {
-      const registry = await Registry.start({ storage: await FileStore.open(join(home, "registry")) });
-      return { host: registry.host, stop: () => registry.stop({ grace: 100 }) };
-    },
-  },
-  "docker-registry": { obstacle: dockerRegistryObstacle(), start: startDockerRegistry },
-};
+const peers = registryPeers(() => FileStore.open(join(home, "registry")));
 
 for (const [name, { obstacle, start }] of Object.entries(peers)) {
   if (obstacle) console.log(`skipped: faults between our client and ${name}: ${obstacle}`);
   describe.skipIf(obstacle !== undefined)(`${name} behind a bad network`, () => {
-    let peer: Peer;
+    let peer: RegistryPeer;
     /** Copies come from another registry: within one nothing is sent. */
     let source: Registry;
     let image: LayeredImage;

@@ -7,9 +7,8 @@ import { gunzipSync } from "node:zlib";
 import { Engine } from "../../src/engine/index.ts";
 import type { StrakeError } from "../../src/errors/index.ts";
 import { type Digest, sha256 } from "../../src/oci/index.ts";
-import { FileStore, Registry } from "../../src/registry/server/index.ts";
+import { FileStore } from "../../src/registry/server/index.ts";
 import { tarOf } from "../support/archives.ts";
-import { dockerRegistryObstacle, startDockerRegistry } from "../support/docker-registry.ts";
 import {
   always,
   type Exchange,
@@ -18,6 +17,7 @@ import {
   patience,
   startFaultProxy,
 } from "../support/fault-proxy.ts";
+import { registryPeers } from "../support/registry-peers.ts";
 
 /**
  * A large layer that was never packed is sent while it is packed: one PATCH of a length that nobody knows yet. The network
@@ -46,16 +46,7 @@ const cases: readonly (readonly [string, Plan, ...string[]])[] = [
   ["is cut, and nothing else arrives", always(isPart, { cut: "request", at: 0 }), "REGISTRY_UNREACHABLE"],
 ];
 
-const peers = {
-  strake: {
-    obstacle: undefined,
-    async start() {
-      const registry = await Registry.start({ storage: await FileStore.open(join(home, "registry")) });
-      return { host: registry.host, stop: () => registry.stop({ grace: 100 }) };
-    },
-  },
-  "docker-registry": { obstacle: dockerRegistryObstacle(), start: startDockerRegistry },
-};
+const peers = registryPeers(() => FileStore.open(join(home, "registry")));
 
 for (const [name, { obstacle, start }] of Object.entries(peers)) {
   if (obstacle) console.log(`skipped: streams into ${name}: ${obstacle}`);

@@ -12,10 +12,11 @@ import {
   listTags,
   remoteDigest,
 } from "../../src/engine/index.ts";
-import { renderError, toStrakeError } from "../../src/errors/index.ts";
 import { Registry } from "../../src/registry/server/index.ts";
 import { tarOf } from "../support/archives.ts";
 import { dockerRegistryObstacle, startDockerRegistry } from "../support/docker-registry.ts";
+import { type RegistryPeer, registryPeers } from "../support/registry-peers.ts";
+import { told } from "../support/told.ts";
 
 const home = mkdtempSync(join(tmpdir(), "strake-client-missing-"));
 const env = { HOME: home, PATH: process.env.PATH, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
@@ -33,38 +34,12 @@ afterAll(() => {
   rmSync(home, { recursive: true, force: true });
 });
 
-/** What a person reads. */
-async function told(work: Promise<unknown>, host: string): Promise<{ code: string; text: string }> {
-  try {
-    await work;
-  } catch (thrown) {
-    const error = toStrakeError(thrown);
-    return { code: error.code, text: renderError(error).replaceAll(host, "HOST") };
-  }
-  throw new Error("it did not fail");
-}
-
 const notFound = (text: string) => ({ code: "REGISTRY_NOT_FOUND", text: `error: ${text}` });
 
-interface Peer {
-  readonly host: string;
-  stop(): Promise<void>;
-}
-
-async function startOwn(): Promise<Peer> {
-  const registry = await Registry.start();
-  return { host: new URL(registry.url).host, stop: () => registry.stop() };
-}
-
-const peers: Record<string, { obstacle?: string | undefined; start: () => Promise<Peer> }> = {
-  strake: { start: startOwn },
-  "docker-registry": { obstacle: dockerRegistryObstacle(), start: startDockerRegistry },
-};
-
-for (const [name, { obstacle, start }] of Object.entries(peers)) {
+for (const [name, { obstacle, start }] of Object.entries(registryPeers())) {
   if (obstacle) console.log(`skipped: what ${name} does not have: ${obstacle}`);
   describe.skipIf(obstacle !== undefined)(`what ${name} does not have`, () => {
-    let peer: Peer;
+    let peer: RegistryPeer;
     let host: string;
     beforeAll(async () => {
       peer = await start();

@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deleteRemote, listRepositories, login, remoteDigest, sendArtifact } from "../../src/engine/index.ts";
-import { renderError, toStrakeError } from "../../src/errors/index.ts";
+import { serve } from "../../src/registry/client/fake-registry.test-support.ts";
 import { Keychain } from "../../src/registry/client/index.ts";
 import { type AccessConfig, Registry } from "../../src/registry/server/index.ts";
 import { pushImage } from "../support/push-image.ts";
+import { told as toldOf } from "../support/told.ts";
 
 const home = mkdtempSync(join(tmpdir(), "strake-client-refusals-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -26,17 +25,11 @@ async function user(
   return env;
 }
 
-/** What a person reads. */
+/** What a person reads: never a secret. */
 async function told(work: Promise<unknown>, host: string): Promise<{ code: string; text: string }> {
-  try {
-    await work;
-  } catch (thrown) {
-    const error = toStrakeError(thrown);
-    const text = renderError(error).replaceAll(host, "HOST");
-    expect(text).not.toContain(secret);
-    return { code: error.code, text };
-  }
-  throw new Error("it did not fail");
+  const { code, text } = await toldOf(work, host);
+  expect(text).not.toContain(secret);
+  return { code, text };
 }
 
 const kinds = { basic: {}, token: { token: {} } } satisfies Record<string, AccessConfig>;
@@ -118,20 +111,11 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("a registry with %s 
 });
 
 test("login where no registry is", async () => {
-  const server = createServer((_, response) => response.writeHead(404).end("<html>"));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  try {
-    const { code, text } = await told(
-      login(host, { username: "ann", password: secret }, { env: base }),
-      host,
-    );
-    expect(code).toBe("REGISTRY_NOT_FOUND");
-    expect(text).toStartWith("error: HOST answers, but not as a registry does: /v2/ is not there\nhint: ");
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
+  using server = await serve((_, response) => void response.writeHead(404).end("<html>"));
+  const { host } = server;
+  const { code, text } = await told(login(host, { username: "ann", password: secret }, { env: base }), host);
+  expect(code).toBe("REGISTRY_NOT_FOUND");
+  expect(text).toStartWith("error: HOST answers, but not as a registry does: /v2/ is not there\nhint: ");
 });
 
 describe("tokens that are kept", () => {
@@ -141,20 +125,12 @@ describe("tokens that are kept", () => {
       .join(".");
 
   /** A registry whose token server takes no refresh token any more (RFC 6749, 5.2). */
-  async function refusing(work: (host: string) => Promise<void>): Promise<void> {
-    const server = createServer((request, response) => {
+  const refusing = () =>
+    serve((request, response) => {
       const realm = `http://${request.headers.host}/token`;
       if (request.url!.startsWith("/token")) response.writeHead(400).end('{"error":"invalid_grant"}');
       else response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}"` }).end();
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    try {
-      await work(`127.0.0.1:${(server.address() as AddressInfo).port}`);
-    } finally {
-      server.closeAllConnections();
-      server.close();
-    }
-  }
 
   test.each([
     ["of its own word", jwt(1_700_000_000), "the login for HOST ended at 2023-11-14T22:13Z"],
@@ -164,14 +140,14 @@ describe("tokens that are kept", () => {
       "HOST does not take the login kept for it any more: it has ended or was withdrawn",
     ],
   ])("a refresh token that has ended, %s", async (_, token, message) => {
-    await refusing(async (host) => {
-      const credentials = { kind: "refresh", token } as const;
-      const { code, text } = await told(remoteDigest(`${host}/a:1`, { env: base, credentials }), host);
-      expect(code).toBe("REGISTRY_UNAUTHORIZED");
-      expect(text).toStartWith(`error: ${message}`);
-      expect(text).toEndWith("hint: log in again: strake login HOST");
-      expect(text).not.toContain(token);
-    });
+    using server = await refusing();
+    const { host } = server;
+    const credentials = { kind: "refresh", token } as const;
+    const { code, text } = await told(remoteDigest(`${host}/a:1`, { env: base, credentials }), host);
+    expect(code).toBe("REGISTRY_UNAUTHORIZED");
+    expect(text).toStartWith(`error: ${message}`);
+    expect(text).toEndWith("hint: log in again: strake login HOST");
+    expect(text).not.toContain(token);
   });
 });
 
@@ -194,22 +170,16 @@ describe("a registry whose token server gives tokens that do not help", () => {
       "HOST does not take the token that its own token server gave ann",
     ],
   ])("%s", async (fault, credentials, code, message) => {
-    const server = createServer((request, response) => {
+    using server = await serve((request, response) => {
       if (request.url!.startsWith("/token")) return void response.end('{"token":"t"}');
       const realm = `http://${request.headers.host}/token`;
       const error = request.headers.authorization === undefined ? "" : `,error="${fault}"`;
       response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}"${error}` }).end();
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-    try {
-      const asked = remoteDigest(`${host}/a:1`, { env: base, ...(credentials ? { credentials } : {}) });
-      const refused = await told(asked, host);
-      expect(refused.code).toBe(code);
-      expect(refused.text).toStartWith(`error: ${message}`);
-    } finally {
-      server.closeAllConnections();
-      server.close();
-    }
+    const { host } = server;
+    const asked = remoteDigest(`${host}/a:1`, { env: base, ...(credentials ? { credentials } : {}) });
+    const refused = await told(asked, host);
+    expect(refused.code).toBe(code);
+    expect(refused.text).toStartWith(`error: ${message}`);
   });
 });

@@ -16,23 +16,26 @@ afterAll(() => {
   rmSync(home, { recursive: true, force: true });
 });
 
+/** The folder for certificates of a host, with our authority's in it, and the environment that leads there. */
+function trusting(host: string) {
+  const certs = join(home, "certs.d", host);
+  mkdirSync(certs, { recursive: true });
+  writeFileSync(join(certs, "ca.crt"), ours.cert);
+  const env = { STRAKE_CERTS_DIR: join(home, "certs.d"), CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+  return { certs, env: { HOME: home, ...env } };
+}
+
+/** What is answered to a user, or what one reads in its place. */
+async function answer(work: Promise<string>, host: string): Promise<string> {
+  return await work.catch((error) => renderError(toStrakeError(error)).replaceAll(host, "HOST"));
+}
+
 /** What a user reads who asks a registry with that certificate and trusts `ours`. */
 async function told(tls: Certified, options: { readonly insecure?: boolean } = {}): Promise<string> {
   await using registry = await Registry.start({ tls });
   const { host } = new URL(registry.url);
-  const certs = join(home, "certs.d", host);
-  mkdirSync(certs, { recursive: true });
-  writeFileSync(join(certs, "ca.crt"), ours.cert);
-  const env = {
-    HOME: home,
-    STRAKE_CERTS_DIR: join(home, "certs.d"),
-    CONTAINERS_REGISTRIES_CONF: "/dev/null",
-  };
-  try {
-    return await remoteDigest(`${host}/app:1`, { env, ...options });
-  } catch (error) {
-    return renderError(toStrakeError(error)).replaceAll(host, "HOST");
-  }
+  const { env } = trusting(host);
+  return await answer(remoteDigest(`${host}/app:1`, { env, ...options }), host);
 }
 
 test("a certificate that is good leads to the registry", async () => {
@@ -79,19 +82,8 @@ test("a registry that wants our certificate: it says so, and where that goes", a
   const host = `127.0.0.1:${freePort()}`;
   const server = Bun.spawn(
     [
-      ...[
-        "openssl",
-        "s_server",
-        "-accept",
-        host,
-        "-cert",
-        at("cert"),
-        "-key",
-        at("key"),
-        "-CAfile",
-        at("ca"),
-      ],
-      ...["-Verify", "1", "-verify_return_error", "-www"],
+      ...["openssl", "s_server", "-accept", host, "-cert", at("cert"), "-key", at("key")],
+      ...["-CAfile", at("ca"), "-Verify", "1", "-verify_return_error", "-www"],
     ],
     { stdin: "ignore", stdout: "ignore", stderr: "ignore" },
   );
@@ -100,21 +92,12 @@ test("a registry that wants our certificate: it says so, and where that goes", a
       if (tries > 200) throw new Error("openssl s_server does not listen");
       await Bun.sleep(25);
     }
-    const certs = join(home, "certs.d", host);
-    mkdirSync(certs, { recursive: true });
-    writeFileSync(join(certs, "ca.crt"), ours.cert);
-    const env = {
-      HOME: home,
-      STRAKE_CERTS_DIR: join(home, "certs.d"),
-      CONTAINERS_REGISTRIES_CONF: "/dev/null",
-    };
-    const ask = async () => {
-      try {
-        return (await inspectManifest(`${host}/app:1`, { env })).digest;
-      } catch (error) {
-        return renderError(toStrakeError(error)).replaceAll(host, "HOST");
-      }
-    };
+    const { certs, env } = trusting(host);
+    const ask = () =>
+      answer(
+        inspectManifest(`${host}/app:1`, { env }).then(({ digest }) => digest),
+        host,
+      );
     const text = await ask();
     expect(text).toStartWith("error: HOST does not take our certificate, or wants one");
     expect(text).toContain("/etc/containers/certs.d/HOST/ as client.cert and client.key");

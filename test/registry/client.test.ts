@@ -30,7 +30,7 @@ import {
 import { Remote } from "../../src/registry/client/index.ts";
 import { Registry } from "../../src/registry/server/index.ts";
 import { tarOf } from "../support/archives.ts";
-import { dockerRegistryObstacle, startDockerRegistry } from "../support/docker-registry.ts";
+import { type RegistryPeer, registryPeers } from "../support/registry-peers.ts";
 
 const home = mkdtempSync(join(tmpdir(), "strake-client-e2e-"));
 const env = { HOME: home, PATH: process.env.PATH, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
@@ -56,24 +56,10 @@ const outcomes = (events: readonly StrakeEvent[], verb: string) =>
     event.type === "step.done" && event.step.startsWith(verb) ? [event.outcome] : [],
   );
 
-interface Peer {
-  readonly host: string;
-  stop(): Promise<void>;
-}
-const peers: Record<string, { obstacle?: string; start: () => Promise<Peer> }> = {
-  strake: {
-    start: async () => {
-      const registry = await Registry.start();
-      return { host: new URL(registry.url).host, stop: () => registry.stop() };
-    },
-  },
-  "docker-registry": { obstacle: dockerRegistryObstacle(), start: startDockerRegistry },
-};
-
-for (const [name, { obstacle, start }] of Object.entries(peers)) {
+for (const [name, { obstacle, start }] of Object.entries(registryPeers())) {
   if (obstacle) console.log(`skipped: our client against ${name}: ${obstacle}`);
   describe.skipIf(obstacle !== undefined)(`our client against ${name}`, () => {
-    let peer: Peer;
+    let peer: RegistryPeer;
     let engine: Engine;
     beforeAll(async () => {
       peer = await start();
