@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
@@ -27,6 +25,7 @@ import {
   mediaTypes,
   sha256,
 } from "../../src/oci/index.ts";
+import { serve } from "../../src/registry/client/fake-registry.test-support.ts";
 import { Remote } from "../../src/registry/client/index.ts";
 import { Registry } from "../../src/registry/server/index.ts";
 import { tarOf } from "../support/archives.ts";
@@ -222,7 +221,7 @@ async function proxy(
   fault: (path: string, bytes: Buffer, count: number) => Buffer | undefined,
 ) {
   const counts = new Map<string, number>();
-  const server = createServer(async (request, response) => {
+  return await serve(async (request, response) => {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
     const { host: _, ...headers } = request.headers;
@@ -242,15 +241,6 @@ async function proxy(
       response.write(changed ?? "", () => response.destroy());
     else response.end(changed);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return {
-    host,
-    [Symbol.dispose]() {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
 }
 
 describe("between us and a registry", () => {

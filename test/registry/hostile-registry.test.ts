@@ -1,8 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -186,14 +184,12 @@ describe("credentials are for the registry they were given for", () => {
 
   test("CVE-2020-15157: a foreign layer's urls get none", async () => {
     using authority = new Authority("Hostile Test");
-    const seen: IncomingMessage["headers"][] = [];
-    const elsewhere = createServer(authority.sign("IP:127.0.0.1"), (request, response) => {
-      seen.push(request.headers);
-      if (seen.length === 1) return void response.writeHead(401, { "WWW-Authenticate": "Basic" }).end();
+    using elsewhere = await serve((_, response) => {
+      if (elsewhere.seen.length === 1)
+        return void response.writeHead(401, { "WWW-Authenticate": "Basic" }).end();
       response.end(layer);
-    });
-    await new Promise<void>((resolve) => elsewhere.listen(0, "127.0.0.1", resolve));
-    const away = `127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
+    }, authority.sign("IP:127.0.0.1"));
+    const { host: away, seen } = elsewhere;
     // What is trusted for a registry is not trusted for an address it names: the whole machine has to trust it.
     const ca = join(home, "ca.crt");
     writeFileSync(ca, authority.cert);
@@ -225,11 +221,9 @@ describe("credentials are for the registry they were given for", () => {
       expect(asked.code).not.toBe(0);
       expect(await pull()).toMatchObject({ code: 0 });
       expect(seen.length).toBeGreaterThan(1);
-      for (const headers of seen) expect(JSON.stringify(headers)).not.toContain(secret);
+      for (const { headers } of seen) expect(JSON.stringify(headers)).not.toContain(secret);
     } finally {
       await strake.remove();
-      elsewhere.closeAllConnections();
-      elsewhere.close();
     }
   });
 

@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createServer as createSecureServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import { type ConnectOptions, Registry } from "./registry.ts";
 
@@ -14,15 +15,19 @@ export type Handle = (
   count: number,
 ) => void | Promise<void>;
 
-/** A server on a real socket that does what the test says; `count` is how often this method and path came before. */
-export async function serve(handle: Handle) {
+/**
+ * A server on a real socket that does what the test says, with TLS if there are options for it; `count` is how often this method and path came
+ * before.
+ */
+export async function serve(handle: Handle, tls?: ServerOptions) {
   const seen: Seen[] = [];
-  const server: Server = createServer((request, response) => {
+  const answer: RequestListener = (request, response) => {
     const [method, path] = [request.method!, request.url!];
     const count = seen.filter((each) => each.method === method && each.path === path).length;
     seen.push({ method, path, headers: request.headers });
     void handle(request, response, count);
-  });
+  };
+  const server = tls === undefined ? createServer(answer) : createSecureServer(tls, answer);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {

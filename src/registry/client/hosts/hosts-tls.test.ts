@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type ServerOptions } from "node:https";
-import { type AddressInfo, connect } from "node:net";
+import type { ServerOptions } from "node:https";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { failure } from "../fake-registry.test-support.ts";
+import { failure, serve } from "../fake-registry.test-support.ts";
 import { Remote } from "../remote.ts";
 
 /** What hosts.toml says about TLS and connections, before servers that insist on it. */
@@ -30,20 +30,11 @@ function makeCertificate(name: string): void {
 
 const pem = (name: string) => readFileSync(join(home, name), "utf8");
 
-async function serveTLS(options: ServerOptions = {}) {
-  const server = createServer(
-    { cert: pem("server.pem"), key: pem("server.key"), ...options },
-    (_, response) => void response.end('{"tags":["tls"]}'),
-  );
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    [Symbol.dispose]() {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
-}
+const serveTLS = (options: ServerOptions = {}) =>
+  serve((_, response) => void response.end('{"tags":["tls"]}'), {
+    ...{ cert: pem("server.pem"), key: pem("server.key") },
+    ...options,
+  });
 
 /** The tags of a repository through a hosts.toml, which lies beside the certificates. */
 async function tags(text: string): Promise<string[]> {
