@@ -14,6 +14,7 @@ import {
 import { type FinishOptions, type IndexSize, type LayerIndex, writeImage } from "./image.ts";
 import { type InodeFields, InodeTable } from "./inode-table.ts";
 import { NameTable } from "./name-table.ts";
+import { heapMemory, type TableMemory } from "./table-memory.ts";
 import { XattrTable } from "./xattr-table.ts";
 
 /** Linux's PATH_MAX without the final NUL, for names and symlink targets. */
@@ -24,6 +25,9 @@ const depthMax = 2048;
 
 /** Symlinks followed on the way to one entry, as Linux (path_resolution(7)). */
 const linkMax = 40;
+
+/** Paths of directories remembered at once. */
+const directoriesKept = 10_000;
 
 const whiteoutPrefix = ".wh.";
 /** Names AUFS kept for itself; engines that unpack skip them (`.wh..wh.plnk`, `.wh..wh.aufs`). */
@@ -49,15 +53,22 @@ const root = 0;
  * hold, `TAR_INVALID`/`TAR_LIMIT` for hostile names (see `cleanEntryPath`).
  */
 export class IndexBuilder {
-  readonly #inodes = new InodeTable();
-  readonly #names = new NameTable();
+  readonly #memory: TableMemory;
+  readonly #inodes: InodeTable;
+  readonly #names: NameTable;
   readonly #xattrs = new XattrTable();
-  /** Directories by the path they were reached with; emptied whenever a replacement may change where one leads. */
+  /**
+   * Directories by the path they were reached with, those met last; emptied whenever a replacement may change where one leads.
+   */
   readonly #directories = new Map<string, number>();
   /** The one 0:0 device all whiteouts of the layer are names of. */
   #whiteout = -1;
 
-  constructor() {
+  /** `memory`: for the tables, some 100 bytes an entry; it is the caller's, to be freed when the index is written or given up. */
+  constructor(memory: TableMemory = heapMemory) {
+    this.#memory = memory;
+    this.#inodes = new InodeTable(memory);
+    this.#names = new NameTable(memory);
     this.#inodes.add(formatDirectory, implicitFields);
   }
 
@@ -110,7 +121,13 @@ export class IndexBuilder {
    * many files is never in memory as a whole.
    */
   write(write: (bytes: Uint8Array) => void, options: FinishOptions = {}): IndexSize {
-    return writeImage({ inodes: this.#inodes, names: this.#names, xattrs: this.#xattrs }, options, write);
+    const tables = {
+      inodes: this.#inodes,
+      names: this.#names,
+      xattrs: this.#xattrs,
+      memory: this.#memory,
+    };
+    return writeImage(tables, options, write);
   }
 
   /** A layer's root that is not a directory would swap the whole tree for a symlink (CVE-2021-29136). */
@@ -188,6 +205,7 @@ export class IndexBuilder {
     const known = this.#directories.get(path);
     if (known !== undefined) return known;
     const directory = this.#walk(path, true, entryPath)!;
+    if (this.#directories.size === directoriesKept) this.#directories.clear();
     this.#directories.set(path, directory);
     return directory;
   }

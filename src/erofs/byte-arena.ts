@@ -1,9 +1,15 @@
 import { StrakeError } from "../errors/index.ts";
+import { longer, type TableMemory } from "./table-memory.ts";
 
 /** Bytes of many short strings in one growing array; offsets stay valid. */
 export class ByteArena {
   bytes = new Uint8Array(64 * 1024);
   end = 0;
+  readonly #memory: TableMemory;
+
+  constructor(memory: TableMemory) {
+    this.#memory = memory;
+  }
 
   /** Appends bytes and returns where they start. */
   append(source: Uint8Array, length: number): number {
@@ -18,8 +24,6 @@ export class ByteArena {
 
   #grow(needed: number): void {
     if (needed > 2 ** 31) throw new StrakeError("EROFS_LIMIT", "the names in the layer take more than 2 GiB");
-    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
-    grown.set(this.bytes);
-    this.bytes = grown;
+    this.bytes = longer(this.#memory, this.bytes, Math.max(needed, this.bytes.length * 2));
   }
 }

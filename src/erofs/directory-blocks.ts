@@ -2,12 +2,13 @@ import { encodePath } from "../tar/index.ts";
 import { blockSize, direntSize } from "./format.ts";
 import type { ImageOutput } from "./image-output.ts";
 import type { NameTable } from "./name-table.ts";
+import type { Pace } from "./table-memory.ts";
 
 /**
  * Bytes of a directory with these names, in this order: blocks of entries followed by their names, each block complete
  * in itself, the last one cut behind its last name.
  */
-export function directorySize(names: NameTable, ids: Uint32Array): number {
+export function directorySize(names: NameTable, ids: Uint32Array, pace: Pace): number {
   let blocks = 0;
   let used = 0;
   for (let i = 0; i < ids.length; i++) {
@@ -17,6 +18,7 @@ export function directorySize(names: NameTable, ids: Uint32Array): number {
       used = 0;
     }
     used += need;
+    pace.step();
   }
   return blocks * blockSize + used;
 }
@@ -25,13 +27,14 @@ export interface DirectoryTarget {
   readonly output: ImageOutput;
   /** Where in the output's window the block goes that begins at `start` of the directory, -1 when it is not wanted now. */
   readonly placeOf: (start: number) => number;
+  readonly pace: Pace;
 }
 
 /** Writes blocks of a directory. `nidOf` and `typeOf` say what a name's id leads to. */
 export function writeDirectory(
   names: NameTable,
   ids: Uint32Array,
-  { output, placeOf }: DirectoryTarget,
+  { output, placeOf, pace }: DirectoryTarget,
   nidOf: (id: number) => number,
   typeOf: (id: number) => number,
 ): void {
@@ -56,6 +59,7 @@ export function writeDirectory(
       bytes[at + 10] = typeOf(id);
       names.write(id, bytes, offset + nameOffset);
       nameOffset += names.lengthOf(id);
+      pace.step();
     }
   }
 }

@@ -28,6 +28,7 @@ import { InodeOrder, root, type Tables } from "./inode-order.ts";
 import type { InodeTable } from "./inode-table.ts";
 import { type NameTable, parentName, selfName } from "./name-table.ts";
 import { writeSuperblock } from "./superblock-writer.ts";
+import { column, Pace } from "./table-memory.ts";
 import { setInt64, setUint64 } from "./wide-integer.ts";
 import type { XattrTable } from "./xattr-table.ts";
 
@@ -81,6 +82,7 @@ class ImageWriter {
   readonly #xattrs: XattrTable;
   readonly #options: FinishOptions;
   readonly #output: ImageOutput;
+  readonly #pace: Pace;
   readonly #names: NameTable;
   readonly #order: InodeOrder;
   /** Where an inode is, in slots: its node id. */
@@ -93,17 +95,19 @@ class ImageWriter {
   #sparseCost = 0;
 
   constructor(tables: Tables, options: FinishOptions, write: (bytes: Uint8Array) => void) {
+    const { memory } = tables;
     const rows = tables.inodes.count;
+    this.#pace = new Pace(memory);
     this.#inodes = tables.inodes;
     this.#names = tables.names;
     this.#xattrs = tables.xattrs;
     this.#options = options;
     this.#output = new ImageOutput(write);
     this.#order = new InodeOrder(tables);
-    this.#nid = new Uint32Array(rows);
-    this.#layout = new Uint8Array(rows);
-    this.#isize = new Uint8Array(rows);
-    this.#startBlock = new Uint32Array(rows);
+    this.#nid = column(memory, Uint32Array, rows);
+    this.#layout = column(memory, Uint8Array, rows);
+    this.#isize = column(memory, Uint8Array, rows);
+    this.#startBlock = column(memory, Uint32Array, rows);
   }
 
   write(): IndexSize {
@@ -155,6 +159,7 @@ class ImageWriter {
     const order = this.#order.inodes;
     for (let i = 0; i < order.length; i++) {
       const inode = order[i]!;
+      this.#pace.step();
       const isize = this.#isCompact(inode) ? compactInodeSize : extendedInodeSize;
       const head = isize + this.#xattrs.sizeOf(inodes.xattrs[inode]!);
       this.#isize[inode] = isize;
@@ -191,8 +196,10 @@ class ImageWriter {
   #contentSize(inode: number): number {
     const inodes = this.#inodes;
     const format = inodes.format(inode);
-    if (format === formatDirectory)
-      inodes.size[inode] = directorySize(this.#names, this.#order.sortedNames(inode));
+    if (format === formatDirectory) {
+      this.#pace.jump();
+      inodes.size[inode] = directorySize(this.#names, this.#order.sortedNames(inode), this.#pace);
+    }
     return format === formatDirectory || format === formatSymlink ? inodes.size[inode]! : -1;
   }
 
@@ -241,6 +248,7 @@ class ImageWriter {
     const order = this.#order.inodes;
     for (let i = 0; i < order.length; i++) {
       const inode = order[i]!;
+      this.#pace.step();
       const size = inodes.size[inode]!;
       const set = inodes.xattrs[inode]!;
       const head = this.#isize[inode]! + this.#xattrs.sizeOf(set);
@@ -312,6 +320,7 @@ class ImageWriter {
     const order = this.#order.inodes;
     for (let i = 0; i < order.length; i++) {
       const inode = order[i]!;
+      this.#pace.step();
       const format = inodes.format(inode);
       if (format !== formatDirectory && format !== formatSymlink) continue;
       const size = inodes.size[inode]!;
@@ -324,6 +333,7 @@ class ImageWriter {
 
   /** Writes those blocks of a directory or symlink for which `placeOf` gives a place in the window. */
   #writeContent(inode: number, placeOf: (start: number) => number): void {
+    this.#pace.jump();
     const inodes = this.#inodes;
     const output = this.#output;
     if (inodes.isSymlink(inode)) {
@@ -340,7 +350,7 @@ class ImageWriter {
     writeDirectory(
       names,
       this.#order.sortedNames(inode),
-      { output, placeOf },
+      { output, placeOf, pace: this.#pace },
       (id) => this.#nid[leadsTo(id)]!,
       (id) => direntType[inodes.mode[leadsTo(id)]! >> 12]!,
     );
@@ -366,6 +376,7 @@ class ImageWriter {
     const order = this.#order.inodes;
     for (let i = 0; i < order.length; i++) {
       const inode = order[i]!;
+      this.#pace.step();
       if (this.#layout[inode] === layoutChunked) end = Math.max(end, this.#dataEnd(inode));
     }
     return Math.ceil(end / blockSize);

@@ -1,6 +1,7 @@
 import { formatChar } from "./format.ts";
 import type { InodeTable } from "./inode-table.ts";
 import { type NameTable, parentName, selfName } from "./name-table.ts";
+import { column, Pace, type TableMemory } from "./table-memory.ts";
 import type { XattrTable } from "./xattr-table.ts";
 
 /** What a layer's entries came to. */
@@ -8,6 +9,7 @@ export interface Tables {
   readonly inodes: InodeTable;
   readonly names: NameTable;
   readonly xattrs: XattrTable;
+  readonly memory: TableMemory;
 }
 
 /** Row of the root directory. */
@@ -21,6 +23,7 @@ export class InodeOrder {
   readonly #inodes: InodeTable;
   readonly #names: NameTable;
   readonly #xattrs: XattrTable;
+  readonly #pace: Pace;
   readonly #order: Uint32Array;
   #count = 0;
   readonly nlink: Uint32Array;
@@ -33,18 +36,19 @@ export class InodeOrder {
   epoch = 0;
   epochNsec = 0;
 
-  constructor({ inodes, names, xattrs }: Tables) {
+  constructor({ inodes, names, xattrs, memory }: Tables) {
     const rows = inodes.count;
     this.#inodes = inodes;
     this.#names = names;
     this.#xattrs = xattrs;
-    this.#order = new Uint32Array(rows);
-    this.nlink = new Uint32Array(rows);
+    this.#pace = new Pace(memory);
+    this.#order = column(memory, Uint32Array, rows);
+    this.nlink = column(memory, Uint32Array, rows);
     let directories = 0;
     for (let inode = 0; inode < rows; inode++) if (inodes.isDirectory(inode)) directories++;
-    this.#sorted = new Uint32Array(names.count + 2 * directories);
-    this.#sortedStart = new Uint32Array(rows);
-    this.#sortedEnd = new Uint32Array(rows);
+    this.#sorted = column(memory, Uint32Array, names.count + 2 * directories);
+    this.#sortedStart = column(memory, Uint32Array, rows);
+    this.#sortedEnd = column(memory, Uint32Array, rows);
     this.#collect();
     this.#chooseEpoch();
   }
@@ -68,10 +72,12 @@ export class InodeOrder {
     for (let next = 0; next < this.#count; next++) {
       const directory = this.#order[next]!;
       if (!inodes.isDirectory(directory)) continue;
+      this.#pace.jump();
       const ids = this.#sortNames(directory);
       for (let i = 0; i < ids.length; i++) {
         const id = ids[i]!;
         if (id <= parentName) continue;
+        this.#pace.step();
         const child = names.inodeOf(id);
         if (nlink[child] === 0) this.#take(child);
         if (inodes.isDirectory(child)) {
@@ -94,6 +100,7 @@ export class InodeOrder {
     sorted[end++] = parentName;
     names.each(directory, (id) => {
       if (!hidesLower || !this.#isWhiteout(names.inodeOf(id))) sorted[end++] = id;
+      this.#pace.step();
     });
     this.#sortedCount = end;
     this.#sortedStart[directory] = start;
@@ -126,6 +133,7 @@ export class InodeOrder {
     const all = this.inodes;
     for (let i = 0; i < all.length; i++) {
       const inode = all[i]!;
+      this.#pace.step();
       const key = inodes.mtime[inode]! + inodes.mtimeNsec[inode]! / 1e9;
       const known = counts.get(key);
       if (known === undefined && counts.size >= epochCandidates) continue;

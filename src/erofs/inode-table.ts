@@ -1,7 +1,7 @@
 import { decodePath, encodePath, type SparseExtent } from "../tar/index.ts";
 import { ByteArena } from "./byte-arena.ts";
 import { formatDirectory, formatMask, formatSymlink } from "./format.ts";
-import { grown } from "./name-table.ts";
+import { longer, type TableMemory } from "./table-memory.ts";
 
 /** What an inode is made from; the entry types of a tar header fit. */
 export interface InodeFields {
@@ -33,9 +33,16 @@ export class InodeTable {
   parent = new Uint32Array(1024);
   depth = new Uint16Array(1024);
   opaque = new Uint8Array(1024);
-  readonly #targets = new ByteArena();
+  readonly #targets: ByteArena;
   /** Sparse files, with the name they came by for messages. */
   readonly sparse = new Map<number, { readonly path: string; readonly extents: readonly SparseExtent[] }>();
+
+  readonly #memory: TableMemory;
+
+  constructor(memory: TableMemory) {
+    this.#memory = memory;
+    this.#targets = new ByteArena(memory);
+  }
 
   add(format: number, fields: InodeFields): number {
     if (this.count === this.mode.length) this.#grow();
@@ -84,17 +91,18 @@ export class InodeTable {
   }
 
   #grow(): void {
+    const memory = this.#memory;
     const length = this.count * 2;
-    this.mode = grown(this.mode, new Uint16Array(length));
-    this.uid = grown(this.uid, new Uint32Array(length));
-    this.gid = grown(this.gid, new Uint32Array(length));
-    this.size = grown(this.size, new Float64Array(length));
-    this.mtime = grown(this.mtime, new Float64Array(length));
-    this.mtimeNsec = grown(this.mtimeNsec, new Uint32Array(length));
-    this.data = grown(this.data, new Uint32Array(length));
-    this.xattrs = grown(this.xattrs, new Uint32Array(length));
-    this.parent = grown(this.parent, new Uint32Array(length));
-    this.depth = grown(this.depth, new Uint16Array(length));
-    this.opaque = grown(this.opaque, new Uint8Array(length));
+    this.mode = longer(memory, this.mode, length);
+    this.uid = longer(memory, this.uid, length);
+    this.gid = longer(memory, this.gid, length);
+    this.size = longer(memory, this.size, length);
+    this.mtime = longer(memory, this.mtime, length);
+    this.mtimeNsec = longer(memory, this.mtimeNsec, length);
+    this.data = longer(memory, this.data, length);
+    this.xattrs = longer(memory, this.xattrs, length);
+    this.parent = longer(memory, this.parent, length);
+    this.depth = longer(memory, this.depth, length);
+    this.opaque = longer(memory, this.opaque, length);
   }
 }

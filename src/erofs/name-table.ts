@@ -1,6 +1,8 @@
 import { encodePath } from "../tar/index.ts";
 import { ByteArena } from "./byte-arena.ts";
 import { nameMax } from "./format.ts";
+import { IdSort } from "./id-sort.ts";
+import { longer, Pace, type TableMemory } from "./table-memory.ts";
 
 /** Ids of `.` and `..`, names every directory has. */
 export const selfName = 0;
@@ -11,7 +13,9 @@ export const parentName = 1;
  * a name costs about 45 bytes. A name's id is its row; rows are never removed, but what they lead to can change.
  */
 export class NameTable {
-  readonly #arena = new ByteArena();
+  readonly #memory: TableMemory;
+  readonly #pace: Pace;
+  readonly #arena: ByteArena;
   #count = 0;
   #start = new Uint32Array(1024);
   #length = new Uint8Array(1024);
@@ -22,14 +26,24 @@ export class NameTable {
   /** First and last name by directory inode, 0 for none. */
   #first = new Uint32Array(1024);
   #last = new Uint32Array(1024);
-  /** Open addressing: row + 1, 0 for a free place. A power of two long, at most half full. */
+  /**
+   * Open addressing: row + 1, 0 for a free place. A power of two long, at most half full. Looked at all over, so it and the
+   * tags stay at hand.
+   */
   #places = new Uint32Array(4096);
+  /** Eight bits of the hash of what is in each place: without them every look would touch rows and names far apart. */
+  #tags = new Uint8Array(4096);
   /** Unknown to who makes a layer, who could else choose names that all fall on one place. */
   readonly #seed = Math.floor(Math.random() * 2 ** 32);
   readonly #scratch = new Uint8Array(4 * 1024);
   #scratchLength = 0;
+  readonly #sort: IdSort;
 
-  constructor() {
+  constructor(memory: TableMemory) {
+    this.#memory = memory;
+    this.#pace = new Pace(memory);
+    this.#arena = new ByteArena(memory);
+    this.#sort = new IdSort(memory, (a, b) => this.#compare(a, b));
     this.#append(Uint8Array.of(0x2e), 1);
     this.#append(Uint8Array.of(0x2e, 0x2e), 2);
   }
@@ -41,14 +55,16 @@ export class NameTable {
   /** The name's inode, or -1 when the directory has no such name. */
   find(directory: number, name: string): number {
     if (!this.#encode(name)) return -1;
-    const row = this.#places[this.#place(directory)]!;
+    const hash = this.#hash(directory, this.#scratch, 0, this.#scratchLength);
+    const row = this.#places[this.#place(directory, hash)]!;
     return row === 0 ? -1 : this.#inode[row - 1]!;
   }
 
   /** Makes the name lead to an inode, whatever it led to before. The name must be at most 255 bytes. */
   set(directory: number, name: string, inode: number): void {
     if (!this.#encode(name)) throw new RangeError("name too long");
-    const place = this.#place(directory);
+    const hash = this.#hash(directory, this.#scratch, 0, this.#scratchLength);
+    const place = this.#place(directory, hash);
     const known = this.#places[place]!;
     if (known !== 0) {
       this.#inode[known - 1] = inode;
@@ -58,6 +74,9 @@ export class NameTable {
     this.#directory[row] = directory;
     this.#inode[row] = inode;
     this.#places[place] = row + 1;
+    this.#tags[place] = hash >>> 24;
+    if (row > 0 && this.#directory[row - 1] === directory) this.#pace.step();
+    else this.#pace.jump();
     this.#chain(directory, row);
     if (this.#count * 2 > this.#places.length) this.#rehash();
   }
@@ -78,11 +97,13 @@ export class NameTable {
 
   /** Sorts ids by their names' bytes. Archives are mostly sorted already, which costs one pass. */
   sort(ids: Uint32Array): void {
-    for (let i = 1; i < ids.length; i++)
+    for (let i = 1; i < ids.length; i++) {
       if (this.#compare(ids[i - 1]!, ids[i]!) > 0) {
-        ids.sort((a, b) => this.#compare(a, b));
+        this.#sort.sort(ids);
         return;
       }
+      this.#pace.step();
+    }
   }
 
   /** Writes a name's bytes. */
@@ -124,12 +145,11 @@ export class NameTable {
   }
 
   /** Place of the scratch buffer's name: where it is, or where it would go. */
-  #place(directory: number): number {
+  #place(directory: number, hash: number): number {
     const mask = this.#places.length - 1;
-    const length = this.#scratchLength;
-    for (let place = this.#hash(directory, this.#scratch, 0, length) & mask; ; place = (place + 1) & mask) {
+    for (let place = hash & mask; ; place = (place + 1) & mask) {
       const row = this.#places[place]!;
-      if (row === 0 || this.#is(row - 1, directory)) return place;
+      if (row === 0 || (this.#tags[place] === hash >>> 24 && this.#is(row - 1, directory))) return place;
     }
   }
 
@@ -145,8 +165,8 @@ export class NameTable {
   #hash(directory: number, bytes: Uint8Array, start: number, length: number): number {
     let hash = this.#seed ^ Math.imul(directory + 1, 0x9e3779b1);
     for (let i = 0; i < length; i++) hash = Math.imul(hash ^ bytes[start + i]!, 0x01000193);
-    hash ^= hash >>> 15;
-    return Math.imul(hash, 0x85ebca6b) >>> 8;
+    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+    return (hash ^ (hash >>> 13)) >>> 0;
   }
 
   #append(bytes: Uint8Array, length: number): number {
@@ -160,8 +180,8 @@ export class NameTable {
   #chain(directory: number, row: number): void {
     if (directory >= this.#first.length) {
       const length = Math.max(directory + 1, this.#first.length * 2);
-      this.#first = grown(this.#first, new Uint32Array(length));
-      this.#last = grown(this.#last, new Uint32Array(length));
+      this.#first = longer(this.#memory, this.#first, length);
+      this.#last = longer(this.#memory, this.#last, length);
     }
     const last = this.#last[directory]!;
     if (last === 0) this.#first[directory] = row;
@@ -171,6 +191,7 @@ export class NameTable {
 
   #rehash(): void {
     const places = new Uint32Array(this.#places.length * 2);
+    const tags = new Uint8Array(places.length);
     const mask = places.length - 1;
     for (let row = parentName + 1; row < this.#count; row++) {
       const hash = this.#hash(
@@ -182,22 +203,20 @@ export class NameTable {
       let place = hash & mask;
       while (places[place] !== 0) place = (place + 1) & mask;
       places[place] = row + 1;
+      tags[place] = hash >>> 24;
+      this.#pace.step();
     }
     this.#places = places;
+    this.#tags = tags;
   }
 
   #grow(): void {
+    const memory = this.#memory;
     const length = this.#count * 2;
-    this.#start = grown(this.#start, new Uint32Array(length));
-    this.#length = grown(this.#length, new Uint8Array(length));
-    this.#directory = grown(this.#directory, new Uint32Array(length));
-    this.#inode = grown(this.#inode, new Uint32Array(length));
-    this.#next = grown(this.#next, new Uint32Array(length));
+    this.#start = longer(memory, this.#start, length);
+    this.#length = longer(memory, this.#length, length);
+    this.#directory = longer(memory, this.#directory, length);
+    this.#inode = longer(memory, this.#inode, length);
+    this.#next = longer(memory, this.#next, length);
   }
-}
-
-/** A longer column with the same contents. */
-export function grown<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }

@@ -23,6 +23,8 @@ export interface IngestOptions {
  * a collection of the young takes less than a millisecond.
  */
 const collectEvery = 16 << 20;
+/** Collections of the young after which all is collected (5 ms): chunks that were at hand each time have become old. */
+const youngPerFull = 16;
 
 /**
  * Stores an uncompressed tar as a layer while it flows by: one pass hashes, writes and indexes it. What fails leaves
@@ -43,12 +45,14 @@ export async function ingestTar(
   }
   const writer = new LayerWriter(store.layers.begin(lease), { limits: options.limits });
   let collected = 0;
+  let collections = 0;
   try {
     for await (const chunk of source) {
       throwIfAborted(signal);
       await writer.writeChunk(chunk);
       if (writer.size - collected > collectEvery) {
-        edenGC();
+        if (++collections % youngPerFull === 0) Bun.gc(true);
+        else edenGC();
         collected = writer.size;
       }
       if (expectedSize !== undefined && writer.size > expectedSize)

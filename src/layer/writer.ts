@@ -1,10 +1,11 @@
 import { edenGC } from "bun:jsc";
 import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { IndexBuilder } from "../erofs/index.ts";
 import { StrakeError } from "../errors/index.ts";
 import { type Digest, digestHex } from "../oci/index.ts";
 import type { Layer, LayerTransaction } from "../store/index.ts";
-import { fromNodeError, nodePath } from "../sys/index.ts";
+import { FileMemory, fromNodeError, nodePath } from "../sys/index.ts";
 import {
   type EntryHeader,
   endOfArchive,
@@ -22,6 +23,8 @@ import { TarStream } from "./tar-stream.ts";
 const manyEntries = 30_000;
 /** Bytes of an index between collections of the young, of which 2 KiB are left behind by each KiB written. */
 const collectEvery = 512 << 10;
+/** Collections of the young after which all is collected. */
+const youngPerFull = 32;
 
 export interface LayerWriterOptions {
   readonly limits?: TarLimits;
@@ -45,7 +48,9 @@ export interface CommitOptions {
 export class LayerWriter {
   readonly #transaction: LayerTransaction;
   readonly #file: TarFile;
-  readonly #index = new IndexBuilder();
+  /** Of a file in the transaction's folder, without a name there. */
+  readonly #memory: FileMemory;
+  readonly #index: IndexBuilder;
   readonly #encoder = new HeaderEncoder();
   readonly #scanner: TarScanner;
   /** A tar that is given takes this way, one that is made goes through `#file`. */
@@ -55,6 +60,8 @@ export class LayerWriter {
 
   constructor(transaction: LayerTransaction, options: LayerWriterOptions = {}) {
     this.#transaction = transaction;
+    this.#memory = new FileMemory(join(transaction.dir, "tables"));
+    this.#index = new IndexBuilder(this.#memory);
     this.#scanner = new TarScanner({
       limits: options.limits,
       onEntry: (entry) => {
@@ -155,6 +162,7 @@ export class LayerWriter {
           read: (offset, length) => this.#file.read(offset, length),
         }),
       );
+      this.#memory.close();
       await this.#stream?.close();
       this.#file.close();
       return await this.#transaction.commit(diffID, { size, entries: this.#entries });
@@ -170,6 +178,7 @@ export class LayerWriter {
     // What it still writes goes to a file without a name.
     void this.#stream?.close();
     this.#file.close();
+    this.#memory.close();
     this.#transaction.abort();
   }
 
@@ -256,11 +265,13 @@ function read(
 function writeIndex(path: string, make: (write: (bytes: Uint8Array) => void) => void): void {
   const fd = attempt(() => openSync(path, "wx", 0o600));
   let young = 0;
+  let collections = 0;
   try {
     make((bytes) => {
       young += bytes.length;
       if (young > collectEvery) {
-        edenGC();
+        if (++collections % youngPerFull === 0) Bun.gc(true);
+        else edenGC();
         young = 0;
       }
       for (let at = 0; at < bytes.length; ) at += attempt(() => writeSync(fd, bytes, at, bytes.length - at));

@@ -20,6 +20,7 @@ export { type CgroupLayout, type CgroupMode, cgroupLayout, readCgroupLayout } fr
 export { type Attempt, errnoName, errnoNumber, errnoOf, fromNodeError, sysError } from "./errno.ts";
 export { execve } from "./execve.ts";
 export { exitAtOnce } from "./exit.ts";
+export { FileMemory } from "./file-memory.ts";
 export { Folder, openFolder } from "./folder.ts";
 export { type FileFacts, FolderStats } from "./folder-stats.ts";
 export {

@@ -15,6 +15,9 @@ const signatures = {
   unshare: [["i32"], "i32"],
   flock: [["i32", "i32"], "i32"],
   syncfs: [["i32"], "i32"],
+  mmap: [["u64_fast", "u64_fast", "i32", "i32", "i32", "i64_fast"], "i64_fast"],
+  munmap: [["u64_fast", "u64_fast"], "i32"],
+  madvise: [["u64_fast", "u64_fast", "i32"], "i32"],
   fallocate: [["i32", "i32", "i64_fast", "i64_fast"], "i32"],
   sync_file_range: [["i32", "i64_fast", "i64_fast", "u32"], "i32"],
   statfs: [["ptr", "ptr"], "i32"],
@@ -61,6 +64,7 @@ interface Libc {
   readonly functions: Functions;
   readonly errno: () => number;
   readonly address: (bytes: Uint8Array) => number;
+  readonly view: (address: number, length: number) => ArrayBuffer;
 }
 
 let loaded: Libc | undefined;
@@ -89,6 +93,7 @@ function load(): Libc {
       functions,
       errno: () => ffi.read.i32(functions.__errno_location() as never, 0),
       address: (bytes) => ffi.ptr(bytes) as number,
+      view: (address, length) => ffi.toArrayBuffer(address as never, 0, length) as ArrayBuffer,
     };
   }
   throw new StrakeError("SYS_UNSUPPORTED", `none of ${libraryNames.join(", ")} can be loaded`);
@@ -130,6 +135,12 @@ export function errno(): number {
 export function addressOf(bytes: Uint8Array): number {
   loaded ??= load();
   return loaded.address(bytes);
+}
+
+/** The memory at an address, not copied. Nobody may touch it once it is unmapped, which ends the process. */
+export function memoryAt(address: number, length: number): ArrayBuffer {
+  loaded ??= load();
+  return loaded.view(address, length);
 }
 
 /** Throws the SYS_* error when a call returned -1, else hands its result through. */

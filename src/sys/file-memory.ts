@@ -1,0 +1,170 @@
+import { closeSync, constants, openSync, readSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { errnoName } from "./errno.ts";
+import { errno, libc, memoryAt } from "./libc.ts";
+
+/** Bytes that one memory takes from the heap before a file is made: what 20,000 files need never gets there. */
+const heapLimit = 8 << 20;
+/** Bytes of the file made at once. */
+const step = 4 << 20;
+/** Bytes of the file that may be in the process; with less, pages that are used all the time come and go too often. */
+const residentLimit = 8 << 20;
+/** Calls of `release` after which pages are taken out, whatever the kernel says it counts. */
+const callsHeld = 32;
+/** Addresses set aside; only those that are used cost anything. */
+const reserved = 2 ** 36;
+const page = 4096;
+
+const protection = { none: 0, readWrite: 3 } as const;
+/** MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE */
+const reserveFlags = 0x4022;
+/** MAP_SHARED | MAP_FIXED */
+const fileFlags = 0x11;
+const advice = { random: 1, dontNeed: 4 } as const;
+const statm = Buffer.alloc(128);
+/** O_TMPFILE less O_DIRECTORY, which is not the same number everywhere. */
+const temporaryFile = 0o20000000;
+
+/**
+ * Memory for tables that may get large: from a limit on it lies in a file without a name, which the kernel writes to the disk when memory is
+ * short, and `release` takes what is not in use out of the process. So a table of a million rows, gone through from one end to the
+ * other, takes no more than one of a thousand. After a kill -9 nothing is left of the file.
+ *
+ * Room on the disk is claimed before it is used, so that a full disk is no SIGBUS. Where no such file can be had (no room, a file system that
+ * can neither, another system than Linux) everything comes from the heap.
+ */
+export class FileMemory {
+  readonly #path: string;
+  readonly #heapLimit: number;
+  #heap = 0;
+  #fd = -1;
+  #base = 0;
+  /** Bytes of the file, all mapped, and those given away. */
+  #size = 0;
+  #used = 0;
+  #state: "heap" | "file" | "none" = "heap";
+  /** Descriptor of what the kernel says about the process, -1 where it says nothing. */
+  #statm = -1;
+  #calls = 0;
+  /** Pages of files in the process when this memory's had just been taken out. */
+  #least = 0;
+
+  /** `path`: of a file that may be made, which has no name by the time the constructor or `allocate` returns. */
+  constructor(path: string, options: { readonly heapLimit?: number } = {}) {
+    this.#path = path;
+    this.#heapLimit = options.heapLimit ?? heapLimit;
+  }
+
+  /** Bytes given away that lie in the file. */
+  get fileBytes(): number {
+    return this.#used;
+  }
+
+  /** So many zero bytes, at an address that is a multiple of 8. They must not be touched after `close`. */
+  allocate(bytes: number): ArrayBuffer {
+    if (this.#state === "heap" && this.#heap + bytes > this.#heapLimit) this.#open();
+    if (this.#state !== "file" || bytes === 0 || !this.#claim(bytes)) {
+      this.#heap += bytes;
+      return new ArrayBuffer(bytes);
+    }
+    const at = this.#used;
+    this.#used += Math.ceil(bytes / page) * page;
+    return memoryAt(this.#base + at, bytes);
+  }
+
+  /**
+   * To be called between the steps of long passes: takes the pages out of the process when they have become many. They come back when
+   * they are touched, from memory as long as there is enough.
+   */
+  release(): void {
+    if (this.#used === 0) return;
+    if (++this.#calls < callsHeld && (this.#filePages() - this.#least) * page < residentLimit) return;
+    libc().madvise(this.#base, this.#used, advice.dontNeed);
+    this.#calls = 0;
+    this.#least = this.#filePages();
+  }
+
+  /** Gives everything back. Idempotent. */
+  close(): void {
+    if (this.#state === "file") {
+      libc().munmap(this.#base, reserved);
+      closeSync(this.#fd);
+      if (this.#statm >= 0) closeSync(this.#statm);
+    }
+    this.#state = "none";
+    this.#used = 0;
+  }
+
+  /** Pages of files that are in the process: the third number of /proc/self/statm. */
+  #filePages(): number {
+    if (this.#statm < 0) return 0;
+    const length = readSync(this.#statm, statm, 0, statm.length, 0);
+    return Number(statm.toString("latin1", 0, length).split(" ")[2]);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #open(): void {
+    this.#state = "none";
+    const fd = process.platform === "linux" ? openUnnamed(this.#path) : -1;
+    if (fd < 0) return;
+    const base = libc().mmap(0, reserved, protection.none, reserveFlags, -1, 0);
+    if (base === -1) {
+      closeSync(fd);
+      return;
+    }
+    this.#statm = openStatm();
+    this.#fd = fd;
+    this.#base = base;
+    this.#state = "file";
+  }
+
+  /** False when the file cannot get that much longer. */
+  #claim(bytes: number): boolean {
+    const needed = this.#used + Math.ceil(bytes / page) * page;
+    if (needed <= this.#size) return true;
+    const size = Math.ceil(needed / step) * step;
+    if (size > reserved || !fallocated(this.#fd, this.#size, size - this.#size)) return false;
+    const at = this.#base + this.#size;
+    const length = size - this.#size;
+    if (libc().mmap(at, length, protection.readWrite, fileFlags, this.#fd, this.#size) !== at) return false;
+    // Else the page cache takes large pieces, and a touch of one byte brings 2 MiB into the process.
+    libc().madvise(at, length, advice.random);
+    this.#size = size;
+    return true;
+  }
+}
+
+function fallocated(fd: number, offset: number, length: number): boolean {
+  for (;;) {
+    if (libc().fallocate(fd, 0, offset, length) === 0) return true;
+    if (errnoName(errno()) !== "EINTR") return false;
+  }
+}
+
+/** A file without a name, or -1. */
+function openUnnamed(path: string): number {
+  const { O_RDWR, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW } = constants;
+  try {
+    return openSync(dirname(path), O_RDWR | O_DIRECTORY | temporaryFile, 0o600);
+  } catch {
+    // overlayfs before Linux 6.1, NFS.
+  }
+  try {
+    const fd = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    rmSync(path);
+    return fd;
+  } catch {
+    return -1;
+  }
+}
+
+function openStatm(): number {
+  try {
+    return openSync("/proc/self/statm", "r");
+  } catch {
+    return -1;
+  }
+}
