@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Beside, startBeside } from "../support/docker/beside.ts";
 import { type BuildCase, buildCases } from "../support/docker/build-cases.ts";
-import { type Docker, dockerObstacle, startDocker } from "../support/docker/daemon.ts";
+import { type Docker, dockerObstacle } from "../support/docker/daemon.ts";
 import { differences, viewArchive } from "../support/docker/image-view.ts";
-import { containerObstacle, makeStrake, type Strake } from "../support/strake.ts";
+import { containerObstacle, type Strake } from "../support/strake.ts";
 
 /** Every Dockerfile is built by docker's BuildKit and by strake over the same base; the images must be alike. */
 const obstacle = containerObstacle() ?? dockerObstacle();
@@ -16,22 +16,13 @@ const minute = 60_000;
 describe.skipIf(obstacle !== undefined)("builds beside docker", () => {
   let strake: Strake;
   let docker: Docker;
-  const workspace = mkdtempSync(join(tmpdir(), "strake-differential-"));
+  let workspace: string;
+  let stop: Beside["stop"] | undefined;
 
   beforeAll(async () => {
-    strake = makeStrake();
-    docker = await startDocker();
-    await strake.ok("bootstrap", "busybox");
-    const base = join(workspace, "base.tar");
-    await strake.ok("save", "busybox", "-o", base);
-    await docker.ok("load", "-i", base);
+    ({ strake, docker, workspace, stop } = await startBeside());
   }, 2 * minute);
-
-  afterAll(async () => {
-    await strake?.remove();
-    await docker?.stop();
-    rmSync(workspace, { recursive: true, force: true });
-  }, minute);
+  afterAll(async () => await stop?.(), minute);
 
   function makeContext(example: BuildCase): string {
     const context = mkdtempSync(join(workspace, "context-"));

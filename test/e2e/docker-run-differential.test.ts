@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
-import { type Docker, dockerObstacle, startDocker } from "../support/docker/daemon.ts";
+import { type Beside, startBeside } from "../support/docker/beside.ts";
+import { type Docker, dockerObstacle } from "../support/docker/daemon.ts";
 import { runCases } from "../support/docker/run-cases.ts";
 import { freePorts } from "../support/free-port.ts";
 import { containerObstacle, makeStrake, type Strake } from "../support/strake.ts";
+import { onTerminal } from "../support/terminal.ts";
 
 /** The same shell scripts with docker and with strake: what they print and their exit codes must be alike. */
 const obstacle = containerObstacle() ?? dockerObstacle();
@@ -17,22 +18,13 @@ const soon = 'soon() { for i in $(seq 150); do eval "$1" && return; sleep 0.2; d
 describe.skipIf(obstacle !== undefined)("containers beside docker", () => {
   let strake: Strake;
   let docker: Docker;
-  const workspace = mkdtempSync(join(tmpdir(), "strake-differential-"));
+  let workspace: string;
+  let stop: Beside["stop"] | undefined;
 
   beforeAll(async () => {
-    strake = makeStrake();
-    docker = await startDocker();
-    await strake.ok("bootstrap", "busybox");
-    const base = join(workspace, "base.tar");
-    await strake.ok("save", "busybox", "-o", base);
-    await docker.ok("load", "-i", base);
+    ({ strake, docker, workspace, stop } = await startBeside());
   }, 2 * minute);
-
-  afterAll(async () => {
-    await strake?.remove();
-    await docker?.stop();
-    rmSync(workspace, { recursive: true, force: true });
-  }, minute);
+  afterAll(async () => await stop?.(), minute);
 
   async function run(script: string, program: readonly string[], env: Record<string, string | undefined>) {
     const folder = mkdtempSync(join(workspace, "run-"));
@@ -72,20 +64,13 @@ describe.skipIf(containerObstacle() !== undefined)("a terminal", () => {
 
   /** Runs strake on a terminal; `answers` are typed as soon as what they wait for has been printed. */
   async function session(args: readonly string[], answers: readonly (readonly [string, string])[]) {
-    let shown = "";
     const waiting = [...answers];
-    const child = Bun.spawn([...strake.program, ...args], {
+    return await onTerminal([...strake.program, ...args], {
       env: strake.env,
-      terminal: {
-        cols: 80,
-        rows: 24,
-        data(terminal: { write(text: string): void }, data: Uint8Array) {
-          shown += Buffer.from(data).toString();
-          if (waiting[0] && shown.includes(waiting[0][0])) terminal.write(waiting.shift()![1]);
-        },
+      onShown(shown, type) {
+        if (waiting[0] && shown.includes(waiting[0][0])) type(waiting.shift()![1]);
       },
-    } as Parameters<typeof Bun.spawn>[1]);
-    return { code: await child.exited, shown };
+    });
   }
 
   test(

