@@ -43,11 +43,12 @@ export async function startHttpProxy(options: HttpProxyOptions) {
     asked.push({ method, target: url, headers });
     if (!URL.canParse(url)) return response.writeHead(400).end();
     const { host, port, pathname, search } = new URL(url);
-    const status = refusal(headers, port === "" ? `${host}:80` : host);
+    const target = port === "" ? `${host}:80` : host;
+    const status = refusal(headers, target);
     if (status === 0) return;
     if (status !== undefined) return response.writeHead(status).end();
     const { "proxy-authorization": _ours, ...rest } = headers;
-    const [hostname, realPort] = routes[port === "" ? `${host}:80` : host]!.split(":");
+    const [hostname, realPort] = routes[target]!.split(":");
     const on = httpRequest({
       hostname,
       port: realPort,

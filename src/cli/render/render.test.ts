@@ -29,17 +29,21 @@ const events: readonly StrakeEvent[] = [
   { type: "image", id: "sha256:1", tags: ["x:1"], at: 2303 },
 ];
 
-const after = (count: number) => events.slice(0, count).reduce(advance, noProgress);
-
-test("plain: steps of parallel stages are told apart by number", () => {
+function plain(all: readonly StrakeEvent[]): string {
   let state = plainStart;
   let out = "";
-  for (const event of events) {
+  for (const event of all) {
     const rendered = renderPlain(state, event);
     state = rendered.state;
     out += rendered.text;
   }
-  expect(out).toBe(`#1 [1/3] FROM base
+  return out;
+}
+
+const after = (count: number) => events.slice(0, count).reduce(advance, noProgress);
+
+test("plain: steps of parallel stages are told apart by number", () => {
+  expect(plain(events)).toBe(`#1 [1/3] FROM base
 #1 CACHED
 
 #2 [2/3] RUN make
@@ -148,14 +152,7 @@ const transfers: readonly StrakeEvent[] = [
 ];
 
 test("plain: transfers with bytes and speed, what was skipped and why, and a last line with all of it", () => {
-  let state = plainStart;
-  let out = "";
-  for (const event of transfers) {
-    const rendered = renderPlain(state, event);
-    state = rendered.state;
-    out += rendered.text;
-  }
-  expect(out).toBe(`#1 pull aaaaaaaaaaaa 100MB
+  expect(plain(transfers)).toBe(`#1 pull aaaaaaaaaaaa 100MB
 #2 pull bbbbbbbbbbbb 30MB
 #2 CACHED already here 30MB
 

@@ -33,7 +33,7 @@ export interface Endpoint {
 }
 
 const defaultRunRoot = "/run/strake";
-/** One for the machine: two run roots that looked for a free range at the same time found the same one. */
+/** One for the machine: two run roots that look for a free range at the same time would find the same one. */
 const rangeLock = "/run/strake-networks.lock";
 
 /**

@@ -1,21 +1,10 @@
-import type { Inode, InodeType } from "../../erofs/index.ts";
+import type { Inode } from "../../erofs/index.ts";
 import { fillRange } from "../tree/content.ts";
 import type { Tree } from "../tree/index.ts";
 import { LayerFiles, type LayerPaths } from "../tree/layer-files.ts";
 
 /** A node to be made, as a layer's index or a merged tree describes it. */
-export interface SourceNode {
-  readonly type: InodeType;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly mtime: number;
-  readonly mtimeNsec: number;
-  readonly nlink: number;
-  readonly devmajor: number;
-  readonly devminor: number;
-}
+export type SourceNode = Omit<Inode, "nid">;
 
 /** A tree of nodes that can be made on disk. Names are single components: never empty, `.`, `..` or with a `/`. */
 export interface Source<Node extends SourceNode = SourceNode> {

@@ -1,20 +1,10 @@
-import type { InodeType } from "../../erofs/index.ts";
+import type { Inode } from "../../erofs/index.ts";
 
 /**
  * A file, directory or other thing in the merged view. Values as in a tar entry: mode 0 to 0o7777, mtime in seconds
  * (may be negative) with nanoseconds apart.
  */
-export interface Node {
-  readonly type: InodeType;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly mtime: number;
-  readonly mtimeNsec: number;
-  readonly nlink: number;
-  readonly devmajor: number;
-  readonly devminor: number;
+export interface Node extends Omit<Inode, "nid"> {
   /** Equal for names of one inode (hardlinks), different for any other two nodes of the tree. */
   readonly key: string;
   /** Where it comes from, topmost first; more than one only for merged directories. */
