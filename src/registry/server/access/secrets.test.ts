@@ -1,9 +1,10 @@
-import { afterAll, afterEach, expect, setSystemTime, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pushImage } from "../../../../test/support/push-image.ts";
 import { type AccessRecord, Registry, type RegistryOptions } from "../index.ts";
+import { ownClock } from "../own-clock.test-support.ts";
 import { MemoryStore } from "../storage/memory.ts";
 import { htpasswdLine } from "./htpasswd.ts";
 
@@ -11,11 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), "strake-secrets-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const basic = (name: string, password: string) => ({ Authorization: `Basic ${btoa(`${name}:${password}`)}` });
 
-// The clock of the registry is ours: however slow the machine is, between two calls no time goes by.
-const later = (milliseconds: number) => setSystemTime(Date.now() + milliseconds);
-afterEach(() => {
-  setSystemTime();
-});
+const later = ownClock();
 
 const password = "correct-horse-battery";
 async function start(options: RegistryOptions = {}) {

@@ -1,15 +1,12 @@
-import { afterEach, beforeEach, expect, setSystemTime, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { type Digest, mediaTypes } from "../../../oci/index.ts";
+import { ownClock } from "../own-clock.test-support.ts";
 import { Registry } from "../server.ts";
 import { MemoryStore } from "../storage/memory.ts";
 
-// The clock of the registry is ours: however slow the machine is, between two calls no time goes by.
-const later = (milliseconds: number) => setSystemTime(Date.now() + milliseconds);
+const later = ownClock();
 beforeEach(() => later(0));
-afterEach(() => {
-  setSystemTime();
-});
 
 const grace = 1500;
 const digestOf = (content: string) =>

@@ -1,16 +1,13 @@
-import { afterEach, expect, setSystemTime, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mediaTypes } from "../../../oci/index.ts";
 import { type AccessRecord, decodeProxyConfig, MemoryStore, Registry } from "../index.ts";
+import { ownClock } from "../own-clock.test-support.ts";
 import { cached, digestOf, meddler, pushImage, putManifest } from "./upstream.test-support.ts";
 
-// The clock of the registry stands still from the first call on: however slow the machine is, a ttl ends when it is said.
-const later = (milliseconds: number) => setSystemTime(Date.now() + milliseconds);
-afterEach(() => {
-  setSystemTime();
-});
+const later = ownClock();
 
 test("a miss fetches what is asked and nothing else, a hit asks nobody", async () => {
   const records: AccessRecord[] = [];
