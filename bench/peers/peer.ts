@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+
 /** Where a peer keeps things, and what it begins with. */
 export interface Places {
   /** On a disk. */
@@ -24,6 +26,12 @@ export interface Peer {
   teardown(): Promise<void>;
 }
 
+/** Why our own program cannot take part, or undefined. */
+export function notBuilt(executable: string): string | undefined {
+  return existsSync(executable) ? undefined : `${executable} not built (npm run build)`;
+}
+
+/** Why other people's cannot, or undefined. */
 export function missing(...programs: string[]): string | undefined {
   const absent = programs.filter((program) => Bun.which(program) === null);
   return absent.length > 0 ? `${absent.join(", ")} not installed` : undefined;

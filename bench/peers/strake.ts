@@ -1,13 +1,12 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { timed } from "../measure.ts";
-import type { Peer } from "./peer.ts";
+import { notBuilt, type Peer } from "./peer.ts";
 
 export function strake(executable: string): Peer {
   let env: Record<string, string> = {};
   return {
     name: "strake",
-    unavailable: () => (existsSync(executable) ? undefined : `${executable} not built (npm run build)`),
+    unavailable: () => notBuilt(executable),
     async setup({ workspace, runSpace, baseArchive, baseTag }) {
       env = { STRAKE_ROOT: join(workspace, "strake"), STRAKE_RUNROOT: join(runSpace, "strake") };
       timed([executable, "load", "-i", baseArchive], { env });

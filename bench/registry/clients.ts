@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { timed } from "../measure.ts";
-import { missing } from "../peers/peer.ts";
+import { dockerClient as client, Dockerd, dockerObstacle } from "../peers/dockerd.ts";
+import { missing, notBuilt } from "../peers/peer.ts";
 
 /** The name of the image in the archive that all clients load. */
 export const localTag = "bench.local/image:1";
@@ -31,7 +32,7 @@ export function strakeClient(workspace: string, executable: string): Client {
   const forget = () => rmSync(home, { recursive: true, force: true });
   return {
     ...{ name: "strake", hasDaemon: false, env, forget },
-    unavailable: () => (existsSync(executable) ? undefined : `${executable} not built (npm run build)`),
+    unavailable: () => notBuilt(executable),
     async setup() {},
     load(archive) {
       forget();
@@ -45,26 +46,12 @@ export function strakeClient(workspace: string, executable: string): Client {
 
 export function dockerClient(workspace: string): Client {
   const home = join(workspace, "docker");
-  const client = existsSync("/usr/bin/docker") ? "/usr/bin/docker" : "docker";
-  const env = { DOCKER_HOST: `unix://${join(home, "docker.sock")}`, DOCKER_CONFIG: join(home, "config") };
-  let daemon: Bun.Subprocess | undefined;
+  const daemon = new Dockerd(home);
+  const { env } = daemon;
   return {
     ...{ name: "docker", hasDaemon: true, env },
-    unavailable: () => missing("dockerd", "containerd", "docker"),
-    async setup() {
-      mkdirSync(home, { recursive: true });
-      daemon = Bun.spawn(
-        [
-          ...["dockerd", "--data-root", join(home, "data"), "--exec-root", join(home, "exec")],
-          ...["--iptables=false", "-H", env.DOCKER_HOST, "--pidfile", join(home, "pid")],
-        ],
-        { stdout: "ignore", stderr: Bun.file(join(home, "log")) },
-      );
-      for (let i = 0; !existsSync(join(home, "docker.sock")); i++) {
-        if (i > 300) throw new Error(`dockerd did not start; see ${join(home, "log")}`);
-        await Bun.sleep(100);
-      }
-    },
+    unavailable: dockerObstacle,
+    setup: () => daemon.start(join(home, "exec"), ["--iptables=false"]),
     load(archive) {
       timed([client, "load", "-i", archive], { env });
     },
@@ -76,10 +63,7 @@ export function dockerClient(workspace: string): Client {
     forget: (target) => {
       timed([client, "rmi", "-f", target, localTag], { env });
     },
-    async teardown() {
-      daemon?.kill("SIGTERM");
-      await daemon?.exited;
-    },
+    teardown: () => daemon.stop(),
   };
 }
 

@@ -52,7 +52,7 @@ async function manifestURL(base: string, blob: string, by: "tag" | "digest"): Pr
   const small = `${blob}.small`;
   await Bun.write(small, "{}");
   const { digest, size } = await putBlob(base, small);
-  const layers = Array.from({ length: 5 }, () => ({ mediaType: `${configType}`, digest, size }));
+  const layers = Array.from({ length: 5 }, () => ({ mediaType: configType, digest, size }));
   const config = { mediaType: configType, digest, size };
   const text = JSON.stringify({ schemaVersion: 2, mediaType: manifestType, config, layers });
   const manifest = await putManifest(base, "1", manifestType, text);

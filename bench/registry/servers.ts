@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { dockerRegistryObstacle, startDockerRegistry } from "../../test/support/docker-registry.ts";
 import { findS3Server, s3Credentials, startS3Server } from "../../test/support/s3-server.ts";
 import { serveRegistry } from "../../test/support/serve-registry.ts";
+import { notBuilt } from "../peers/peer.ts";
 
 /** A registry that serves, with nothing in it. */
 export interface Served {
@@ -21,7 +22,7 @@ export interface Server {
 export function strakeServer(workspace: string, executable: string): Server {
   return {
     name: "strake",
-    unavailable: () => (existsSync(executable) ? undefined : `${executable} not built (npm run build)`),
+    unavailable: () => notBuilt(executable),
     async start() {
       const folder = mkdtempSync(join(workspace, "strake-registry-"));
       const flags = ["--root", folder, "--listen", "127.0.0.1:0"];

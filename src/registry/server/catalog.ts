@@ -20,7 +20,7 @@ export async function rememberName(core: Core, repository: string): Promise<void
 }
 
 /** Whether something was pushed to the repository and not all of it deleted. */
-export async function hasName(core: Core, repository: string): Promise<boolean> {
+async function hasName(core: Core, repository: string): Promise<boolean> {
   return (await core.objects.head(nameKey(repository))) !== undefined;
 }
 

@@ -38,11 +38,7 @@ export async function putManifest(
 }
 
 /** HEAD and GET of a manifest that is there. */
-export async function expectManifest(
-  peer: Peer,
-  path: string,
-  { body, mediaType, digest }: Pushed,
-): Promise<void> {
+async function expectManifest(peer: Peer, path: string, { body, mediaType, digest }: Pushed): Promise<void> {
   for (const method of ["HEAD", "GET"]) {
     const got = await peer.expect([200], path, { method, headers: accept });
     same(`Content-Type (${method})`, got.headers.get("content-type"), mediaType);
