@@ -148,7 +148,7 @@ const copies: readonly Case[] = [
   [
     "one byte is always another on the way out",
     always(isBlob, { damage: "answer", at: 999 }),
-    "REGISTRY_REFUSED",
+    "BLOB_MISMATCH",
   ],
   ["the source fails for good", always(isBlob, { answer: 500 }), "REGISTRY_FAILED"],
 ];

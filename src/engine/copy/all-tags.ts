@@ -9,6 +9,7 @@ import {
   type Reference,
 } from "../../oci/index.ts";
 import {
+  atTarget,
   copyImage,
   inParallel,
   Remote,
@@ -16,6 +17,7 @@ import {
   type Repository,
 } from "../../registry/client/index.ts";
 import { warnOfMirror } from "../registry/mirror-warning.ts";
+import { namingSides } from "./name-side.ts";
 import { parsePlace } from "./transport.ts";
 
 export interface CopyTagsRequest extends RemoteOptions {
@@ -50,9 +52,11 @@ export async function* copyAllTags(
   const platform = request.platform === undefined ? undefined : parsePlatform(request.platform);
   using remote = new Remote(request);
   const call = signal ? { signal } : {};
-  const tags = await Array.fromAsync((await remote.origin(source)).tags(call));
-  const goal = await remote.repository(target);
-  const sides: Sides = { remote, source, goal, platform, call, emit: request.emit ?? emitNothing };
+  const [tags, goal] = await namingSides({ source, target }, async () => [
+    await Array.fromAsync((await remote.origin(source)).tags(call)),
+    await atTarget(() => remote.repository(target)),
+  ]);
+  const sides: Sides = { remote, source, target, goal, platform, call, emit: request.emit ?? emitNothing };
   const there = referrers
     ? []
     : await inParallel(tags, { limit: comparedAtOnce, ...call }, (tag, stop) =>
@@ -70,6 +74,7 @@ export async function* copyAllTags(
 interface Sides {
   readonly remote: Remote;
   readonly source: Reference;
+  readonly target: Reference;
   readonly goal: Repository;
   readonly platform: Platform | undefined;
   readonly call: { readonly signal?: AbortSignal };
@@ -98,22 +103,24 @@ async function digestIfThere(
 }
 
 async function copyTag(
-  { remote, source, goal, platform, call, emit }: Sides,
+  { remote, source, target, goal, platform, call, emit }: Sides,
   tag: string,
   referrers: boolean,
 ): Promise<CopiedTag> {
   const options = { ...call, ...(platform ? { platform } : {}), ...(referrers ? { referrers } : {}) };
   try {
-    const { digest } = await withTotals("copy", emit, (counted) =>
-      remote.read(
-        { ...source, tag },
-        (place) =>
-          copyImage(
-            { place, reference: tag },
-            { place: goal, reference: tag },
-            { ...options, emit: counted },
-          ),
-        warnOfMirror(emit),
+    const { digest } = await namingSides({ source: { ...source, tag }, target: { ...target, tag } }, () =>
+      withTotals("copy", emit, (counted) =>
+        remote.read(
+          { ...source, tag },
+          (place) =>
+            copyImage(
+              { place, reference: tag },
+              { place: goal, reference: tag },
+              { ...options, emit: counted },
+            ),
+          warnOfMirror(emit),
+        ),
       ),
     );
     return { tag, outcome: "copied", digest };

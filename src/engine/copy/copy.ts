@@ -6,6 +6,7 @@ import { type Image, Store } from "../../store/index.ts";
 import { writeArchiveFile } from "../archive-file.ts";
 import { pullFrom } from "../registry/pull.ts";
 import { sendImage } from "../registry/push.ts";
+import { namingSides } from "./name-side.ts";
 import { type From, type Opening, type To, withGuests, withSource, withTarget } from "./sides.ts";
 import { type Place, parsePlace } from "./transport.ts";
 
@@ -42,14 +43,17 @@ export async function copyBetween(from: string, to: string, request: CopyRequest
     });
   const platform = request.platform === undefined ? undefined : parsePlatform(request.platform);
   try {
-    return await withTotals("copy", request.emit ?? emitNothing, (emit) => {
-      const opening: Opening = { remote, store, signal: request.signal, emit, platform };
-      return withSource(source, opening, (origin) =>
-        withTarget(target, { ...opening, tag: tagOf(source) }, (goal) =>
-          transfer(origin, goal, { opening, request }),
-        ),
-      );
-    });
+    const all = () =>
+      withTotals("copy", request.emit ?? emitNothing, (emit) => {
+        const opening: Opening = { remote, store, signal: request.signal, emit, platform };
+        return withSource(source, opening, (origin) =>
+          withTarget(target, { ...opening, tag: tagOf(source) }, (goal) =>
+            transfer(origin, goal, { opening, request }),
+          ),
+        );
+      });
+    if (source.kind !== "registry" || target.kind !== "registry") return await all();
+    return await namingSides({ source: source.reference, target: target.reference }, all);
   } finally {
     own?.close();
   }

@@ -10,7 +10,7 @@ import {
   type Reference,
   withDefaultTag,
 } from "../../oci/index.ts";
-import type { ImageSource, ImageTarget, Remote } from "../../registry/client/index.ts";
+import { atTarget, type ImageSource, type ImageTarget, type Remote } from "../../registry/client/index.ts";
 import type { Image, Store } from "../../store/index.ts";
 import { demandNothingAt, withFolderBeside, writeArchiveFile } from "../archive-file.ts";
 import { warnOfMirror } from "../registry/mirror-warning.ts";
@@ -130,7 +130,7 @@ export async function withTarget<T>(
     case "registry": {
       const { tag, digest } = place.reference;
       const reference = tag ?? digest ?? opening.tag ?? "latest";
-      const repository = await opening.remote.repository(place.reference);
+      const repository = await atTarget(() => opening.remote.repository(place.reference));
       return await work({
         ...{ kind: "place", place: repository, reference },
         name: tag ? place.reference : { ...place.reference, tag: reference },

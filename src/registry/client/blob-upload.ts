@@ -84,7 +84,8 @@ export async function upload(
       return;
     } catch (thrown) {
       const error = thrown instanceof TryAgain ? thrown.error : thrown;
-      if (isAbandoned(request.signal)) await abandon(send, session, request);
+      const isSpoiled = error instanceof StrakeError && error.code === "BLOB_MISMATCH";
+      if (isSpoiled || isAbandoned(request.signal)) await abandon(send, session, request);
       if (!(thrown instanceof TryAgain) && !isPassing(error) && !isLost(error)) throw error;
       if (!isPatient(error, options)) throw error;
       const known = isLost(error) ? undefined : await progress(wire, session);

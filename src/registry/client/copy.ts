@@ -9,6 +9,7 @@ import {
   type Platform,
   pickPlatform,
 } from "../../oci/index.ts";
+import { atTarget, WitnessedSource } from "./copy-side.ts";
 import { isPassing, pause, rest } from "./http/retry.ts";
 import { inParallel } from "./parallel.ts";
 import type { ImageSource, ImageTarget } from "./place.ts";
@@ -84,7 +85,7 @@ async function copyTree(
     throw new StrakeError("INDEX_INVALID", `an index leads to more than ${manifestLimit} manifests`);
   if (document.kind === "index") await copyChildren(copying, document.value, depth);
   else await copyBlobs(copying, [...document.value.layers, document.value.config]);
-  await to.putManifest(reference, document, { ...call, isRoot: depth === 0 });
+  await atTarget(() => to.putManifest(reference, document, { ...call, isRoot: depth === 0 }));
   if (!options.referrers) return;
   for (const { digest } of await from.referrers(document.digest, call))
     await copyChild(copying, digest, depth + 1);
@@ -129,17 +130,18 @@ interface Sending {
 
 async function sendBlob(blob: Descriptor, { from, to, signal, step }: Sending): Promise<void> {
   const call = { signal };
-  if ((await to.headBlob(blob.digest, { forPush: true, ...call })) !== undefined)
-    return step.skipped("already there");
-  const mounted = await mountedFrom(blob.digest, { from, to, signal });
+  const size = await atTarget(() => to.headBlob(blob.digest, { forPush: true, ...call }));
+  if (size !== undefined) return step.skipped("already there");
+  const mounted = await atTarget(() => mountedFrom(blob.digest, { from, to, signal }));
   if (mounted !== undefined) return step.skipped(`mounted from ${mounted}`);
-  const source = {
-    // The far end compares the digest; asking from any offset lets an upload go on in the middle.
-    open: (start: number, end: number) => cut(from.openBlob(blob, { start, ...call }), end - start),
-  };
+  // Asking from any offset lets an upload go on in the middle.
+  const source = new WitnessedSource(blob, from.name, (start) => from.openBlob(blob, { start, ...call }));
   for (let attempt = 1; ; attempt++) {
     try {
-      await to.uploadBlob(blob, source, { ...call, onProgress: step.progress });
+      await atTarget(
+        () => to.uploadBlob(blob, source, { ...call, onProgress: step.progress }),
+        (error) => !source.isBehind(error),
+      );
       return;
     } catch (error) {
       if (!isPassing(error) || attempt >= 3) throw error;
@@ -156,17 +158,4 @@ async function mountedFrom(
   if (!(from instanceof Repository) || !(to instanceof Repository)) return undefined;
   if (from.registryName !== to.registryName || from.path === to.path) return undefined;
   return (await to.mountBlob(digest, from.path, { signal })) ? from.path : undefined;
-}
-
-async function* cut(
-  source: AsyncIterable<Uint8Array>,
-  length: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let left = length;
-  for await (const chunk of source) {
-    const part = chunk.byteLength > left ? chunk.subarray(0, left) : chunk;
-    left -= part.byteLength;
-    yield part;
-    if (left === 0) return;
-  }
 }

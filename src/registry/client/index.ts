@@ -3,6 +3,7 @@ export type { Credentials, FindCredentials } from "./auth/credentials.ts";
 export { type DownloadOptions, type OpenedBlob, verified } from "./blob-download.ts";
 export type { BegunUpload, BlobSource, UploadOptions } from "./blob-upload.ts";
 export { type CopyOptions, type CopyResult, copyImage } from "./copy.ts";
+export { atTarget, isOfTarget } from "./copy-side.ts";
 export { Keychain, type StoredLogin } from "./credentials/keychain.ts";
 export { Hosts, type HostsOptions } from "./hosts/hosts.ts";
 export type { Endpoint, HostSettings } from "./hosts/settings.ts";

@@ -1,6 +1,7 @@
 import { StrakeError } from "../../errors/index.ts";
 import type { Reference } from "../../oci/index.ts";
 import type { Credentials } from "./auth/credentials.ts";
+import { isOfTarget } from "./copy-side.ts";
 import { Keychain } from "./credentials/keychain.ts";
 import { Hosts } from "./hosts/hosts.ts";
 import type { Endpoint } from "./hosts/settings.ts";
@@ -67,7 +68,7 @@ export class Remote {
 
   /**
    * Does `work` with each place the repository can be read from, mirrors first, until one succeeds. The error of the registry itself
-   * is the one that is thrown; `onMirrorFailure` is told of the others. A mirror that hosts.toml does not let say what a tag means is
+   * is the one that is thrown; `onMirrorFailure` is told of the others. What failed at the place that is copied to is thrown at once. A mirror that hosts.toml does not let say what a tag means is
    * asked for the digest that the first place says which may.
    */
   read<T>(
@@ -98,6 +99,7 @@ export class Remote {
         if (pin !== undefined) return await work(await place(pin));
       } catch (error) {
         if (!endpoint.isMirror || !(error instanceof StrakeError) || error.class === "canceled") throw error;
+        if (isOfTarget(error)) throw error;
         onMirrorFailure(endpoint.host, error);
         failure = error;
       }
