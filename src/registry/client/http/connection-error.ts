@@ -2,8 +2,7 @@ import { StrakeError } from "../../../errors/index.ts";
 
 /** What node reports of a connection, in the user's words. Never the URL's query or credentials. */
 export function connectionError(error: unknown, url: URL): StrakeError {
-  const code = (error as { code?: unknown } | null)?.code;
-  const detail = typeof code === "string" ? code : error instanceof Error ? error.message : String(error);
+  const { code, detail } = reportOf(error);
   const options = { cause: error };
   if (/ALERT|alert/.test(detail) && /certificate/i.test(detail))
     return new StrakeError(
@@ -40,6 +39,13 @@ export function connectionError(error: unknown, url: URL): StrakeError {
     `the connection to ${url.host} was lost: ${detail}`,
     options,
   );
+}
+
+/** The code node gives an error, and the shortest that says what it is. */
+export function reportOf(error: unknown): { readonly code: unknown; readonly detail: string } {
+  const { code } = (error ?? {}) as { code?: unknown };
+  const detail = typeof code === "string" ? code : error instanceof Error ? error.message : String(error);
+  return { code, detail };
 }
 
 /** An answer that is no TLS at all, as OpenSSL and BoringSSL name it. */

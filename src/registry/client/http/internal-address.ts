@@ -1,6 +1,7 @@
 import { lookup as lookupAll } from "node:dns/promises";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 import { StrakeError } from "../../../errors/index.ts";
+import { bareHost } from "./bare-host.ts";
 
 /** Networks that are not the internet's (IANA's special-purpose registries, RFC 6890). */
 const internal = new BlockList();
@@ -33,7 +34,7 @@ carriers.addSubnet("64:ff9b::", 96, "ipv6");
 
 /** Whether an IP address belongs to this machine, a private network or nobody. */
 export function isInternalAddress(address: string): boolean {
-  const plain = address.replace(/^\[|\]$/g, "").replace(/%.*$/, "");
+  const plain = bareHost(address).replace(/%.*$/, "");
   if (isIP(plain) === 4) return internal.check(plain, "ipv4");
   if (isIP(plain) !== 6) return true;
   if (!carriers.check(plain, "ipv6")) return internal.check(plain, "ipv6");
@@ -48,7 +49,7 @@ export function isInternalAddress(address: string): boolean {
 
 /** Whether some address of a host is internal. A host that cannot be found is none. */
 export async function isInternalHost(hostname: string): Promise<boolean> {
-  const plain = hostname.replace(/^\[|\]$/g, "");
+  const plain = bareHost(hostname);
   if (isIP(plain) !== 0) return isInternalAddress(plain);
   const found = await lookupAll(plain, { all: true }).catch(() => []);
   return found.some(({ address }) => isInternalAddress(address));

@@ -1,5 +1,6 @@
 import { isIP, type LookupFunction, type Socket } from "node:net";
 import { connect, type PeerCertificate } from "node:tls";
+import { bareHost } from "./bare-host.ts";
 
 /** What a server shows of itself. Nothing of it was checked: it is for messages only. */
 export interface ShownCertificate {
@@ -26,7 +27,7 @@ export async function shownCertificate(
     ...options
   }: { readonly lookup?: LookupFunction; readonly through?: () => Promise<Socket> } = {},
 ): Promise<ShownCertificate | undefined> {
-  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const host = bareHost(url.hostname);
   const tunnel = await through?.().catch(() => undefined);
   if (through !== undefined && tunnel === undefined) return undefined;
   return new Promise((resolve) => {

@@ -1,4 +1,5 @@
 import { StrakeError } from "../../../errors/index.ts";
+import { bareHost } from "../http/bare-host.ts";
 
 /** A proxy that requests go through. */
 export interface ProxyServer {
@@ -36,7 +37,7 @@ export function parseProxy(text: string, namedBy: string): ProxyServer {
   const protocol = scheme === "socks5h" ? "socks5" : scheme;
   if (!isKnown(protocol))
     throw bad(`names a proxy of kind ${scheme}; http, https, socks5 and socks5h are known`);
-  const hostname = url.hostname.replace(/^\[|\]$/g, "");
+  const hostname = bareHost(url.hostname);
   if (hostname === "") throw bad("is no address of a proxy");
   const login = { username: decode(url.username), password: decode(url.password) };
   // RFC 1929, 2: a byte says how long each is.

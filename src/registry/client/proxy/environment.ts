@@ -1,3 +1,4 @@
+import { bareHost } from "../http/bare-host.ts";
 import { type ProxyServer, parseProxy } from "./address.ts";
 import { withProxyAuthorities } from "./authorities.ts";
 import { isThisMachine, parseNoProxy } from "./no-proxy.ts";
@@ -14,7 +15,7 @@ export function proxiesOf(env: Readonly<Record<string, string | undefined>>): Pr
   const exempt = parseNoProxy(env.NO_PROXY || env.no_proxy || "");
   const known = new Map<string, ProxyServer | undefined>();
   return (url) => {
-    const hostname = url.hostname.replace(/^\[|\]$/g, "");
+    const hostname = bareHost(url.hostname);
     const isSecure = url.protocol === "https:";
     if (isThisMachine(hostname) || exempt(hostname, url.port || (isSecure ? "443" : "80"))) return undefined;
     if (!known.has(url.protocol)) known.set(url.protocol, firstOf(env, isSecure ? secureNames : plainNames));

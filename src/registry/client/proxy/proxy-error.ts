@@ -1,11 +1,11 @@
 import { STATUS_CODES } from "node:http";
 import { StrakeError } from "../../../errors/index.ts";
+import { reportOf } from "../http/connection-error.ts";
 import type { ProxyServer } from "./address.ts";
 
 /** Why nothing came through a proxy, where the proxy itself is the reason. `target`: host and port that was wanted. */
 export function proxyUnreachable(error: unknown, proxy: ProxyServer, target: string): StrakeError {
-  const { code } = (error ?? {}) as { code?: unknown };
-  const detail = typeof code === "string" ? code : error instanceof Error ? error.message : String(error);
+  const { code, detail } = reportOf(error);
   const options = { cause: error, hint: where(proxy, target) };
   if (code === "ECONNREFUSED")
     return new StrakeError("REGISTRY_PROXY", `nothing listens at the proxy ${proxy.host}`, options);

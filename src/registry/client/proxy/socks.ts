@@ -1,4 +1,5 @@
 import { connect, isIP, type Socket } from "node:net";
+import { bareHost } from "../http/bare-host.ts";
 import type { ProxyServer } from "./address.ts";
 import {
   proxyFailed,
@@ -104,7 +105,7 @@ function counted(text: string): Buffer {
 /** Host and port as a request has them (RFC 1928, 5). */
 function addressOf(target: string): Buffer {
   const colon = target.lastIndexOf(":");
-  const host = target.slice(0, colon).replace(/^\[|\]$/g, "");
+  const host = bareHost(target.slice(0, colon));
   const port = Buffer.alloc(2);
   port.writeUInt16BE(Number(target.slice(colon + 1)));
   const family = isIP(host);
