@@ -1,9 +1,4 @@
-import {
-  type ClientRequest,
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingMessage,
-} from "node:http";
+import { type ClientRequest, Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import { StrakeError, throwIfAborted } from "../../../errors/index.ts";
@@ -12,7 +7,10 @@ import type { Proxies } from "../proxy/environment.ts";
 import { proxyAnswer, proxyUnreachable } from "../proxy/proxy-error.ts";
 import { openTunnel, proxyAddress, proxyHeaders } from "../proxy/tunnel.ts";
 import { PlainTunnelAgent, TunnelAgent, tunnelTarget } from "../proxy/tunnel-agent.ts";
+import { answerOf } from "./answer.ts";
+import { bareHost } from "./bare-host.ts";
 import { connectionError } from "./connection-error.ts";
+import { feed } from "./feed.ts";
 import { internalTarget, isInternalAddress, isInternalHost, publicLookup } from "./internal-address.ts";
 import type { HttpRequest, HttpResponse, Send } from "./message.ts";
 import { shownCertificate } from "./peer-certificate.ts";
@@ -111,7 +109,7 @@ async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse>
   const { agent, stallMs, answerMs, publicOnly, proxy } = wire;
   const { url, method, body, signal } = message;
   throwIfAborted(signal);
-  const hostname = url.hostname.replace(/^\[|\]$/g, "");
+  const hostname = bareHost(url.hostname);
   // An address is not looked up: it is judged here.
   if (publicOnly && isIP(hostname) !== 0 && isInternalAddress(hostname)) throw internalTarget(url.host);
   // A proxy looks names up itself; what our own DNS knows as internal it is not asked for either.
@@ -171,7 +169,7 @@ async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse>
         end();
         return fail(proxyAnswer(407, forwarder, target));
       }
-      const answer = answerOf(response, { url, watch, stallMs, state, end, request });
+      const answer = answerOf(response, { url, watch, stallMs, state, end });
       if (method === "HEAD" || response.statusCode === 204 || response.statusCode === 304) answer.discard();
       resolve(answer);
     });
@@ -182,14 +180,10 @@ async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse>
       request.end();
       watch.wait(method === "GET" || method === "HEAD" ? stallMs : answerMs);
     } else {
-      feed(
-        request,
-        message,
-        () => state.answered || state.failure !== undefined,
-        () => watch.wait(stallMs),
-      ).then(
+      const isOver = () => state.answered || state.failure !== undefined;
+      feed(request, body, { isOver, moved: () => watch.wait(stallMs) }).then(
         () => {
-          if (!state.answered && state.failure === undefined) watch.wait(answerMs);
+          if (!isOver()) watch.wait(answerMs);
         },
         (error) => {
           end();
@@ -217,82 +211,4 @@ function limitDial(
     );
     for (const event of ["connect", "close"]) socket.once(event, () => clearTimeout(timer));
   });
-}
-
-/** Sends the body as fast as the other side takes it; stops when there is an answer already (a refusal). */
-async function feed(
-  request: ClientRequest,
-  { body }: HttpRequest,
-  isOver: () => boolean,
-  moved: () => void,
-): Promise<void> {
-  for await (const chunk of body!.open()) {
-    if (isOver()) return;
-    moved();
-    if (!request.write(chunk)) await room(request);
-  }
-  if (!isOver()) request.end();
-}
-
-const goesOn = ["drain", "close", "error", "response"] as const;
-
-function room(request: ClientRequest): Promise<void> {
-  if (request.destroyed || request.writableNeedDrain === false) return Promise.resolve();
-  return new Promise((resolve) => {
-    const go = () => {
-      for (const event of goesOn) request.off(event, go);
-      resolve();
-    };
-    for (const event of goesOn) request.on(event, go);
-  });
-}
-
-interface Reading {
-  readonly url: URL;
-  readonly watch: StallWatch;
-  readonly stallMs: number;
-  readonly state: { failure?: StrakeError };
-  readonly request: ClientRequest;
-  end(): void;
-}
-
-function answerOf(response: IncomingMessage, reading: Reading): HttpResponse {
-  const { url, watch, stallMs, state, end } = reading;
-  let over = false;
-  const discard = () => {
-    if (over) return;
-    over = true;
-    end();
-    // What is left of a short answer is read away so that the connection can serve the next request.
-    if (Number(response.headers["content-length"] ?? 0) <= 64 << 10) response.resume().on("error", () => {});
-    else response.destroy();
-  };
-  async function* body(): AsyncGenerator<Uint8Array, void, undefined> {
-    const iterator = response[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-    try {
-      for (;;) {
-        watch.wait(stallMs);
-        const next = await iterator.next();
-        // While our own side is busy, nobody but us is slow.
-        watch.rest();
-        if (next.done) break;
-        yield next.value;
-      }
-      if (state.failure) throw state.failure;
-      if (!response.complete)
-        throw new StrakeError("REGISTRY_TRUNCATED", `${url.host} closed the connection too early`);
-    } catch (error) {
-      if (state.failure) throw state.failure;
-      throw error instanceof StrakeError ? error : connectionError(error, url);
-    } finally {
-      if (!response.complete) response.destroy();
-      over = true;
-      end();
-    }
-  }
-  watch.rest();
-  const headers: Record<string, string | undefined> = {};
-  for (const [name, value] of Object.entries(response.headers))
-    headers[name] = Array.isArray(value) ? value.join(", ") : value;
-  return { status: response.statusCode ?? 0, headers, url, body: body(), discard };
 }
