@@ -1,8 +1,8 @@
-import { edenGC } from "bun:jsc";
 import { StrakeError, throwIfAborted } from "../errors/index.ts";
 import type { Digest } from "../oci/index.ts";
 import type { Layer, Lease, Store } from "../store/index.ts";
 import type { TarLimits } from "../tar/index.ts";
+import { Collections } from "./collections.ts";
 import { LayerWriter } from "./writer.ts";
 
 export interface IngestOptions {
@@ -17,14 +17,6 @@ export interface IngestOptions {
   /** Bytes of the tar so far, after every chunk. */
   readonly onProgress?: (bytes: number) => void;
 }
-
-/**
- * Bytes between collections. Chunks that were taken are young garbage outside the collector's own memory, of which it lets 40 MB pile up;
- * a collection of the young takes less than a millisecond.
- */
-const collectEvery = 16 << 20;
-/** Collections of the young after which all is collected (5 ms): chunks that were at hand each time have become old. */
-const youngPerFull = 16;
 
 /**
  * Stores an uncompressed tar as a layer while it flows by: one pass hashes, writes and indexes it. What fails leaves
@@ -44,17 +36,13 @@ export async function ingestTar(
     return store.layers.get(expectedDiffID)!;
   }
   const writer = new LayerWriter(store.layers.begin(lease), { limits: options.limits });
-  let collected = 0;
-  let collections = 0;
+  // Chunks that were taken are garbage outside the collector's own memory, of which it lets 40 MB pile up.
+  const collections = new Collections({ every: 16 << 20, fullEvery: 16 });
   try {
     for await (const chunk of source) {
       throwIfAborted(signal);
+      collections.passed(chunk.length);
       await writer.writeChunk(chunk);
-      if (writer.size - collected > collectEvery) {
-        if (++collections % youngPerFull === 0) Bun.gc(true);
-        else edenGC();
-        collected = writer.size;
-      }
       if (expectedSize !== undefined && writer.size > expectedSize)
         throw new StrakeError(
           "LAYER_MISMATCH",

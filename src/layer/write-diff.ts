@@ -1,7 +1,7 @@
-import { edenGC } from "bun:jsc";
 import { closeSync } from "node:fs";
 import { throwIfAborted } from "../errors/index.ts";
 import type { EntryHeader } from "../tar/index.ts";
+import { Collections } from "./collections.ts";
 import type { LayerWriter } from "./writer.ts";
 
 /** An entry of a diff. `open` is used where it is given, `body` else. */
@@ -11,19 +11,16 @@ export interface WritableEntry {
   readonly body?: AsyncIterable<Uint8Array>;
 }
 
-/** Entries between collections of the young, of which the collector would let some tens of megabytes pile up. */
-const collectEvery = 2000;
-
 /** Adds all entries of a diff to a layer. Files that change while they are read fail with `LAYER_SOURCE_CHANGED`. */
 export async function writeDiff(
   writer: LayerWriter,
   entries: AsyncIterable<WritableEntry> | Iterable<WritableEntry>,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<void> {
-  let count = 0;
+  const collections = new Collections({ every: 2000 });
   for await (const entry of entries) {
     throwIfAborted(options.signal);
-    if (++count % collectEvery === 0) edenGC();
+    collections.passed(1);
     if (entry.open) {
       const fd = entry.open();
       try {

@@ -1,11 +1,10 @@
-import { edenGC } from "bun:jsc";
-import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { IndexBuilder } from "../erofs/index.ts";
 import { StrakeError } from "../errors/index.ts";
 import { type Digest, digestHex } from "../oci/index.ts";
 import type { Layer, LayerTransaction } from "../store/index.ts";
-import { FileMemory, fromNodeError, nodePath } from "../sys/index.ts";
+import { FileMemory, fromNodeError, nodePath, writeAll } from "../sys/index.ts";
 import {
   type EntryHeader,
   endOfArchive,
@@ -16,15 +15,12 @@ import {
   type TarLimits,
   TarScanner,
 } from "../tar/index.ts";
+import { Collections } from "./collections.ts";
 import { TarFile } from "./tar-file.ts";
 import { TarStream } from "./tar-stream.ts";
 
 /** From so many entries on an index takes megabytes. */
 const manyEntries = 30_000;
-/** Bytes of an index between collections of the young, of which 2 KiB are left behind by each KiB written. */
-const collectEvery = 512 << 10;
-/** Collections of the young after which all is collected. */
-const youngPerFull = 32;
 
 export interface LayerWriterOptions {
   readonly limits?: TarLimits;
@@ -264,17 +260,12 @@ function read(
 
 function writeIndex(path: string, make: (write: (bytes: Uint8Array) => void) => void): void {
   const fd = attempt(() => openSync(path, "wx", 0o600));
-  let young = 0;
-  let collections = 0;
+  // Each KiB of an index leaves 2 KiB behind.
+  const collections = new Collections({ every: 512 << 10, fullEvery: 32 });
   try {
     make((bytes) => {
-      young += bytes.length;
-      if (young > collectEvery) {
-        if (++collections % youngPerFull === 0) Bun.gc(true);
-        else edenGC();
-        young = 0;
-      }
-      for (let at = 0; at < bytes.length; ) at += attempt(() => writeSync(fd, bytes, at, bytes.length - at));
+      collections.passed(bytes.length);
+      attempt(() => writeAll(fd, bytes));
     });
   } finally {
     closeSync(fd);
