@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { renderError, toStrakeError } from "../../src/errors/index.ts";
+import { serve } from "../../src/registry/client/fake-registry.test-support.ts";
 import { Registry as Client, proxiesOf, Remote } from "../../src/registry/client/index.ts";
 import { Registry } from "../../src/registry/server/index.ts";
 import { Authority } from "../support/certificates.ts";
@@ -188,19 +187,11 @@ test("the registry's certificate is checked through the tunnel, and what is wron
 });
 
 test("a client certificate is shown to the registry through the tunnel, and nothing of the proxy's login", async () => {
-  const seen: string[] = [];
   const ours = authority.sign("DNS:registry.test");
-  const server = createServer(
-    { ...ours, ca: authority.cert, requestCert: true, rejectUnauthorized: true },
-    (request, response) => {
-      seen.push(...Object.keys(request.headers));
-      response.end("{}");
-    },
-  ).listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  using way = await proxy({
-    routes: { "registry.test:443": `127.0.0.1:${(server.address() as AddressInfo).port}` },
+  using server = await serve((_, response) => void response.end("{}"), {
+    ...{ ...ours, ca: authority.cert, requestCert: true, rejectUnauthorized: true },
   });
+  using way = await proxy({ routes: { "registry.test:443": server.host } });
   const ping = async (tls: { readonly cert?: string; readonly key?: string }) => {
     using client = await Client.connect("registry.test", {
       ...{ settings: { tls: { ca: [authority.cert], ...tls } }, retry: { attempts: 1 } },
@@ -211,16 +202,12 @@ test("a client certificate is shown to the registry through the tunnel, and noth
       (error) => error.code,
     );
   };
-  try {
-    expect(await ping(ours)).toBe("taken");
-    expect(await ping({})).toBe("REGISTRY_TLS");
-    expect(way.asked[0]?.headers["proxy-authorization"]).toStartWith("Basic ");
-    expect(seen).toContain("user-agent");
-    expect(seen).not.toContain("proxy-authorization");
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
+  expect(await ping(ours)).toBe("taken");
+  expect(await ping({})).toBe("REGISTRY_TLS");
+  expect(way.asked[0]?.headers["proxy-authorization"]).toStartWith("Basic ");
+  const seen = server.seen.flatMap(({ headers }) => Object.keys(headers));
+  expect(seen).toContain("user-agent");
+  expect(seen).not.toContain("proxy-authorization");
 });
 
 test("a tunnel that is cut in the middle of a layer is made again, and the download goes on", async () => {
@@ -238,21 +225,17 @@ test("a tunnel that is cut in the middle of a layer is made again, and the downl
 test("a foreign address that is internal is not asked of the proxy either, nor a name that our own DNS knows as internal", async () => {
   const seen: string[] = [];
   for (const realm of ["https://10.0.0.5/token", "https://localhost:9/token", "https://auth.test/token"]) {
-    const server = createServer(authority.sign("DNS:registry.test"), (_, response) =>
-      response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}"` }).end(),
-    ).listen(0, "127.0.0.1");
-    await new Promise((resolve) => server.once("listening", resolve));
-    using way = await proxy({
-      routes: { "registry.test:443": `127.0.0.1:${(server.address() as AddressInfo).port}` },
-    });
+    using server = await serve(
+      (_, response) => void response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}"` }).end(),
+      authority.sign("DNS:registry.test"),
+    );
+    using way = await proxy({ routes: { "registry.test:443": server.host } });
     using client = await Client.connect("registry.test", {
       ...{ settings: { tls: { ca: [authority.cert] } }, retry: { attempts: 1 }, redirects: "public" },
       proxies: proxiesOf({ HTTPS_PROXY: way.url }),
     });
     const error = await client.ping().catch((thrown) => thrown);
     seen.push(`${error.code} ${way.lines().slice(1).join()}`);
-    server.closeAllConnections();
-    server.close();
   }
   expect(seen).toEqual(["REGISTRY_RESPONSE ", "REGISTRY_RESPONSE ", "REGISTRY_PROXY CONNECT auth.test:443"]);
 });
