@@ -1,71 +1,20 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { afterAll, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { renderError, toStrakeError } from "../../src/errors/index.ts";
 import { serve } from "../../src/registry/client/fake-registry.test-support.ts";
 import { Registry as Client, proxiesOf, Remote } from "../../src/registry/client/index.ts";
 import { Registry } from "../../src/registry/server/index.ts";
-import { Authority } from "../support/certificates.ts";
+import { openCompanyNetwork } from "../support/company-network.ts";
 import { freePort } from "../support/free-port.ts";
 import { type HttpProxyOptions, startHttpProxy } from "../support/http-proxy.ts";
-import { type LayeredImage, makeLayeredImage, pushLayeredImage } from "../support/layered-image.ts";
 import { serveRegistry } from "../support/serve-registry.ts";
-import { makeStrake, type Strake } from "../support/strake.ts";
 
-/**
- * A company's network: registry.test and plain.test are names that nobody but the proxy knows. Whole programs, real sockets, TLS with the
- * registry through the tunnel.
- */
-const home = mkdtempSync(join(tmpdir(), "strake-client-proxy-"));
-const authority = new Authority("Team Root");
+/** Proxies between whole programs and registries, on real sockets: TLS with the registry goes through the tunnel. */
+const company = await openCompanyNetwork();
+afterAll(() => company[Symbol.asyncDispose]());
+const { home, authority, plain, image, env, routes, run, told } = company;
 const password = "s3cr@t/of:ann";
 const login = `ann:${encodeURIComponent(password)}`;
-let secure: Awaited<ReturnType<typeof Registry.start>>;
-let plain: Awaited<ReturnType<typeof Registry.start>>;
-let image: LayeredImage;
-let strake: Strake;
-let env: Record<string, string>;
-let routes: Record<string, string>;
-
-beforeAll(async () => {
-  secure = await Registry.start({ tls: authority.sign("DNS:registry.test") });
-  plain = await Registry.start();
-  image = await makeLayeredImage([300_000, 2_000_000]);
-  await pushLayeredImage(image, plain.host, "team/app");
-  const certs = join(home, "certs.d");
-  mkdirSync(join(certs, "registry.test"), { recursive: true });
-  writeFileSync(join(certs, "registry.test", "ca.crt"), authority.cert);
-  env = { HOME: home, STRAKE_CERTS_DIR: certs, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
-  routes = { "registry.test:443": secure.host, "plain.test:80": plain.host };
-  strake = makeStrake();
-});
-afterAll(async () => {
-  await strake.remove();
-  for (const each of [secure, plain]) await each[Symbol.asyncDispose]();
-  authority[Symbol.dispose]();
-  rmSync(home, { recursive: true, force: true });
-});
-
-const run = async (args: readonly string[], settings: Record<string, string>) => {
-  const { code, stdout, stderr } = await strake.run(args, { env: { ...env, ...settings } });
-  if (code !== 0) throw new Error(`${args.join(" ")}: ${stderr}`);
-  return stdout.trim();
-};
-
-/** What a user reads who asks for the digest of something. */
-async function told(reference: string, settings: Record<string, string>, options = {}): Promise<string> {
-  using remote = new Remote({ env: { ...env, ...settings }, retry: { attempts: 3, baseMs: 1 }, ...options });
-  const [domain, path] = [
-    reference.slice(0, reference.indexOf("/")),
-    reference.slice(reference.indexOf("/") + 1),
-  ];
-  try {
-    return (await (await remote.origin({ domain, path })).resolve("1")).digest;
-  } catch (error) {
-    return renderError(toStrakeError(error));
-  }
-}
 
 const proxy = (options: Partial<HttpProxyOptions> = {}) => startHttpProxy({ routes, ...options });
 

@@ -1,62 +1,22 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { afterAll, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { renderError, toStrakeError } from "../../src/errors/index.ts";
-import { Remote } from "../../src/registry/client/index.ts";
+import { renderError } from "../../src/errors/index.ts";
+import { Remote, type RemoteOptions } from "../../src/registry/client/index.ts";
 import { Registry } from "../../src/registry/server/index.ts";
-import { Authority } from "../support/certificates.ts";
+import { openCompanyNetwork } from "../support/company-network.ts";
 import { freePort } from "../support/free-port.ts";
 import { startHttpProxy } from "../support/http-proxy.ts";
-import { type LayeredImage, makeLayeredImage, pushLayeredImage } from "../support/layered-image.ts";
 import { type SocksProxyOptions, startSocksProxy } from "../support/socks-proxy.ts";
-import { makeStrake, type Strake } from "../support/strake.ts";
 
-/** Proxies that speak SOCKS5, and those of hosts.toml. registry.test and plain.test are names that nobody but the proxy knows. */
-const home = mkdtempSync(join(tmpdir(), "strake-client-socks-"));
-const certs = join(home, "certs.d");
-const authority = new Authority("Team Root");
+/** Proxies that speak SOCKS5, and those of hosts.toml. */
+const company = await openCompanyNetwork();
+afterAll(() => company[Symbol.asyncDispose]());
+const { home, certs, authority, plain, image, env, routes, run } = company;
 const password = "s3cr@t/of:ann";
 const login = `ann:${encodeURIComponent(password)}`;
-const env = { HOME: home, STRAKE_CERTS_DIR: certs, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
-let secure: Awaited<ReturnType<typeof Registry.start>>;
-let plain: Awaited<ReturnType<typeof Registry.start>>;
-let image: LayeredImage;
-let strake: Strake;
-let routes: Record<string, string>;
-
-beforeAll(async () => {
-  secure = await Registry.start({ tls: authority.sign("DNS:registry.test") });
-  plain = await Registry.start();
-  image = await makeLayeredImage([300_000, 2_000_000]);
-  await pushLayeredImage(image, plain.host, "team/app");
-  mkdirSync(join(certs, "registry.test"), { recursive: true });
-  writeFileSync(join(certs, "registry.test", "ca.crt"), authority.cert);
-  routes = { "registry.test:443": secure.host, "plain.test:80": plain.host };
-  strake = makeStrake();
-});
-afterAll(async () => {
-  await strake.remove();
-  for (const each of [secure, plain]) await each[Symbol.asyncDispose]();
-  authority[Symbol.dispose]();
-  rmSync(home, { recursive: true, force: true });
-});
-
-const run = async (args: readonly string[], settings: Record<string, string>) => {
-  const { code, stdout, stderr } = await strake.run(args, { env: { ...env, ...settings } });
-  if (code !== 0) throw new Error(`${args.join(" ")}: ${stderr}`);
-  return stdout.trim();
-};
-
-/** What a user reads who asks for the digest of something. */
-async function told(domain: string, settings: Record<string, string>, options = {}): Promise<string> {
-  using remote = new Remote({ env: { ...env, ...settings }, retry: { attempts: 2, baseMs: 1 }, ...options });
-  try {
-    return (await (await remote.origin({ domain, path: "team/app" })).resolve("1")).digest;
-  } catch (error) {
-    return renderError(toStrakeError(error));
-  }
-}
+const told = (domain: string, settings: Record<string, string>, options: RemoteOptions = {}) =>
+  company.told(`${domain}/team/app`, settings, options);
 
 const socks = (options: Partial<SocksProxyOptions> = {}) => startSocksProxy({ routes, ...options });
 
