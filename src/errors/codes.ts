@@ -241,6 +241,7 @@ export const errorCodes = {
     "precondition",
     "an object of the registry's storage was changed by somebody else meanwhile",
   ],
+  UPLOAD_GONE: ["not-found", "an upload to the registry was cut off at its end, and cannot be continued"],
   REGISTRY_STORAGE: ["unavailable", "the registry's storage cannot be read or written"],
   REGISTRY_STORAGE_BUSY: ["conflict", "another process is serving the registry's folder"],
   REGISTRY_SERVER_CONFIG: [

@@ -107,7 +107,11 @@ async function findUpload(call: Call, repository: string, id: string): Promise<U
   const upload = await call.core.objects.openUpload(id);
   const label = upload && (JSON.parse(upload.label) as UploadLabel);
   if (upload && label?.repository === repository && label.actor === call.actor) return upload;
-  throw new Refusal("BLOB_UPLOAD_UNKNOWN", "there is no such upload in this repository", {
+  throw unknownUpload(id);
+}
+
+function unknownUpload(id: string): Refusal {
+  return new Refusal("BLOB_UPLOAD_UNKNOWN", "there is no such upload in this repository", {
     detail: { id: id.slice(0, 64) },
   });
 }
@@ -127,6 +131,7 @@ async function whileMine(
     } catch (error) {
       // What fills the disk up must not stay there for somebody to continue: nobody could.
       if (error instanceof StrakeError && error.code === "REGISTRY_FULL") await discard(call.core, upload);
+      if (error instanceof StrakeError && error.code === "UPLOAD_GONE") throw unknownUpload(id);
       throw error;
     }
   });

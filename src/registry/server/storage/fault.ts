@@ -7,6 +7,11 @@ export function objectChanged(key: string): StrakeError {
   return new StrakeError("OBJECT_CHANGED", `${key} was changed by somebody else`);
 }
 
+/** An upload whose bytes were removed, by its end or by its abortion: whoever sends it begins again. */
+export function uploadGone(id: string): StrakeError {
+  return new StrakeError("UPLOAD_GONE", `the upload ${id} is gone`);
+}
+
 /** Throws OBJECT_CHANGED unless the object with this etag (undefined: none) may be written over. */
 export function checkCondition(
   key: string,

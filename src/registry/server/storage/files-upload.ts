@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { StreamFile } from "../../../sys/index.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { missing } from "./durable.ts";
-import { storageFault } from "./fault.ts";
+import { storageFault, uploadGone } from "./fault.ts";
 import type { AppendOptions, Upload, UploadReader } from "./object-store.ts";
 
 /** A growing file. What was written is what is kept: a resumed upload continues at the file's length. */
@@ -90,7 +90,8 @@ export class FileUpload implements Upload {
     try {
       fd = openSync(this.#dataPath, "r+");
     } catch (error) {
-      throw storageFault(`the upload ${this.id} is gone`, error);
+      if (missing(error)) throw uploadGone(this.id);
+      throw storageFault(`the upload ${this.id} cannot be written`, error);
     }
     const file = new StreamFile(fd, this.#dataPath, {
       position: this.length,

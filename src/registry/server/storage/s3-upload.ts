@@ -1,5 +1,5 @@
 import { collectGarbage } from "./collect-garbage.ts";
-import { storageFault } from "./fault.ts";
+import { objectChanged, storageFault, uploadGone } from "./fault.ts";
 import { checkKey } from "./key.ts";
 import type { AppendOptions, ObjectStore, Upload } from "./object-store.ts";
 import type { S3Client } from "./s3-client.ts";
@@ -94,7 +94,7 @@ export class S3Upload implements Upload {
   }
 
   async append(source: AsyncIterable<Uint8Array>, { onChunk, last }: AppendOptions = {}): Promise<void> {
-    if (this.#state.sealed) throw storageFault("the upload is already complete");
+    if (this.#state.sealed) throw uploadGone(this.id);
     const part = await this.#open();
     try {
       for await (const chunk of source) {
@@ -122,7 +122,7 @@ export class S3Upload implements Upload {
     }
     await this.#seal();
     const found = await this.#store.get(this.#key("data"));
-    if (!found) throw storageFault(`the upload ${this.id} is gone`);
+    if (!found) return await this.#lost();
     yield* new Response(found.body).body ?? [];
   }
 
@@ -148,6 +148,19 @@ export class S3Upload implements Upload {
     if (sealed) await this.#remove(this.#key("data"));
     if (tail) await this.#remove(this.#tailKey(tail.number));
     await this.#remove(this.#key("state"));
+  }
+
+  /**
+   * What the state names is not there: somebody else has gone on meanwhile (OBJECT_CHANGED), or whoever ended the upload
+   * was killed before the state was removed, which is the last to go (UPLOAD_GONE).
+   */
+  async #lost(): Promise<never> {
+    this.#release();
+    const now = await this.#store.head(this.#key("state"));
+    if (now && now.etag !== this.#etag) throw objectChanged(this.#key("state"));
+    await this.#remove(this.#key("data"));
+    await this.abort();
+    throw uploadGone(this.id);
   }
 
   #key(name: "state" | "data"): string {
@@ -185,7 +198,7 @@ export class S3Upload implements Upload {
     const { tail } = this.#state;
     if (!tail) return new Uint8Array();
     const found = await this.#store.read(this.#tailKey(tail.number), partSize);
-    if (found?.size !== tail.size) throw storageFault(`a part of the upload ${this.id} is gone`);
+    if (found?.size !== tail.size) return await this.#lost();
     return new Uint8Array(found.bytes);
   }
 
@@ -196,8 +209,10 @@ export class S3Upload implements Upload {
       this.#client.request("PUT", this.#key("data"), {
         query: { partNumber: String(number), uploadId: multipart },
         body,
+        accept: [404],
       }),
     );
+    if (response.status === 404) await this.#lost();
     const stored: StoredPart = { etag: response.headers.get("etag") ?? "", size: part.length };
     this.#state = { ...this.#state, multipart, parts: [...this.#state.parts, stored] };
   }
@@ -234,7 +249,7 @@ export class S3Upload implements Upload {
     if (part.length > 0) await this.#putPart(part);
     this.#release();
     const { multipart, parts, tail } = this.#state;
-    await this.#complete(this.#key("data"), multipart!, parts);
+    if (!(await this.#complete(this.#key("data"), multipart!, parts))) await this.#lost();
     await this.#save({ ...this.#state, tail: undefined, sealed: true });
     if (tail) await this.#remove(this.#tailKey(tail.number));
   }
@@ -256,7 +271,8 @@ export class S3Upload implements Upload {
       const text = await expectResult(response, "CopyPartResult");
       parts.push({ etag: unescapeXML(/<ETag>([^<]*)<\/ETag>/.exec(text)?.[1] ?? ""), size: end - start });
     }
-    await this.#complete(to, uploadId, parts);
+    if (!(await this.#complete(to, uploadId, parts)))
+      throw storageFault("the S3 server lost a copy in parts");
   }
 
   async #begin(key: string): Promise<string> {
@@ -266,7 +282,8 @@ export class S3Upload implements Upload {
     return unescapeXML(id);
   }
 
-  async #complete(key: string, uploadId: string, parts: readonly StoredPart[]): Promise<void> {
+  /** False when the S3 server knows neither the multipart upload nor what it makes. */
+  async #complete(key: string, uploadId: string, parts: readonly StoredPart[]): Promise<boolean> {
     const list = parts.map(
       ({ etag }, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${escapeXML(etag)}</ETag></Part>`,
     );
@@ -276,12 +293,13 @@ export class S3Upload implements Upload {
       body: new TextEncoder().encode(body),
       accept: [404],
     });
-    if (response.status === 404 && response.retried) {
-      // The answer to an earlier attempt was lost: the upload may be gone because it is complete.
+    if (response.status === 404) {
+      // The answer to an earlier attempt was lost, or whoever made it was killed: the upload may be gone because it is complete.
       const size = parts.reduce((sum, part) => sum + part.size, 0);
-      if ((await this.#store.head(key))?.size === size) return;
+      return (await this.#store.head(key))?.size === size;
     }
     await expectResult(response, "CompleteMultipartUploadResult");
+    return true;
   }
 }
 

@@ -7,8 +7,10 @@ import {
   s3Credentials,
   startS3Server,
 } from "../../../../test/support/s3-server.ts";
+import { sha256 } from "../../../oci/index.ts";
 import { testChecks, testPullThroughChecks } from "../protocol/checks/index.ts";
 import { testRegistry } from "../protocol/suite/index.ts";
+import { Registry } from "../server.ts";
 import { testObjectStore } from "./conformance.ts";
 import { S3Store } from "./s3.ts";
 import { escapeURI, signRequest } from "./s3-sign.ts";
@@ -67,6 +69,98 @@ describe.skipIf(reason !== undefined)("s3", () => {
     await one.append(chunk());
     await expect(other.append(chunk())).rejects.toMatchObject({ code: "OBJECT_CHANGED" });
     expect((await store.openUpload(one.id))!.length).toBe(10);
+  });
+
+  describe("an upload whose end was cut off by a kill", () => {
+    const bytes = (mib: number) => new Uint8Array(mib << 20).fill(7);
+    const begin = async (mib: number) => {
+      const store = await S3Store.open(options(server.bucket()));
+      const upload = await store.createUpload("");
+      await upload.append(
+        (async function* () {
+          yield bytes(mib);
+        })(),
+      );
+      const state = `_uploads/${upload.id}/state`;
+      return { store, upload, state, before: (await store.read(state, 1 << 20))!.bytes };
+    };
+    const left = async (store: S3Store) => store.list("_uploads/", { limit: 10 });
+
+    test("what was removed before the state is not waited for: the upload is gone, and nothing of it is left", async () => {
+      for (const [mib, name] of [
+        [1, "tail-1"],
+        [9, "tail-1"],
+      ] as const) {
+        const { store, upload, state } = await begin(mib);
+        await using _ = store;
+        await store.delete(state.replace("state", name));
+        const again = (await store.openUpload(upload.id))!;
+        await expect(again.commit("blobs/x")).rejects.toMatchObject({ code: "UPLOAD_GONE" });
+        expect(await left(store)).toEqual([]);
+      }
+    });
+
+    test("a blob put together whose data was removed is gone as well", async () => {
+      const { store, upload, state } = await begin(9);
+      await using _ = store;
+      for await (const _ of upload.stream());
+      await store.delete(state.replace("state", "data"));
+      const again = (await store.openUpload(upload.id))!;
+      await expect(again.append((async function* () {})())).rejects.toMatchObject({ code: "UPLOAD_GONE" });
+      await expect(Array.fromAsync(again.stream())).rejects.toMatchObject({ code: "UPLOAD_GONE" });
+      expect(await left(store)).toEqual([]);
+    });
+
+    test("parts put together, and the state not saved: the same bytes when that was all, else gone", async () => {
+      for (const [mib, isAll] of [
+        [16, true],
+        [9, false],
+      ] as const) {
+        const { store, upload, state, before } = await begin(mib);
+        await using _ = store;
+        const tail = await store.read(state.replace("state", "tail-1"), 8 << 20);
+        for await (const _ of upload.stream());
+        await store.put(state, before);
+        if (tail) await store.put(state.replace("state", "tail-1"), tail.bytes);
+        const again = (await store.openUpload(upload.id))!;
+        if (isAll) await again.commit("blobs/x");
+        else await expect(again.commit("blobs/x")).rejects.toMatchObject({ code: "UPLOAD_GONE" });
+        expect((await store.head("blobs/x"))?.size).toBe(isAll ? mib << 20 : undefined);
+        expect(await left(store)).toEqual([]);
+      }
+    });
+
+    test("of one that others went on with, nothing is removed", async () => {
+      const { store, upload } = await begin(1);
+      await using _ = store;
+      const [late, other] = [(await store.openUpload(upload.id))!, (await store.openUpload(upload.id))!];
+      await other.append(
+        (async function* () {
+          yield bytes(1);
+        })(),
+      );
+      await expect(late.commit("blobs/x")).rejects.toMatchObject({ code: "OBJECT_CHANGED" });
+      await (await store.openUpload(upload.id))!.commit("blobs/x");
+      expect((await store.head("blobs/x"))?.size).toBe(2 << 20);
+    });
+
+    test("the registry answers that there is no such upload, and the client begins again", async () => {
+      const storage = await S3Store.open(options(server.bucket()));
+      await using registry = await Registry.start({ storage });
+      const begun = await fetch(`${registry.url}v2/a/b/blobs/uploads/`, { method: "POST" });
+      const place = new URL(begun.headers.get("location")!, registry.url);
+      await fetch(place, { method: "PATCH", body: "some bytes" });
+      const id = place.pathname.split("/").at(-1)!;
+      await storage.delete(`_uploads/${id}/tail-1`);
+      place.searchParams.set("digest", sha256("some bytes"));
+      for (let i = 0; i < 2; i++) {
+        const answer = await fetch(place, { method: "PUT" });
+        expect([
+          answer.status,
+          ((await answer.json()) as { errors: { code: string }[] }).errors[0]?.code,
+        ]).toEqual([404, "BLOB_UPLOAD_UNKNOWN"]);
+      }
+    });
   });
 
   test("many uploads at once, more than have their parts in memory: each keeps its own bytes", async () => {
