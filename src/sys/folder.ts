@@ -2,7 +2,8 @@ import { fstatSync, openSync, type Stats } from "node:fs";
 import { StrakeError } from "../errors/index.ts";
 import { fromNodeError } from "./errno.ts";
 import { mkdirAt } from "./node.ts";
-import { closeFd, openAt, openDirectory, openFlags, resolveFlags } from "./open.ts";
+import { closeFd, openAt, openDirectory } from "./open.ts";
+import { openFlags, resolveFlags } from "./open-flags.ts";
 
 /**
  * A folder that is held open. Names are resolved by the kernel below it (openat2 with RESOLVE_BENEATH), in one step: whoever may write in the

@@ -79,16 +79,8 @@ export {
   symlinkAt,
   unlinkAt,
 } from "./node.ts";
-export {
-  atCwd,
-  closeFd,
-  type OpenOptions,
-  openAt,
-  openDirectory,
-  openFlags,
-  readlinkAt,
-  resolveFlags,
-} from "./open.ts";
+export { atCwd, closeFd, openAt, openDirectory, readlinkAt } from "./open.ts";
+export { type OpenOptions, openFlags, resolveFlags } from "./open-flags.ts";
 export { cPath, nodePath } from "./path.ts";
 export { allocatePiece, blockSize, Pieces, pieceSize } from "./piece.ts";
 export {

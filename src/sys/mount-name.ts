@@ -1,5 +1,6 @@
 import { closeSync } from "node:fs";
-import { atCwd, openAt, openFlags } from "./open.ts";
+import { atCwd, openAt } from "./open.ts";
+import { openFlags } from "./open-flags.ts";
 
 /** Names for use inside mount options, good until closed. */
 export interface MountNames {

@@ -26,7 +26,8 @@ import {
   symlinkAt,
   unlinkAt,
 } from "./node.ts";
-import { atCwd, closeFd, openAt, openDirectory, openFlags, readlinkAt, resolveFlags } from "./open.ts";
+import { atCwd, closeFd, openAt, openDirectory, readlinkAt } from "./open.ts";
+import { openFlags, resolveFlags } from "./open-flags.ts";
 
 const mayMakeDevices = capabilities().effective.has("CAP_MKNOD");
 if (!mayMakeDevices) console.log("skipped: device nodes and owners need root");

@@ -1,75 +1,55 @@
-import { closeSync, constants } from "node:fs";
+import { closeSync } from "node:fs";
 import { errnoName, sysError } from "./errno.ts";
 import { check, errno, libc } from "./libc.ts";
+import { openByWalk } from "./open-by-walk.ts";
+import { type OpenOptions, openFlags } from "./open-flags.ts";
 import { cPath } from "./path.ts";
 import { syscall } from "./syscall.ts";
 
 /** Stands for the working directory in the *at calls; absolute paths ignore it. */
 export const atCwd = -100;
 
-/** Flags of open(2). Node's constants are this machine's; the four below are the same on x86_64 and arm64. */
-export const openFlags = {
-  readOnly: constants.O_RDONLY,
-  writeOnly: constants.O_WRONLY,
-  readWrite: constants.O_RDWR,
-  create: constants.O_CREAT,
-  exclusive: constants.O_EXCL,
-  truncate: constants.O_TRUNC,
-  append: constants.O_APPEND,
-  directory: constants.O_DIRECTORY ?? 0,
-  nofollow: constants.O_NOFOLLOW ?? 0,
-  nonblock: constants.O_NONBLOCK ?? 0,
-  cloexec: 0o2000000,
-  /** A descriptor that only names the file: good for the *at calls, fstat and /proc/self/fd, not for reading. */
-  path: 0o10000000,
-  noctty: 0o400,
-} as const;
-
-/** How openat2(2) resolves the path. */
-export const resolveFlags = {
-  noCrossMount: 1,
-  noMagicLinks: 2,
-  noSymlinks: 4,
-  /** Refuse (EXDEV) whatever leaves the directory: absolute paths, absolute symlinks, `..` above it. */
-  beneath: 8,
-  /** Treat the directory as `/`: absolute symlinks and `..` stay inside, as if by chroot. */
-  inRoot: 16,
-} as const;
-
-export interface OpenOptions {
-  /** Sum of `openFlags`; close-on-exec is always added. */
-  readonly flags: number;
-  /** Mode of a file made by `create`. */
-  readonly mode?: number;
-  /** Sum of `resolveFlags`. */
-  readonly resolve?: number;
-}
+/** Undefined until a call failed in a way that may mean that there is no openat2 here. */
+let hasOpenat2: boolean | undefined;
 
 /**
  * openat2(2): opens `path` below the directory descriptor `directory`. The descriptor is the caller's, to be closed with
  * `closeFd`. Errors: SYS_NOT_FOUND, SYS_INVALID (ELOOP, EXDEV, ENOTDIR) for what the resolution forbids. EAGAIN, which the kernel gives
- * when a rename raced with `..`, is tried again.
+ * when a rename raced with `..`, is tried again. Where there is no openat2 (Linux before 5.6, seccomp profiles that do not know it) the names are walked
+ * one by one with the same outcome: see `openByWalk`.
  */
 export function openAt(directory: number, path: string, options: OpenOptions): number {
-  const how = new BigUint64Array([
-    BigInt(options.flags | openFlags.cloexec),
-    BigInt(options.mode ?? 0),
-    BigInt(options.resolve ?? 0),
-  ]);
-  const bytes = new Uint8Array(how.buffer);
   const name = cPath(path);
   for (let attempt = 0; ; attempt++) {
-    const fd = syscall("openat2", directory, name, bytes, bytes.length);
+    const fd =
+      hasOpenat2 === false ? openWithout(directory, path, options) : openat2(directory, name, options);
     if (fd >= 0) return fd;
-    const number = errno();
-    const again = errnoName(number) === "EAGAIN" && (options.flags & openFlags.nonblock) === 0;
+    const said = errnoName(-fd);
+    if (hasOpenat2 === undefined && (said === "ENOSYS" || said === "EPERM")) {
+      // Old profiles say EPERM for what they do not know; a file may say it too.
+      const probe = openat2(atCwd, cPath("."), { flags: openFlags.path });
+      if (probe >= 0) closeSync(probe);
+      hasOpenat2 = probe >= 0 || !["ENOSYS", "EPERM"].includes(errnoName(-probe));
+      if (!hasOpenat2) continue;
+    }
+    const again = said === "EAGAIN" && (options.flags & openFlags.nonblock) === 0;
     if (again && attempt < 128) continue;
-    throw sysError(number, { call: "openat2", path, hint: hintOf(number) });
+    throw sysError(-fd, { call: hasOpenat2 === false ? "openat" : "openat2", path });
   }
 }
 
-function hintOf(number: number): string | undefined {
-  return errnoName(number) === "ENOSYS" ? "openat2 needs Linux 5.6 or newer" : undefined;
+/** A descriptor, or an errno as a negative number. */
+function openat2(directory: number, name: Uint8Array, { flags, mode = 0, resolve = 0 }: OpenOptions): number {
+  const how = new BigUint64Array([BigInt(flags | openFlags.cloexec), BigInt(mode), BigInt(resolve)]);
+  const bytes = new Uint8Array(how.buffer);
+  const fd = syscall("openat2", directory, name, bytes, bytes.length);
+  return fd >= 0 ? fd : -errno();
+}
+
+function openWithout(directory: number, path: string, options: OpenOptions): number {
+  if (options.resolve) return openByWalk(directory, path, options);
+  const fd = syscall("openat", directory, cPath(path), options.flags | openFlags.cloexec, options.mode ?? 0);
+  return fd >= 0 ? fd : -errno();
 }
 
 /** Opens a directory of the host as an O_PATH descriptor, the anchor of *at calls. */

@@ -4,6 +4,7 @@ import { addressOf, libc } from "./libc.ts";
 const numbers = {
   fcntl: [72, 25],
   capget: [125, 90],
+  openat: [257, 56],
   mknodat: [259, 33],
   prlimit64: [302, 261],
   memfd_create: [319, 279],

@@ -3,7 +3,8 @@ import { StrakeError } from "../errors/index.ts";
 import type { Folder } from "./folder.ts";
 import { tryFlock } from "./lock.ts";
 import { linkAt, mkdirAt, renameAt, renameFlags, unlinkAt } from "./node.ts";
-import { closeFd, openAt, openFlags, resolveFlags } from "./open.ts";
+import { closeFd, openAt } from "./open.ts";
+import { openFlags, resolveFlags } from "./open-flags.ts";
 import { getuid } from "./process.ts";
 import { randomHex } from "./random.ts";
 
