@@ -3,6 +3,7 @@ import { isRepositoryPath } from "../../oci/index.ts";
 import { answerError } from "./answer-error.ts";
 import { authorize } from "./auth/authorize.ts";
 import type { Credentials } from "./auth/credentials.ts";
+import { hubAddress } from "./docker-hub.ts";
 import type { HostSettings } from "./hosts/settings.ts";
 import { hostHeaders } from "./http/host-headers.ts";
 import { chain, type Send } from "./http/message.ts";
@@ -66,7 +67,7 @@ export class Registry {
       throw new StrakeError("REGISTRY_BLOCKED", `registries.conf blocks ${name}`, {
         hint: "remove `blocked = true` there if this is a mistake",
       });
-    const host = name === "docker.io" ? "registry-1.docker.io" : name;
+    const host = name === "docker.io" ? hubAddress : name;
     // Loopback needs no TLS (as in Docker), unless somebody took the trouble to give it a CA.
     const isLax =
       settings.insecure === true ||

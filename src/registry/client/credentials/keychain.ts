@@ -1,5 +1,6 @@
 import { StrakeError } from "../../../errors/index.ts";
 import type { Credentials } from "../auth/credentials.ts";
+import { isDockerHub } from "../docker-hub.ts";
 import {
   type AuthFile,
   authFilePaths,
@@ -132,7 +133,7 @@ function normalizeKey(key: string): string {
     .replace(/^https?:\/\//, "")
     .replace(/\/+$/, "")
     .replace(/\/v[12]$/, "");
-  return plain === "index.docker.io" || plain === "registry-1.docker.io" ? "docker.io" : plain;
+  return isDockerHub(plain) ? "docker.io" : plain;
 }
 
 function keyFor(name: string): string {

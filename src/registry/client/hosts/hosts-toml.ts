@@ -1,5 +1,6 @@
 import { isAbsolute, join } from "node:path";
 import { StrakeError } from "../../../errors/index.ts";
+import { hubAddress, isDockerHub } from "../docker-hub.ts";
 import { type ProxyServer, parseProxy } from "../proxy/address.ts";
 import { parseTOML, type TomlTable, type TomlValue } from "./toml.ts";
 
@@ -83,7 +84,7 @@ function parseAddress(text: string, place: Place): URL {
   if (url.username !== "" || url.password !== "")
     throw malformed(place, "an address has credentials in it", "strake login keeps them");
   // What Docker Hub is called in references is not where its API is.
-  if (url.host === "docker.io" || url.host === "index.docker.io") url.host = "registry-1.docker.io";
+  if (isDockerHub(url.host)) url.host = hubAddress;
   return url;
 }
 

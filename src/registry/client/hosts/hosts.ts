@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { StrakeError } from "../../../errors/index.ts";
+import { isDockerHub } from "../docker-hub.ts";
 import type { TlsOptions } from "../http/transport.ts";
 import { withProxyAuthorities } from "../proxy/authorities.ts";
 import { type HostCertificates, HostFolders, readNamed } from "./host-folders.ts";
@@ -148,7 +149,7 @@ export class Hosts {
 
 /** As in references: Docker Hub is docker.io there. */
 function nameOf(url: URL): string {
-  return url.host === "registry-1.docker.io" ? "docker.io" : url.host;
+  return isDockerHub(url.host) ? "docker.io" : url.host;
 }
 
 /** containerd's docs/hosts.md: "If a host is configured that's different to the registry host namespace". */
