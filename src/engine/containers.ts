@@ -20,7 +20,7 @@ export async function openContainersOf(store: Store, options: Options): Promise<
 }
 
 /** How this program is started again: the executable alone when it is compiled, else bun with the source of the CLI. */
-export function ownCommand(): readonly string[] {
+function ownCommand(): readonly string[] {
   const isCompiled = import.meta.path.startsWith("/$bunfs/");
   return isCompiled ? [process.execPath] : [process.execPath, join(import.meta.dir, "..", "cli", "main.ts")];
 }

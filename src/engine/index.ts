@@ -45,7 +45,6 @@ export {
   listTags,
   login,
   logout,
-  remoteDigest,
   resolveRemote,
 } from "./registry/browse.ts";
 export { type DeletedReference, type DeleteRequest, deleteRemote } from "./registry/delete.ts";

@@ -10,7 +10,7 @@ import {
   Engine,
   listReferrers,
   listTags,
-  remoteDigest,
+  resolveRemote,
 } from "../../src/engine/index.ts";
 import { Registry } from "../../src/registry/server/index.ts";
 import { tarOf } from "../support/archives.ts";
@@ -50,7 +50,7 @@ for (const [name, { obstacle, start }] of Object.entries(registryPeers())) {
     afterAll(async () => await peer.stop());
 
     test.each([
-      ["digest", (reference: string) => remoteDigest(reference, { env })],
+      ["digest", (reference: string) => resolveRemote(reference, { env })],
       ["pull", (reference: string) => engine.pull({ env, reference })],
       ["copy", (reference: string) => copyBetween(reference, `oci:${join(home, "layout")}:x`, { env })],
       ["referrers", (reference: string) => listReferrers(reference, { env })],
@@ -63,7 +63,7 @@ for (const [name, { obstacle, start }] of Object.entries(registryPeers())) {
     });
 
     test("a tag that is near none", async () => {
-      expect(await told(remoteDigest(`${host}/team/app:production`, { env }), host)).toEqual(
+      expect(await told(resolveRemote(`${host}/team/app:production`, { env }), host)).toEqual(
         notFound(
           "HOST/team/app has no tag production\nhint: the repository is there; its tags are 1.0, 1.1, latest",
         ),
@@ -73,7 +73,7 @@ for (const [name, { obstacle, start }] of Object.entries(registryPeers())) {
     test("a repository; those that are near are named", async () => {
       const hint = "hint: what is there: strake catalog HOST; if it is private, log in: strake login HOST";
       for (const path of ["team/ap", "app"])
-        expect(await told(remoteDigest(`${host}/${path}:1.0`, { env }), host)).toEqual(
+        expect(await told(resolveRemote(`${host}/${path}:1.0`, { env }), host)).toEqual(
           notFound(`HOST has no repository ${path} (did you mean team/app?)\n${hint}`),
         );
       expect(await told(Array.fromAsync(listTags(`${host}/tem/app`, { env })), host)).toEqual(
@@ -83,7 +83,7 @@ for (const [name, { obstacle, start }] of Object.entries(registryPeers())) {
 
     test("a manifest by its digest", async () => {
       const digest = `sha256:${"0".repeat(64)}`;
-      expect(await told(remoteDigest(`${host}/team/app@${digest}`, { env }), host)).toEqual(
+      expect(await told(resolveRemote(`${host}/team/app@${digest}`, { env }), host)).toEqual(
         notFound(
           `HOST/team/app has no manifest ${digest}\nhint: the repository is there; what its tags mean: strake digest HOST/team/app:TAG`,
         ),
@@ -102,7 +102,7 @@ test("many tags: the near ones and how many there are", async () => {
   const { host } = new URL(registry.url);
   for (let i = 0; i < 30; i++) await engine.push({ env, name: "app:1", target: `${host}/app:build-${i}` });
   await engine.push({ env, name: "app:1", target: `${host}/app:stable` });
-  const { text } = await told(remoteDigest(`${host}/app:stabel`, { env }), host);
+  const { text } = await told(resolveRemote(`${host}/app:stabel`, { env }), host);
   expect(text).toBe(
     "error: HOST/app has no tag stabel (did you mean stable?)\nhint: the repository is there; tags near it are stable; all 31: strake tags HOST/app",
   );

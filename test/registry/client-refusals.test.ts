@@ -2,7 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { deleteRemote, listRepositories, login, remoteDigest, sendArtifact } from "../../src/engine/index.ts";
+import {
+  deleteRemote,
+  listRepositories,
+  login,
+  resolveRemote,
+  sendArtifact,
+} from "../../src/engine/index.ts";
 import { serve } from "../../src/registry/client/fake-registry.test-support.ts";
 import { Keychain } from "../../src/registry/client/index.ts";
 import { type AccessConfig, Registry } from "../../src/registry/server/index.ts";
@@ -54,7 +60,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("a registry with %s 
   afterAll(async () => await registry.stop());
 
   test("nobody is logged in", async () => {
-    const { code, text } = await told(remoteDigest(`${host}/team/app:1`, { env: await user(host) }), host);
+    const { code, text } = await told(resolveRemote(`${host}/team/app:1`, { env: await user(host) }), host);
     expect(code).toBe("REGISTRY_UNAUTHORIZED");
     expect(text).toStartWith(
       "error: HOST wants a login to pull from HOST/team/app, and none for it is kept here",
@@ -64,7 +70,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("a registry with %s 
 
   test("the password is wrong", async () => {
     const env = await user(host, { username: "ann", password: `${secret}-old` });
-    const { code, text } = await told(remoteDigest(`${host}/team/app:1`, { env }), host);
+    const { code, text } = await told(resolveRemote(`${host}/team/app:1`, { env }), host);
     expect(code).toBe("REGISTRY_UNAUTHORIZED");
     expect(text).toStartWith("error: HOST refused the user name or password of ann");
     expect(text).toEndWith("log in again: strake login HOST");
@@ -79,8 +85,8 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("a registry with %s 
 
   test("a login that may not do it: who, what and where", async () => {
     const env = await user(host, { username: "ann", password: secret });
-    expect(await remoteDigest(`${host}/team/app:1`, { env })).toStartWith("sha256:");
-    const pull = await told(remoteDigest(`${host}/other/app:1`, { env }), host);
+    expect((await resolveRemote(`${host}/team/app:1`, { env })).digest).toStartWith("sha256:");
+    const pull = await told(resolveRemote(`${host}/other/app:1`, { env }), host);
     expect(pull.code).toBe("REGISTRY_DENIED");
     expect(pull.text).toStartWith("error: HOST does not let ann pull from HOST/other/app");
     expect(pull.text).toEndWith(
@@ -96,7 +102,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("a registry with %s 
   test("a token kept as a user name is not shown", async () => {
     const token = `ghp_${"x".repeat(30)}`;
     const env = await user(host, { username: token, password: secret });
-    const { text } = await told(remoteDigest(`${host}/team/app:1`, { env }), host);
+    const { text } = await told(resolveRemote(`${host}/team/app:1`, { env }), host);
     expect(text).toStartWith("error: HOST refused the user name or password of this login");
     expect(text).not.toContain("ghp_");
   });
@@ -143,7 +149,7 @@ describe("tokens that are kept", () => {
     using server = await refusing();
     const { host } = server;
     const credentials = { kind: "refresh", token } as const;
-    const { code, text } = await told(remoteDigest(`${host}/a:1`, { env: base, credentials }), host);
+    const { code, text } = await told(resolveRemote(`${host}/a:1`, { env: base, credentials }), host);
     expect(code).toBe("REGISTRY_UNAUTHORIZED");
     expect(text).toStartWith(`error: ${message}`);
     expect(text).toEndWith("hint: log in again: strake login HOST");
@@ -177,7 +183,7 @@ describe("a registry whose token server gives tokens that do not help", () => {
       response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}"${error}` }).end();
     });
     const { host } = server;
-    const asked = remoteDigest(`${host}/a:1`, { env: base, ...(credentials ? { credentials } : {}) });
+    const asked = resolveRemote(`${host}/a:1`, { env: base, ...(credentials ? { credentials } : {}) });
     const refused = await told(asked, host);
     expect(refused.code).toBe(code);
     expect(refused.text).toStartWith(`error: ${message}`);

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { inspectManifest, remoteDigest } from "../../src/engine/index.ts";
+import { inspectManifest, resolveRemote } from "../../src/engine/index.ts";
 import { renderError, toStrakeError } from "../../src/errors/index.ts";
 import { Registry } from "../../src/registry/server/index.ts";
 import { Authority, type Certified } from "../support/certificates.ts";
@@ -26,8 +26,11 @@ function trusting(host: string) {
 }
 
 /** What is answered to a user, or what one reads in its place. */
-async function answer(work: Promise<string>, host: string): Promise<string> {
-  return await work.catch((error) => renderError(toStrakeError(error)).replaceAll(host, "HOST"));
+async function answer(work: Promise<{ digest: string }>, host: string): Promise<string> {
+  return await work.then(
+    ({ digest }) => digest,
+    (error) => renderError(toStrakeError(error)).replaceAll(host, "HOST"),
+  );
 }
 
 /** What a user reads who asks a registry with that certificate and trusts `ours`. */
@@ -35,7 +38,7 @@ async function told(tls: Certified, options: { readonly insecure?: boolean } = {
   await using registry = await Registry.start({ tls });
   const { host } = new URL(registry.url);
   const { env } = trusting(host);
-  return await answer(remoteDigest(`${host}/app:1`, { env, ...options }), host);
+  return await answer(resolveRemote(`${host}/app:1`, { env, ...options }), host);
 }
 
 test("a certificate that is good leads to the registry", async () => {
@@ -93,11 +96,7 @@ test("a registry that wants our certificate: it says so, and where that goes", a
       await Bun.sleep(25);
     }
     const { certs, env } = trusting(host);
-    const ask = () =>
-      answer(
-        inspectManifest(`${host}/app:1`, { env }).then(({ digest }) => digest),
-        host,
-      );
+    const ask = () => answer(inspectManifest(`${host}/app:1`, { env }), host);
     const text = await ask();
     expect(text).toStartWith("error: HOST does not take our certificate, or wants one");
     expect(text).toContain("/etc/containers/certs.d/HOST/ as client.cert and client.key");

@@ -14,7 +14,7 @@ import {
   listReferrers,
   listRepositories,
   listTags,
-  remoteDigest,
+  resolveRemote,
 } from "../../src/engine/index.ts";
 import type { StrakeEvent } from "../../src/events/index.ts";
 import {
@@ -113,7 +113,7 @@ for (const [name, { obstacle, start }] of Object.entries(registryPeers())) {
       // distribution 2 lists them as its disk does.
       expect((await Array.fromAsync(listTags(`${peer.host}/list/app`, { env }))).sort()).toEqual(["a", "b"]);
       expect(await Array.fromAsync(listRepositories(peer.host, { env }))).toContain("list/app");
-      expect(await remoteDigest(`${peer.host}/list/app:a`, { env })).toBe(digest);
+      expect((await resolveRemote(`${peer.host}/list/app:a`, { env })).digest).toBe(digest);
       const noteFile = join(home, "note");
       writeFileSync(noteFile, "hi");
       const artifact = {
@@ -133,7 +133,7 @@ for (const [name, { obstacle, start }] of Object.entries(registryPeers())) {
         referrers: true,
       });
       expect(copied.digest).toBe(digest);
-      expect(await remoteDigest(`${peer.host}/copied/app:a`, { env })).toBe(digest);
+      expect((await resolveRemote(`${peer.host}/copied/app:a`, { env })).digest).toBe(digest);
       await deleteRemote(`${peer.host}/list/app@${digest}`, { env });
       await expect(inspectManifest(`${peer.host}/list/app@${digest}`, { env })).rejects.toMatchObject({
         code: "REGISTRY_NOT_FOUND",

@@ -1,7 +1,6 @@
 import { StrakeError } from "../../errors/index.ts";
 import {
   type Descriptor,
-  type Digest,
   parsePlatform,
   parseReference,
   pickPlatform,
@@ -42,15 +41,9 @@ export async function resolveRemote(
 ): Promise<Pick<Descriptor, "mediaType" | "digest" | "size">> {
   const reference = withDefaultTag(parseReference(name));
   using remote = new Remote(options);
-  return await remote.read(
-    reference,
-    async (repository) => await repository.resolve(reference.digest ?? reference.tag!, call(options)),
+  return await remote.read(reference, (repository) =>
+    repository.resolve(reference.digest ?? reference.tag!, call(options)),
   );
-}
-
-/** The digest a tag means now. Errors: REGISTRY_*. */
-export async function remoteDigest(name: string, options: RemoteOptions = {}): Promise<Digest> {
-  return (await resolveRemote(name, options)).digest;
 }
 
 /** Tags of a repository, as they come. Errors: REGISTRY_*. */

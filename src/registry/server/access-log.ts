@@ -39,8 +39,3 @@ export function loggedQuery(query: URLSearchParams): Record<string, string> | un
 export function loggedText(text: string | null): string | undefined {
   return text?.replace(/[^\x20-\x7e]/g, "?").slice(0, lengthLimit);
 }
-
-/** A record as a line of JSON on standard output. */
-export const printAccess: AccessLog = (record) => {
-  process.stdout.write(`${JSON.stringify(record)}\n`);
-};

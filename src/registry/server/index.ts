@@ -3,7 +3,7 @@ export { decodeAccessConfig } from "./access/decode-config.ts";
 export { htpasswdLine } from "./access/htpasswd.ts";
 export type { Robot } from "./access/robots.ts";
 export { type Access, type AccessDecision, type AccessRequest, openAccess } from "./access.ts";
-export { type AccessLog, type AccessRecord, printAccess } from "./access-log.ts";
+export type { AccessLog, AccessRecord } from "./access-log.ts";
 export type { Administration, MadeRobot, NewRobot } from "./administration.ts";
 export type { ServerConfig, StorageConfig, WebhookConfig } from "./config/config.ts";
 export { decodeServerConfig } from "./config/decode.ts";

@@ -6,5 +6,5 @@ import { dashed } from "../layout.ts";
  *
  *     cache/<prefix with ! for />/<algorithm>-<hex>   JSON: this blob came from this upstream, and its size
  */
-export const cachedPrefix = (prefix: string) => `cache/${prefix.replaceAll("/", "!")}/`;
+const cachedPrefix = (prefix: string) => `cache/${prefix.replaceAll("/", "!")}/`;
 export const cachedBlobKey = (prefix: string, digest: Digest) => cachedPrefix(prefix) + dashed(digest);

@@ -15,7 +15,7 @@ export interface WebhookTarget {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export const standardEvents: readonly RegistryEvent["type"][] = [
+const standardEvents: readonly RegistryEvent["type"][] = [
   "manifest.pushed",
   "manifest.deleted",
   "tag.deleted",
