@@ -12,14 +12,12 @@ const addSeals = 1033;
 /** SEAL, SHRINK, GROW, WRITE: nobody can change it any more, nor the seals. */
 const allSeals = 0xf;
 
-/** A program in memory that nobody can change, not even one that holds it open. */
-export interface SealedProgram {
+/** A program in memory that nobody can change, not even one that holds it open. What was started by it runs on when it is disposed of. */
+export interface SealedProgram extends Disposable {
   /** To start it by, as long as this process lives. */
   readonly path: string;
   /** Copies the program in and seals it. */
   fill(program: string): void;
-  /** What was started by it runs on. */
-  close(): void;
 }
 
 /**
@@ -39,6 +37,6 @@ export function sealedProgram(name: string): SealedProgram | undefined {
       // Where that fails the runtime makes its own copy, as it always does.
       syscall("fcntl", fd, addSeals, allSeals);
     },
-    close: () => closeSync(fd),
+    [Symbol.dispose]: () => closeSync(fd),
   };
 }

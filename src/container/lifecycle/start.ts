@@ -85,9 +85,9 @@ async function bringUp(
   mkdirSync(paths.data, { recursive: true, mode: 0o700 });
   const installed = services.runtime();
   // Whenever crun runs it copies itself, against being overwritten from inside, and begins anew from the copy. A sealed one it runs as it is.
-  const sealed = installed.name === "crun" ? sealedProgram("crun") : undefined;
+  using sealed = installed.name === "crun" ? sealedProgram("crun") : undefined;
   const runtime = sealed ? installed.startedBy(sealed.path) : installed;
-  const monitor = openMonitor({
+  using monitor = openMonitor({
     id: record.id,
     name: record.name,
     program: record.args[0]!,
@@ -99,13 +99,8 @@ async function bringUp(
     exitCommand: exitCommand(services, record, { paths, attended: options.attended === true }),
     env: { STRAKE_ROOT: services.root, STRAKE_RUNROOT: services.runRoot },
   });
-  try {
-    sealed?.fill(installed.path);
-    return await bringUpUnder(monitor, services, record, { paths, runtime, options });
-  } finally {
-    monitor.cancel();
-    sealed?.close();
-  }
+  sealed?.fill(installed.path);
+  return await bringUpUnder(monitor, services, record, { paths, runtime, options });
 }
 
 interface BringUp {

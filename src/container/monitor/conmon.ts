@@ -48,15 +48,13 @@ export function monitorArgs(options: MonitorOptions): string[] {
   return args;
 }
 
-/** A monitor that is ready to make its container. */
-export interface WaitingMonitor {
+/** A monitor that is ready to make its container. Disposed of, it ends if it was not asked for it. */
+export interface WaitingMonitor extends Disposable {
   /**
    * Makes (but does not start) the container of the bundle, which is complete by now, and gives the pid of its first process. The monitor is
    * nobody's child afterwards and outlives us. Errors: as `startFailure`.
    */
   create(): Promise<number>;
-  /** Ends a monitor that was not asked for its container. */
-  cancel(): void;
 }
 
 /**
@@ -88,7 +86,7 @@ export function openMonitor(options: MonitorOptions): WaitingMonitor {
       const said = message || (await new Response(child.stderr as ReadableStream).text());
       throw startFailure(options.program, said);
     },
-    cancel() {
+    [Symbol.dispose]() {
       if (!isWaiting) return;
       isWaiting = false;
       // Before the pipe is closed: its end would be as good as the word to go on.
