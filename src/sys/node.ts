@@ -1,5 +1,5 @@
 import { StrakeError } from "../errors/index.ts";
-import { sysError } from "./errno.ts";
+import { errnoName, sysError } from "./errno.ts";
 import { check, errno, libc } from "./libc.ts";
 import { cPath } from "./path.ts";
 import { syscall } from "./syscall.ts";
@@ -86,14 +86,15 @@ export function rmdirAt(directory: number, name: string): boolean {
 }
 
 /** Errors of the two calls below that say what kind of thing a name is, and no more. */
-const [isDirectory, notPermitted, notDirectory, notEmpty, busy, denied] = [21, 1, 20, 39, 16, 13];
+const ofDirectory = ["EISDIR", "EPERM"];
+const ofKept = ["ENOTDIR", "ENOTEMPTY", "EBUSY", "EACCES", "EPERM"];
 
 /**
  * unlinkat(2) of a name that may be a directory: false for one, without the price of an exception. Linux says EISDIR, POSIX EPERM.
  */
 export function removeFileAt(directory: number, name: string): boolean {
   const result = libc().unlinkat(directory, cPath(name), 0);
-  if (result === -1 && [isDirectory, notPermitted].includes(errno())) return false;
+  if (result === -1 && ofDirectory.includes(errnoName(errno()))) return false;
   doneOrAbsent(result, "unlinkat", name);
   return true;
 }
@@ -101,7 +102,7 @@ export function removeFileAt(directory: number, name: string): boolean {
 /** unlinkat(2) of a directory that may hold something, be mounted on, be locked or be none: false then. */
 export function removeEmptyAt(directory: number, name: string): boolean {
   const result = libc().unlinkat(directory, cPath(name), removeDirectory);
-  if (result === -1 && [notDirectory, notEmpty, busy, denied, notPermitted].includes(errno())) return false;
+  if (result === -1 && ofKept.includes(errnoName(errno()))) return false;
   doneOrAbsent(result, "rmdir", name);
   return true;
 }
@@ -116,16 +117,16 @@ export function renameAt(from: number, name: string, to: number, newName: string
 }
 
 function madeOrExists(result: number, call: string, name: string): boolean {
-  return unlessErrno(result, 17, call, name);
+  return unlessErrno(result, "EEXIST", call, name);
 }
 
 function doneOrAbsent(result: number, call: string, name: string): boolean {
-  return unlessErrno(result, 2, call, name);
+  return unlessErrno(result, "ENOENT", call, name);
 }
 
-function unlessErrno(result: number, expected: number, call: string, name: string): boolean {
+function unlessErrno(result: number, expected: string, call: string, name: string): boolean {
   if (result === 0) return true;
   const number = errno();
-  if (number === expected) return false;
+  if (errnoName(number) === expected) return false;
   throw sysError(number, { call, path: name });
 }
