@@ -7,7 +7,7 @@ const windowSize = 128 * 1024;
  */
 export class ImageOutput {
   readonly #write: (bytes: Uint8Array) => void;
-  /** The window, zero where nothing was written. Another one after each `reserve`, as `view` is. */
+  /** The window, zero where nothing was written. It may be another one after each `reserve`, as `view` may. */
   bytes = new Uint8Array(windowSize);
   view = new DataView(this.bytes.buffer);
   /** Offset in the image of the window's first byte. */

@@ -1,5 +1,6 @@
 import { createServer, connect as dial, type Socket } from "node:net";
 import { HttpWire, type Message } from "./http-wire.ts";
+import { listenOnLoopback, OpenSockets } from "./loopback.ts";
 
 /** What befalls one exchange. Offsets count bytes of the body; a body that is shorter is met at its end. */
 export type Fault =
@@ -63,18 +64,12 @@ export interface FaultProxy extends AsyncDisposable {
 
 /** Stands on a socket of its own before a registry, hands everything on as it is, and harms what the plan says. */
 export async function startFaultProxy(target: string, plan: Plan = () => undefined): Promise<FaultProxy> {
-  const sockets = new Set<Socket>();
+  const open = new OpenSockets();
   const counts = new Map<string, number>();
-  const track = (socket: Socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {}).on("close", () => sockets.delete(socket));
-    return socket;
-  };
   const server = createServer((client) => {
-    void serveClient(track(client)).catch(() => client.resetAndDestroy());
+    void serveClient(open.keep(client)).catch(() => client.resetAndDestroy());
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
+  const host = await listenOnLoopback(server);
 
   async function serveClient(client: Socket): Promise<void> {
     const wire = new HttpWire(client);
@@ -110,7 +105,7 @@ export async function startFaultProxy(target: string, plan: Plan = () => undefin
       return false;
     }
     const [host, port] = proxy.target.split(":");
-    const upstream = track(dial(Number(port), host));
+    const upstream = open.keep(dial(Number(port), host));
     const reset = () => {
       upstream.resetAndDestroy();
       client.resetAndDestroy();
@@ -148,13 +143,13 @@ export async function startFaultProxy(target: string, plan: Plan = () => undefin
   }
 
   const proxy: FaultProxy = {
-    host: `127.0.0.1:${port}`,
+    host,
     seen: [],
     faults: 0,
     plan,
     target,
     [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy();
+      open.destroy();
       await new Promise((resolve) => server.close(resolve));
     },
   };

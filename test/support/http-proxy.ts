@@ -5,8 +5,9 @@ import {
   type RequestListener,
 } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import type { Certified } from "./certificates.ts";
+import { listenOnLoopback, OpenSockets } from "./loopback.ts";
 
 export interface Asked {
   readonly method: string;
@@ -31,7 +32,7 @@ export interface HttpProxyOptions {
 export async function startHttpProxy(options: HttpProxyOptions) {
   const { routes, login, tls, answer } = options;
   const asked: Asked[] = [];
-  const open = new Set<Socket>();
+  const open = new OpenSockets();
   let cutAfter = options.cutAfter;
   const refusal = (headers: IncomingHttpHeaders, target: string): number | undefined => {
     const wanted = login === undefined ? undefined : `Basic ${Buffer.from(login).toString("base64")}`;
@@ -65,17 +66,17 @@ export async function startHttpProxy(options: HttpProxyOptions) {
     request.pipe(on);
   };
   const server = tls ? createSecureServer({ cert: tls.cert, key: tls.key }, pass) : createServer(pass);
-  server.on("connection", (socket: Socket) => keep(open, socket));
+  server.on("connection", (socket: Socket) => open.keep(socket));
   server.on("connect", (request, client: Socket, head: Buffer) => {
     const { url = "", headers } = request;
     asked.push({ method: "CONNECT", target: url, headers });
-    keep(open, client);
+    open.keep(client);
     const status = refusal(headers, url);
     if (status === 0) return client.on("end", () => client.end()).resume();
     if (status !== undefined)
       return client.end(`HTTP/1.1 ${status} As told\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
     const [hostname, port] = routes[url]!.split(":");
-    const upstream = keep(open, connect(Number(port), hostname!));
+    const upstream = open.keep(connect(Number(port), hostname!));
     upstream.on("connect", () => {
       client.write("HTTP/1.1 200 Connection established\r\n\r\n");
       if (head.length > 0) upstream.write(head);
@@ -90,23 +91,17 @@ export async function startHttpProxy(options: HttpProxyOptions) {
       if (left < 0) for (const side of [client, upstream]) side.destroy();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const host = await listenOnLoopback(server);
   return {
     host,
     url: `${tls ? "https" : "http"}://${host}`,
     asked,
     /** `CONNECT registry.test:443` and the like, in order. */
     lines: () => asked.map(({ method, target }) => `${method} ${target}`),
-    connections: () => open.size,
+    connections: () => open.count,
     [Symbol.dispose]() {
-      for (const socket of open) socket.destroy();
+      open.destroy();
       server.close();
     },
   };
-}
-
-function keep(open: Set<Socket>, socket: Socket): Socket {
-  open.add(socket);
-  return socket.on("error", () => {}).on("close", () => open.delete(socket));
 }

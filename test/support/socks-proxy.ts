@@ -1,4 +1,5 @@
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
+import { listenOnLoopback, OpenSockets } from "./loopback.ts";
 
 export interface SocksProxyOptions {
   /** What the proxy's DNS knows: `name:port` and where that really is. Anything else is answered `host unreachable`. */
@@ -16,9 +17,9 @@ export interface SocksProxyOptions {
 /** A SOCKS5 proxy on loopback (RFC 1928, RFC 1929), and everything it was asked written down. */
 export async function startSocksProxy({ routes, login, reply, greeting, dribble }: SocksProxyOptions) {
   const asked: string[] = [];
-  const open = new Set<Socket>();
+  const open = new OpenSockets();
   const server = createServer((client) => {
-    keep(open, client);
+    open.keep(client);
     void serve(client).catch(() => client.destroy());
   });
   const say = async (client: Socket, bytes: number[]) => {
@@ -65,7 +66,7 @@ export async function startSocksProxy({ routes, login, reply, greeting, dribble 
       client.end(Buffer.from([5, reply ?? 4, 0, 1, 0, 0, 0, 0, 0, 0]));
       return;
     }
-    const upstream = keep(open, connect(Number(place.split(":")[1]), place.split(":")[0]!));
+    const upstream = open.keep(connect(Number(place.split(":")[1]), place.split(":")[0]!));
     await new Promise((resolve) => upstream.once("connect", resolve));
     // A name as the bound address: its length is not the one that clients see most.
     await say(client, [5, 0, 0, 3, 4, ...Buffer.from("here"), 1, 2]);
@@ -75,13 +76,13 @@ export async function startSocksProxy({ routes, login, reply, greeting, dribble 
     client.on("close", () => upstream.destroy());
     upstream.on("close", () => client.destroy());
   }
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const host = await listenOnLoopback(server);
   return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    host,
     asked,
-    connections: () => open.size,
+    connections: () => open.count,
     [Symbol.dispose]() {
-      for (const socket of open) socket.destroy();
+      open.destroy();
       server.close();
     },
   };
@@ -111,9 +112,4 @@ function taker(socket: Socket) {
     if (held.length > 0) socket.unshift(held);
   };
   return take;
-}
-
-function keep(open: Set<Socket>, socket: Socket): Socket {
-  open.add(socket);
-  return socket.on("error", () => {}).on("close", () => open.delete(socket));
 }
