@@ -17,6 +17,7 @@ export {
   parseCapabilities,
 } from "./capability.ts";
 export { type CgroupLayout, type CgroupMode, cgroupLayout, readCgroupLayout } from "./cgroup.ts";
+export { ChildPipe } from "./child-pipe.ts";
 export { type Attempt, errnoName, errnoNumber, errnoOf, fromNodeError, sysError } from "./errno.ts";
 export { execve } from "./execve.ts";
 export { exitAtOnce } from "./exit.ts";

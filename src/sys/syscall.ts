@@ -6,6 +6,7 @@ const numbers = {
   capget: [125, 90],
   openat: [257, 56],
   mknodat: [259, 33],
+  pipe2: [293, 59],
   prlimit64: [302, 261],
   memfd_create: [319, 279],
   pidfd_send_signal: [424, 424],

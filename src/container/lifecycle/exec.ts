@@ -6,13 +6,13 @@ import type { OutputStream } from "../monitor/attach.ts";
 import { writeToOwnOutput } from "../monitor/interact.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import { readInRoot } from "../rootfs/read.ts";
-import { toolEnvironment } from "../runtime/command.ts";
 import { isRuntimeComplaint, lastMessage, startFailure } from "../runtime/failure.ts";
 import { enterContainerNamespace } from "../runtime/host.ts";
 import { terminalRest } from "../runtime/terminal-rest.ts";
 import { capabilitySets } from "../spec/capabilities.ts";
 import { withHome } from "../spec/environment.ts";
 import type { Process, RuntimeSpec } from "../spec/types.ts";
+import { spawnExec } from "./exec-streams.ts";
 import type { ContainerRecord, ResolveUser } from "./record.ts";
 import { refresh } from "./refresh.ts";
 import type { ContainerServices } from "./services.ts";
@@ -28,8 +28,8 @@ export interface ExecOptions {
   /** Starts the process and does not wait for it; its output goes nowhere. */
   readonly detach?: boolean;
   /**
-   * `inherit`: the process gets our own stdin, stdout and stderr, and with `terminal` the runtime drives our terminal. Else output comes
-   * through `onOutput`, and stdin is `stdin` or empty.
+   * `inherit`: input and output are those of this process, and with `terminal` the runtime drives our terminal. Else output comes through
+   * `onOutput`, and stdin is `stdin` or empty.
    */
   readonly stdio?: "inherit";
   /** With `inherit`: false gives the process an empty stdin. */
@@ -125,68 +125,37 @@ async function execute(
   { mark, options }: { mark: string; options: ExecOptions },
 ): Promise<number> {
   const runtime = services.runtime();
-  const inherit = options.stdio === "inherit" && !options.detach;
   const command = runtime.command("--log", `${mark}.log`, "exec", "--process", `${mark}.json`);
   if (options.detach) command.push("--detach");
   if (options.terminal) command.push("--tty");
   command.push(id);
-  const consume = options.onOutput ?? (() => {});
-  // A terminal without one of ours to pass through: the runtime gets a new one, and what comes out of it is stdout.
-  const needsTerminal = options.terminal === true && !inherit && !options.detach;
-  let delivering = Promise.resolve();
-  const over = Promise.withResolvers<void>();
-  const child = Bun.spawn(command, {
-    env: toolEnvironment(),
-    cwd: "/",
-    ...(needsTerminal
-      ? {
-          terminal: {
-            data: (_: unknown, data: Uint8Array) => {
-              const copy = data.slice();
-              delivering = delivering.then(() => consume("stdout", copy));
-            },
-            exit: () => over.resolve(),
-          },
-        }
-      : {
-          stdin: inherit ? (options.openStdin ? "inherit" : "ignore") : (options.stdin ?? "ignore"),
-          stdout: inherit ? "inherit" : options.detach ? "ignore" : "pipe",
-          // A detached process keeps what it is given; a pipe would keep us waiting for its end.
-          stderr: inherit ? "inherit" : options.detach ? "ignore" : "pipe",
-        }),
-  } as Parameters<typeof Bun.spawn>[1]);
-  // The runtime copies to it what comes out of the container's terminal: a second one must not end the lines once more.
-  if (needsTerminal) child.terminal?.setRawMode(true);
-  const abort = () => child.kill("SIGKILL");
-  options.signal?.addEventListener("abort", abort, { once: true });
-  let complaint = "";
-  const read = async (stream: unknown, name: OutputStream) => {
-    if (!(stream instanceof ReadableStream)) return;
-    for await (const data of stream as ReadableStream<Uint8Array>) {
-      const text = name === "stderr" && complaint === "" ? Buffer.from(data).toString() : "";
-      if (isRuntimeComplaint(text)) complaint = text;
-      else await consume(name, data);
-    }
-  };
-  const [status] = await Promise.all([
-    child.exited,
-    read(child.stdout, "stdout"),
-    read(child.stderr, "stderr"),
-  ]);
-  if (needsTerminal) await over.promise;
-  await delivering;
-  options.signal?.removeEventListener("abort", abort);
+  const inherit = options.stdio === "inherit" && !options.detach;
+  const consume = inherit
+    ? options.terminal
+      ? printFromTerminal
+      : writeToOwnOutput
+    : (options.onOutput ?? (() => {}));
+  const { status, complaint } = await spawnExec(command, {
+    ours: inherit,
+    terminal: options.terminal === true && !options.detach,
+    openStdin: options.openStdin === true,
+    stdin: options.detach ? undefined : options.stdin,
+    discard: options.detach === true,
+    consume,
+    signal: options.signal,
+  });
   const log = readFileOr(`${mark}.log`);
   const said = log.toString().trim();
-  if (status !== 0 && (complaint !== "" || isRuntimeComplaint(lastMessage(said))))
-    throw startFailure(options.args[0]!, said || complaint);
+  if (status !== 0 && isRuntimeComplaint(lastMessage(said))) throw startFailure(options.args[0]!, said);
+  // What only looked like a complaint was the program's.
+  if (complaint) await consume(complaint.stream, complaint.data);
   if (options.terminal && !options.detach && runtime.name === "crun" && log.length > 0)
-    await (inherit ? printRest : consume)("stdout", terminalRest(log));
+    await consume("stdout", terminalRest(log));
   return status;
 }
 
 /** Our own terminal is not raw any more and ends lines itself. */
-function printRest(stream: OutputStream, data: Uint8Array): void | Promise<void> {
+function printFromTerminal(stream: OutputStream, data: Uint8Array): void | Promise<void> {
   if (!isatty(1)) return writeToOwnOutput(stream, data);
   return writeToOwnOutput(
     stream,

@@ -35,6 +35,32 @@ test.each([
   expect(startFailure("x", output)).toMatchObject({ code: "CONTAINER_START_FAILED", exitCode: 125 });
 });
 
+test.each([
+  "chdir `/nosuch`: No such file or directory",
+  'exec failed: unable to start container process: chdir to cwd ("/nosuch") set in config.json failed: no such file or directory',
+])("126 for a working directory that is not there: %s", (output) => {
+  const error = startFailure("ls", output);
+  expect(error).toMatchObject({ code: "CONTAINER_PATH_INVALID", exitCode: 126 });
+  expect(error.message).toMatch(/^cannot work in "\/nosuch": no such file/i);
+});
+
+test("says what is wrong in our words", () => {
+  const messages = [...notFound.slice(0, 2), ...notExecutable].map(
+    (said) => startFailure("nope", said).message,
+  );
+  expect(messages).toEqual([
+    '"nope" is in no folder of the container\'s PATH',
+    '"nope" is in no folder of the container\'s PATH',
+    '"nope" cannot be executed: Permission denied',
+    '"nope" cannot be executed: Operation not permitted',
+    '"nope" cannot be executed: Exec format error',
+    '"nope" cannot be executed: permission denied',
+  ]);
+  expect(startFailure("/bin/x", notFound[2]!).message).toContain("or what it needs to start");
+  const coloured = `${String.fromCharCode(27)}[1;31mit broke${String.fromCharCode(27)}[0m`;
+  expect(lastMessage(coloured)).toBe("it broke");
+});
+
 test("the last message is without decoration", () => {
   expect(lastMessage('one\ntime="x" level=error msg="it \\"broke\\""\n')).toBe('it "broke"');
 });

@@ -10,34 +10,27 @@ const notExecutableText =
  */
 export function startFailure(program: string, runtimeOutput: string): StrakeError {
   const reason = lastMessage(runtimeOutput);
+  const folder = /^chdir `([^`]*)`/.exec(reason)?.[1] ?? /chdir to cwd \("([^"]*)"\)/.exec(reason)?.[1];
+  if (folder !== undefined)
+    return new StrakeError("CONTAINER_PATH_INVALID", `cannot work in ${quote(folder)}: ${lastPart(reason)}`, {
+      hint: "A process that is run later does not make its working directory.",
+      exitCode: 126,
+    });
   // Only what the runtime says about executing counts: a bind source that does not exist is the container's failure.
   const aboutProgram = /exec|stat .*in \$PATH|open executable|find executable|start container process/i.test(
     reason,
   );
   if (aboutProgram && notFoundText.test(reason))
-    return new StrakeError(
-      "CONTAINER_COMMAND_NOT_FOUND",
-      `${quote(program)} is not in the container: ${reason}`,
-      {
-        hint: "Check the command, the image's ENTRYPOINT and PATH, and the interpreter named in a script's first line.",
-        exitCode: 127,
-      },
-    );
+    return new StrakeError("CONTAINER_COMMAND_NOT_FOUND", notFoundMessage(program, reason), {
+      hint: "Check the command, the image's ENTRYPOINT and PATH, and the interpreter named in a script's first line.",
+      exitCode: 127,
+    });
   if (aboutProgram && notExecutableText.test(reason))
     return new StrakeError(
       "CONTAINER_COMMAND_NOT_EXECUTABLE",
-      `${quote(program)} cannot be executed: ${reason}`,
-      {
-        hint: "Check its mode (chmod +x), and that it was built for this processor.",
-        exitCode: 126,
-      },
+      `${quote(program)} cannot be executed: ${lastPart(reason)}`,
+      { hint: notExecutableHint(reason), exitCode: 126 },
     );
-  const folder = /^chdir `([^`]*)`/.exec(reason)?.[1] ?? /chdir to cwd \("([^"]*)"\)/.exec(reason)?.[1];
-  if (folder !== undefined)
-    return new StrakeError("CONTAINER_PATH_INVALID", `cannot work in ${quote(folder)}: ${reason}`, {
-      hint: "A process that is run later does not make its working directory.",
-      exitCode: 126,
-    });
   return new StrakeError("CONTAINER_START_FAILED", `the container could not be started: ${reason}`, {
     exitCode: 125,
   });
@@ -55,12 +48,34 @@ export function isRuntimeComplaint(text: string): boolean {
   );
 }
 
+/** crun colours what it says on a terminal. */
+const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
+
 /** The last thing a runtime said, without log decoration: crun prefixes a time, runc writes logrus lines. */
 export function lastMessage(output: string): string {
-  const lines = output.split("\n").filter((line) => line.trim() !== "");
+  const lines = output
+    .replace(colours, "")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
   const line = lines.at(-1) ?? "the runtime gave no reason";
   const logrus = /msg="((?:[^"\\]|\\.)*)"/.exec(line)?.[1]?.replace(/\\(.)/g, "$1");
   return (logrus ?? line).replace(/^\S*T\S+Z?:? /, "").trim();
+}
+
+function notFoundMessage(program: string, reason: string): string {
+  if (!program.includes("/")) return `${quote(program)} is in no folder of the container's PATH`;
+  return `${quote(program)} or what it needs to start is not in the container: ${lastPart(reason)}`;
+}
+
+function notExecutableHint(reason: string): string {
+  if (/exec format error/i.test(reason))
+    return "A script needs a first line like #!/bin/sh; a program has to be built for this processor.";
+  return "Name a program: a file with the right to be executed (chmod +x), no folder.";
+}
+
+/** What the kernel said, without who asked it. */
+function lastPart(reason: string): string {
+  return reason.slice(reason.lastIndexOf(": ") + 1).trim();
 }
 
 function quote(program: string): string {

@@ -55,6 +55,14 @@ async function step(script: string | string[], changes: Partial<StepOptions> = {
 describe.skipIf(why !== undefined).each(["crun", "runc"] as const)("a step under %s", (prefer) => {
   const runtime = () => Runtime.find({ runRoot: runRoot(), prefer });
 
+  test("output can be opened by its name, also by another user", async () => {
+    const script = "echo out > /dev/fd/1; echo x | tee /dev/fd/1";
+    for (const uid of [0, 1000]) {
+      const result = await step(script, { runtime: runtime(), user: { uid, gid: uid } });
+      expect([uid, result]).toEqual([uid, { status: 0, out: "out\nx\nx\n" }]);
+    }
+  });
+
   test("gives output and status", async () => {
     const result = await step("echo out; sleep 0.05; echo err >&2; exit 7", { runtime: runtime() });
     expect(result).toEqual({ status: 7, out: "out\nerr\n" });

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
-import { processStartTime, randomHex } from "../../sys/index.ts";
+import { ChildPipe, processStartTime, randomHex } from "../../sys/index.ts";
 import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
 import { watchStubs } from "../rootfs/stubs.ts";
 import { toolEnvironment } from "../runtime/command.ts";
@@ -119,16 +119,20 @@ async function execute(runtime: Runtime, { id, bundle, options }: Execution): Pr
   const pidFile = `${bundle}/pid`;
   const runtimeLog = `${bundle}/runtime.log`;
   const keeper = keepStep(runtime, id);
+  using stdout = new ChildPipe("output");
+  using stderr = new ChildPipe("output");
   const child = Bun.spawn(
     runtime.command("--log", runtimeLog, "run", "--bundle", bundle, "--pid-file", pidFile, id),
     {
       stdin: options.stdin ?? "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
+      stdout: stdout.childEnd,
+      stderr: stderr.childEnd,
       env: toolEnvironment(),
       cwd: "/",
     },
   );
+  stdout.passed();
+  stderr.passed();
   const abort = () => void killUntilGone(runtime, id, child.exited);
   options.signal?.addEventListener("abort", abort, { once: true });
   if (options.signal?.aborted) abort();
@@ -137,8 +141,8 @@ async function execute(runtime: Runtime, { id, bundle, options }: Execution): Pr
   try {
     const [status] = await Promise.all([
       child.exited,
-      deliver(child.stdout, (data) => consume("stdout", data)),
-      deliver(child.stderr, async (data) => {
+      deliver(stdout.stream(), (data) => consume("stdout", data)),
+      deliver(stderr.stream(), async (data) => {
         const before = held;
         held = undefined;
         if (before) await consume("stderr", before);

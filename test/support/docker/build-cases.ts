@@ -35,6 +35,11 @@ CMD echo "$HOME"
 `,
   },
   {
+    name: "RUN writes to /dev/stdout and /dev/stderr",
+    dockerfile:
+      "FROM busybox\nRUN echo a > /dev/stderr && echo b | tee /dev/stdout && echo done > /root-wrote\nRUN mkdir -m 777 /w\nUSER daemon\nRUN echo c > /dev/stderr && echo d | tee /dev/stdout && echo done > /w/daemon-wrote\n",
+  },
+  {
     name: "CMD and ENTRYPOINT: JSON and shell",
     dockerfile: String.raw`FROM busybox AS a
 ENTRYPOINT ["/bin/echo", "a b"]

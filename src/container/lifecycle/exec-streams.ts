@@ -1,0 +1,179 @@
+import { fstatSync } from "node:fs";
+import { ChildPipe, windowSize } from "../../sys/index.ts";
+import type { OutputStream } from "../monitor/attach.ts";
+import { toolEnvironment } from "../runtime/command.ts";
+import { isRuntimeComplaint } from "../runtime/failure.ts";
+
+export interface ExecStreams {
+  /** Input and output are those of this process. */
+  readonly ours: boolean;
+  readonly terminal: boolean;
+  /** With `ours`: false gives the process an empty stdin. */
+  readonly openStdin: boolean;
+  readonly stdin: ReadableStream<Uint8Array> | Uint8Array | undefined;
+  /** Output goes nowhere. */
+  readonly discard: boolean;
+  readonly consume: (stream: OutputStream, data: Uint8Array) => void | Promise<void>;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface ExecOutcome {
+  readonly status: number;
+  /** One line that was all the output and reads like the runtime's own; the caller finds out whose it was. */
+  readonly complaint: { readonly stream: OutputStream; readonly data: Uint8Array } | undefined;
+}
+
+/** How long a silent pipe is listened to after the process has ended, in milliseconds: something it left behind may hold it open. */
+const patience = 100;
+
+/**
+ * Runs the `exec` of a runtime. A terminal of ours is never handed to the process, for which a pipe does: it could read from it what is typed long
+ * after (its own one, with `terminal`, is between).
+ */
+export async function spawnExec(command: readonly string[], streams: ExecStreams): Promise<ExecOutcome> {
+  const { ours, openStdin, consume } = streams;
+  // The runtime passes our terminal through to the new one; without our input it has none, and we are between.
+  if (streams.terminal && !(ours && openStdin)) return await onNewTerminal(command, streams);
+  // Where both go to the same place they keep their order only in one pipe.
+  const merged = ours && !streams.terminal && isSame(1, 2);
+  const direct = ours && (streams.terminal || (!merged && isFileOrPipe(1)));
+  const typed = ours && openStdin && !streams.terminal && !isFileOrPipe(0);
+  using stdin = typed ? new ChildPipe("input") : undefined;
+  using stdout = direct || streams.discard ? undefined : new ChildPipe("output");
+  using stderr = merged || streams.discard ? undefined : new ChildPipe("output");
+  const child = Bun.spawn([...command], {
+    env: toolEnvironment(),
+    cwd: "/",
+    stdin: stdin?.childEnd ?? stdinOf(streams),
+    // A detached process keeps what it is given; a pipe would keep us waiting for its end.
+    stdout: stdout?.childEnd ?? (streams.discard ? "ignore" : "inherit"),
+    stderr: (stderr ?? stdout)?.childEnd ?? "ignore",
+  } as Parameters<typeof Bun.spawn>[1]);
+  for (const pipe of [stdin, stdout, stderr]) pipe?.passed();
+  if (stdin) void handOn(stdin, child.exited);
+  const abort = () => child.kill("SIGKILL");
+  streams.signal?.addEventListener("abort", abort, { once: true });
+  let complaint: ExecOutcome["complaint"];
+  let isFirst = true;
+  const deliver = async (stream: OutputStream, data: Uint8Array) => {
+    const held = complaint;
+    complaint = undefined;
+    const mayComplain = isFirst && (stream === "stderr" || merged);
+    if (mayComplain) isFirst = false;
+    if (held) await consume(held.stream, held.data);
+    else if (mayComplain && isRuntimeComplaint(Buffer.from(data).toString())) complaint = { stream, data };
+    if (complaint === undefined) await consume(stream, data);
+  };
+  const [status] = await Promise.all([
+    child.exited,
+    read(stdout, child.exited, (data) => deliver("stdout", data)),
+    read(stderr, child.exited, (data) => deliver("stderr", data)),
+  ]);
+  streams.signal?.removeEventListener("abort", abort);
+  return { status, complaint };
+}
+
+function stdinOf({ ours, openStdin, stdin }: ExecStreams): unknown {
+  if (!ours) return stdin ?? "ignore";
+  return openStdin ? "inherit" : "ignore";
+}
+
+/** Our stdin, as it comes, until it or the process ends. */
+async function handOn(input: ChildPipe, exited: Promise<unknown>): Promise<void> {
+  const reader = Bun.stdin.stream().getReader() as ReadableStreamDefaultReader<Uint8Array>;
+  void exited.then(() => reader.cancel().catch(() => {}));
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      await input.write(value);
+    }
+  } catch {
+    // The process reads no more.
+  } finally {
+    input[Symbol.dispose]();
+  }
+}
+
+/** What may be handed to a process of the container; neither terminals nor sockets are. */
+function isFileOrPipe(fd: number): boolean {
+  const stat = fstatSync(fd);
+  return stat.isFile() || stat.isFIFO();
+}
+
+function isSame(a: number, b: number): boolean {
+  const [one, other] = [fstatSync(a), fstatSync(b)];
+  return one.dev === other.dev && one.ino === other.ino && one.rdev === other.rdev;
+}
+
+async function read(
+  pipe: ChildPipe | undefined,
+  exited: Promise<unknown>,
+  deliver: (data: Uint8Array) => void | Promise<void>,
+): Promise<void> {
+  if (pipe === undefined) return;
+  const reader = pipe.stream().getReader();
+  let waitingSince: number | undefined;
+  let watch: ReturnType<typeof setInterval> | undefined;
+  let isOver = false;
+  void exited.then(() => {
+    if (isOver) return;
+    const exitedAt = Date.now();
+    watch = setInterval(() => {
+      if (waitingSince !== undefined && Date.now() - Math.max(waitingSince, exitedAt) > patience)
+        void reader.cancel();
+    }, patience / 4);
+  });
+  try {
+    for (;;) {
+      waitingSince = Date.now();
+      const { done, value } = await reader.read();
+      waitingSince = undefined;
+      if (done) return;
+      await deliver(value);
+    }
+  } finally {
+    isOver = true;
+    clearInterval(watch);
+  }
+}
+
+/** What comes out of the terminal is stdout. */
+async function onNewTerminal(command: readonly string[], streams: ExecStreams): Promise<ExecOutcome> {
+  const { ours, consume, signal } = streams;
+  const size = ours ? windowSize(1) : undefined;
+  let complaint: ExecOutcome["complaint"];
+  let isFirst = true;
+  const deliver = async (data: Uint8Array) => {
+    if (isFirst && isRuntimeComplaint(Buffer.from(data).toString())) complaint = { stream: "stdout", data };
+    else {
+      if (complaint) await consume("stdout", complaint.data);
+      complaint = undefined;
+      await consume("stdout", data);
+    }
+    isFirst = false;
+  };
+  let delivering = Promise.resolve();
+  const over = Promise.withResolvers<void>();
+  const child = Bun.spawn([...command], {
+    env: toolEnvironment(),
+    cwd: "/",
+    terminal: {
+      ...(size ? { cols: size.columns, rows: size.rows } : {}),
+      data: (_: unknown, data: Uint8Array) => {
+        const copy = data.slice();
+        delivering = delivering.then(() => deliver(copy));
+      },
+      exit: () => over.resolve(),
+    },
+  } as Parameters<typeof Bun.spawn>[1]);
+  // The runtime copies to it what comes out of the container's terminal: a second one must not end the lines once more.
+  child.terminal?.setRawMode(true);
+  const abort = () => child.kill("SIGKILL");
+  signal?.addEventListener("abort", abort, { once: true });
+  const status = await child.exited;
+  await over.promise;
+  await delivering;
+  signal?.removeEventListener("abort", abort);
+  return { status, complaint };
+}
