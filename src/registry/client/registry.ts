@@ -5,6 +5,7 @@ import { authorize } from "./auth/authorize.ts";
 import type { Credentials } from "./auth/credentials.ts";
 import { hubAddress } from "./docker-hub.ts";
 import type { HostSettings } from "./hosts/settings.ts";
+import { chooseCertificate } from "./http/client-certificate.ts";
 import { hostHeaders } from "./http/host-headers.ts";
 import { chain, type Send } from "./http/message.ts";
 import { namespace } from "./http/namespace.ts";
@@ -75,14 +76,21 @@ export class Registry {
     const tls: TlsOptions = { ...settings.tls, ...(isLax ? { insecure: true } : {}) };
     const place = settings.url?.host ?? host;
     const proxies = settings.proxy === undefined ? options.proxies : () => settings.proxy;
-    const transport = createTransport({
-      tls: (url) => (url.host === place ? tls : undefined),
-      publicOnly: (url) => options.redirects === "public" && url.host !== place,
-      dialMs: (url) => (url.host === place ? settings.dialMs : undefined),
-      ...(proxies === undefined ? {} : { proxies }),
-      ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
-      ...(options.answerMs === undefined ? {} : { answerMs: options.answerMs }),
+    const open = (own: TlsOptions) =>
+      createTransport({
+        tls: (url) => (url.host === place ? own : undefined),
+        publicOnly: (url) => options.redirects === "public" && url.host !== place,
+        dialMs: (url) => (url.host === place ? settings.dialMs : undefined),
+        ...(proxies === undefined ? {} : { proxies }),
+        ...(options.stallMs === undefined ? {} : { stallMs: options.stallMs }),
+        ...(options.answerMs === undefined ? {} : { answerMs: options.answerMs }),
+      });
+    const pair = await chooseCertificate(settings.clients ?? [], {
+      url: new URL(`${settings.root ?? "/v2"}/`, `https://${place}`),
+      open: (each) => open({ ...tls, ...each }),
+      signal: options.signal,
     });
+    const transport = open({ ...tls, ...pair });
     const base = await baseOf(settings, { place, isLax, send: transport.send, signal: options.signal });
     const send = chain(
       [

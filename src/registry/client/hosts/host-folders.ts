@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { StrakeError } from "../../../errors/index.ts";
+import type { ClientCertificate } from "../http/client-certificate.ts";
 import { type HostsFile, parseHostsToml } from "./hosts-toml.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -9,7 +10,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Certificates of a host, in PEM. */
 export interface HostCertificates {
   readonly ca: readonly string[];
-  readonly clients: readonly { readonly cert: string; readonly key: string }[];
+  readonly clients: readonly ClientCertificate[];
 }
 
 /**
@@ -33,7 +34,7 @@ export class HostFolders {
     return parseHostsToml(readNamed(file), { file, folder: folder.path });
   }
 
-  /** CA and client certificates as Docker lays them down: *.crt, *.cert with *.key. They do not count beside a hosts.toml. Read once. */
+  /** CA and client certificates as Docker lays them down: *.crt, *.cert with *.key. They do not count beside a hosts.toml. Read once. Errors: REGISTRY_CONFIG. */
   certificates(host: string): HostCertificates {
     const known = this.#certificates.get(host) ?? this.#readCertificates(host);
     this.#certificates.set(host, known);
@@ -42,18 +43,22 @@ export class HostFolders {
 
   #readCertificates(host: string): HostCertificates {
     const ca: string[] = [];
-    const clients: { cert: string; key: string }[] = [];
+    const clients: ClientCertificate[] = [];
     for (const { path: folder } of this.#folders(host)) {
       if (hasHostsFile(folder)) continue;
       for (const name of readdirSync(folder).sort()) {
         const path = join(folder, name);
         if (name.endsWith(".crt")) ca.push(readFileSync(path, "utf8"));
+        if (!name.endsWith(".cert")) continue;
         const key = path.replace(/\.cert$/, ".key");
-        if (name.endsWith(".cert") && existsSync(key))
-          clients.push({ cert: readFileSync(path, "utf8"), key: readFileSync(key, "utf8") });
+        if (!existsSync(key))
+          throw new StrakeError("REGISTRY_CONFIG", `${path} is a certificate of ours without its key`, {
+            hint: `put the key beside it as ${key}; a CA that is trusted has a name that ends in .crt`,
+          });
+        clients.push({ cert: readNamed(path), key: readNamed(key) });
       }
     }
-    return { ca, clients: clients.slice(0, 1) };
+    return { ca, clients };
   }
 
   /** Of each base the first that is there. */

@@ -4,6 +4,7 @@ import type { ServerOptions } from "node:https";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
 import { failure, serve } from "../fake-registry.test-support.ts";
 import { Remote } from "../remote.ts";
 
@@ -30,11 +31,11 @@ function makeCertificate(name: string): void {
 
 const pem = (name: string) => readFileSync(join(home, name), "utf8");
 
-const serveTLS = (options: ServerOptions = {}) =>
-  serve((_, response) => void response.end('{"tags":["tls"]}'), {
-    ...{ cert: pem("server.pem"), key: pem("server.key") },
-    ...options,
-  });
+const serveTLS = (options: ServerOptions = {}, status: (socket: TLSSocket) => number = () => 200) =>
+  serve(
+    ({ socket }, response) => void response.writeHead(status(socket as TLSSocket)).end('{"tags":["tls"]}'),
+    { ...{ cert: pem("server.pem"), key: pem("server.key") }, ...options },
+  );
 
 /** The tags of a repository through a hosts.toml, which lies beside the certificates. */
 async function tags(text: string): Promise<string[]> {
@@ -67,6 +68,60 @@ describe.skipIf(obstacle !== undefined)("TLS", () => {
     expect((await failure(tags(address))).code).toStartWith("REGISTRY_");
     expect(await tags(`${address}client = [["../../client.pem", "../../client.key"]]\n`)).toEqual(["tls"]);
     expect(await tags(`${address}client = "../../both.pem"\n`)).toEqual(["tls"]);
+  });
+
+  test("with the one of several certificates of ours that the server wants", async () => {
+    for (const name of ["another", "third"]) makeCertificate(name);
+    const pair = (name: string) => `["../../${name}.pem", "../../${name}.key"]`;
+    const ca = pem("client.pem");
+    using strict = await serveTLS({ requestCert: true, rejectUnauthorized: true, ca });
+    using only12 = await serveTLS({ requestCert: true, rejectUnauthorized: true, ca, maxVersion: "TLSv1.2" });
+    // As nginx does: TLS goes on, and what is asked over it is refused.
+    using lenient = await serveTLS({ requestCert: true, rejectUnauthorized: false, ca }, (socket) =>
+      socket.authorized ? 200 : 400,
+    );
+    for (const { host } of [strict, only12, lenient]) {
+      const address = `server = "https://${host}"\nskip_verify = true\n`;
+      const all = ["another", "client", "third"];
+      for (const order of [all, all.toReversed(), ["client", "another"]])
+        expect(await tags(`${address}client = [${order.map(pair).join(", ")}]\n`)).toEqual(["tls"]);
+      const { code } = await failure(tags(`${address}client = [${pair("another")}, ${pair("third")}]\n`));
+      expect(code).toMatch(host === lenient.host ? /^REGISTRY_REFUSED$/ : /^REGISTRY_(TLS|UNREACHABLE)$/);
+    }
+    // certs.d: every pair of the folder.
+    const folder = join(home, "docker.d", strict.host);
+    mkdirSync(folder, { recursive: true });
+    const put = (name: string, as: string) => {
+      writeFileSync(join(folder, `${as}.cert`), pem(`${name}.pem`));
+      writeFileSync(join(folder, `${as}.key`), pem(`${name}.key`));
+    };
+    const env = {
+      HOME: home,
+      CONTAINERS_REGISTRIES_CONF: "/dev/null",
+      STRAKE_CERTS_DIR: join(home, "docker.d"),
+    };
+    const read = async () => {
+      using remote = new Remote({ env, retry: { attempts: 1 } });
+      return await Array.fromAsync((await remote.origin({ domain: strict.host, path: "app" })).tags());
+    };
+    put("another", "a");
+    expect((await failure(read())).code).toStartWith("REGISTRY_");
+    put("client", "z");
+    writeFileSync(join(folder, "ca.crt"), pem("server.pem"));
+    expect(await read()).toEqual(["tls"]);
+    rmSync(join(folder, "a.key"));
+    const { code, text } = await failure(read());
+    expect([code, text]).toEqual([
+      "REGISTRY_CONFIG",
+      expect.stringContaining("a.cert is a certificate of ours without its key"),
+    ]);
+  });
+
+  test("a server that is not there is not asked with each certificate", async () => {
+    const { code } = await failure(
+      tags('server = "https://127.0.0.1:1"\nclient = ["../../both.pem", "../../both.pem"]\n'),
+    );
+    expect(code).toBe("REGISTRY_UNREACHABLE");
   });
 
   test("is tried first at an http address that has settings for it, and done without where nobody speaks it", async () => {

@@ -5,7 +5,7 @@ import { StrakeError } from "../../../errors/index.ts";
 import { isDockerHub } from "../docker-hub.ts";
 import type { TlsOptions } from "../http/transport.ts";
 import { withProxyAuthorities } from "../proxy/authorities.ts";
-import { type HostCertificates, HostFolders, readNamed } from "./host-folders.ts";
+import { HostFolders, readNamed } from "./host-folders.ts";
 import type { HostEntry, HostsFile } from "./hosts-toml.ts";
 import { parseRegistriesConf, type RegistryRule, relocate, ruleFor } from "./registries-conf.ts";
 import type { Endpoint } from "./settings.ts";
@@ -107,10 +107,11 @@ export class Hosts {
     const slash = place.indexOf("/");
     const host = slash < 0 ? place : place.slice(0, slash);
     const path = slash < 0 ? "" : place.slice(slash + 1);
+    const { ca, clients } = this.#folders.certificates(host);
     return {
-      ...{ host, path, isMirror: false },
+      ...{ host, path, isMirror: false, tls: trusting(ca) },
       ...(insecure || this.#insecure ? { insecure: true } : {}),
-      tls: tlsOf(this.#folders.certificates(host)),
+      ...(clients.length > 0 ? { clients } : {}),
     };
   }
 
@@ -128,10 +129,8 @@ export class Hosts {
     const plain = { ...itself, host, isMirror: false };
     return {
       ...(url === undefined ? plain : { ...plain, url, root: entry.root, insecure: this.#insecure }),
-      tls: {
-        ...tlsOf({ ca: [...own, ...ca], clients: pairs.length > 0 ? pairs : clients }),
-        ...(skipVerify ? { insecure: true } : {}),
-      },
+      tls: { ...trusting([...own, ...ca]), ...(skipVerify ? { insecure: true } : {}) },
+      clients: pairs.length > 0 ? pairs : clients,
       // containerd checks TLS on loopback too where somebody wrote an address; without one only where it is said.
       ...(skipVerify === false || (url !== undefined && !skipVerify) ? { verify: true } : {}),
       ...(url?.protocol === "http:" && isExplicit && url.port !== "" ? { tryTLS: true } : {}),
@@ -157,13 +156,8 @@ function withNamespace<E extends Endpoint>(endpoint: E, namespace: string): E {
   return endpoint.host === namespace ? endpoint : { ...endpoint, namespace };
 }
 
-function tlsOf({ ca, clients }: HostCertificates): TlsOptions {
-  return {
-    ...(ca.length > 0 ? { ca: [...ca, ...systemAuthorities()] } : {}),
-    ...(clients.length > 0
-      ? { cert: clients.map(({ cert }) => cert), key: clients.map(({ key }) => key) }
-      : {}),
-  };
+function trusting(ca: readonly string[]): TlsOptions {
+  return ca.length > 0 ? { ca: [...ca, ...systemAuthorities()] } : {};
 }
 
 /** The user's file in place of the system's, then the drop-ins of both. */

@@ -1,3 +1,4 @@
+import type { ClientCertificate } from "../http/client-certificate.ts";
 import type { TlsOptions } from "../http/transport.ts";
 import type { ProxyServer } from "../proxy/address.ts";
 
@@ -14,6 +15,8 @@ export interface HostSettings {
   /** `url` is plain HTTP, but somebody set up TLS for it: that is tried first. */
   readonly tryTLS?: boolean;
   readonly tls?: TlsOptions;
+  /** Certificates of ours, in place of the one in `tls`: the registry gets the one that it wants. */
+  readonly clients?: readonly ClientCertificate[];
   readonly blocked?: boolean;
   /** Origin of the images, told with `ns=` to a place that is not it, whenever something is read there. */
   readonly namespace?: string;

@@ -20,9 +20,9 @@ import { certificateError, isCertificateFailure } from "./tls-error.ts";
 export interface TlsOptions {
   /** Certificates in PEM that are trusted besides the system's. */
   readonly ca?: readonly string[];
-  /** Client certificates and their keys in PEM, in the same order. */
-  readonly cert?: string | readonly string[];
-  readonly key?: string | readonly string[];
+  /** Our own certificate and its key, in PEM. */
+  readonly cert?: string;
+  readonly key?: string;
   /** Any certificate is taken. */
   readonly insecure?: boolean;
 }
@@ -73,8 +73,8 @@ export function createTransport(options: TransportOptions = {}): Transport {
     const { insecure, ca, cert, key } = options.tls?.(url) ?? {};
     const settings = {
       keepAlive: true,
-      ...(cert === undefined ? {} : { cert: [cert].flat() }),
-      ...(key === undefined ? {} : { key: [key].flat() }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
       ...(ca === undefined ? {} : { ca: [...ca] }),
       ...(insecure ? { rejectUnauthorized: false } : {}),
     };
