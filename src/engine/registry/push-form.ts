@@ -14,18 +14,18 @@ import { readPieces } from "../../sys/index.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import type { Relay } from "./relay.ts";
 
-export interface FormOptions {
+export interface PackOptions {
   readonly store: Store;
   readonly lease: Lease;
-  readonly compression: Compression;
-  readonly emit?: Emit;
-  readonly signal?: AbortSignal;
+  readonly compression: Exclude<Compression, "none">;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
 }
 
 /** A layer in the form that is sent, when that is here: as it is stored, or packed earlier. */
 export function knownForm(
   layer: Layer,
-  { store, lease, compression }: Pick<FormOptions, "store" | "lease" | "compression">,
+  { store, lease, compression }: Pick<PackOptions, "store" | "lease"> & { readonly compression: Compression },
 ): Descriptor | undefined {
   const mediaType = layerMediaType(compression);
   if (compression === "none") return { mediaType, digest: layer.diffID, size: layer.size };
@@ -36,19 +36,15 @@ export function knownForm(
 /** Packs a layer, on all cores, and remembers the result. `relay`: gets the packed bytes while they are made. */
 export async function packLayer(
   layer: Layer,
-  options: FormOptions & { readonly compression: "gzip" | "zstd" },
+  { store, lease, compression, emit, signal }: PackOptions,
   relay?: Relay,
 ): Promise<Descriptor> {
-  const { store, lease, compression, signal } = options;
   const mediaType = layerMediaType(compression);
   const whole = { digest: layer.diffID, size: layer.size };
-  return await asStep(whole, { emit: options.emit, kind: "layer", verb: compression }, async (step) => {
+  return await asStep(whole, { emit, kind: "layer", verb: compression }, async (step) => {
     const tar = counted(readPieces(layer.tarPath), step.progress);
     const packed = compress(tar, compression);
-    const blob = await store.blobs.put(relay ? relay.through(packed) : packed, {
-      lease,
-      ...(signal ? { signal } : {}),
-    });
+    const blob = await store.blobs.put(relay ? relay.through(packed) : packed, { lease, signal });
     const form = { mediaType, digest: blob.digest, size: blob.size };
     store.layers.addForm(layer.diffID, form);
     return form;

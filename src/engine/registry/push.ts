@@ -27,7 +27,7 @@ import {
   type Step,
 } from "../../registry/client/index.ts";
 import type { Image, Layer, Lease, Store } from "../../store/index.ts";
-import { type FormOptions, knownForm, ownManifest, packLayer } from "./push-form.ts";
+import { knownForm, ownManifest, type PackOptions, packLayer } from "./push-form.ts";
 import { Relay } from "./relay.ts";
 
 export interface PushRequest extends RemoteOptions {
@@ -173,7 +173,7 @@ async function pushLayer(
 async function packAndSend(layer: Layer, pushing: Pushing, signal: AbortSignal): Promise<Descriptor> {
   const { store, lease, emit, target } = pushing;
   const compression = pushing.compression === "zstd" ? "zstd" : "gzip";
-  const options = { store, lease, emit, signal, compression } as const;
+  const options: PackOptions = { store, lease, emit, signal, compression };
   if (layer.size < streamedSize || !(target instanceof Repository)) {
     const form = await packLayer(layer, options);
     await pushBlob(form, fileSource(store.blobs.path(form.digest)), { pushing, signal });
@@ -188,10 +188,7 @@ async function packAndSend(layer: Layer, pushing: Pushing, signal: AbortSignal):
 
 interface Streaming {
   readonly target: Repository;
-  readonly options: Omit<FormOptions, "compression" | "signal"> & {
-    readonly compression: "gzip" | "zstd";
-    readonly signal: AbortSignal;
-  };
+  readonly options: PackOptions;
   readonly step: Step;
 }
 
