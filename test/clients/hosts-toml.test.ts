@@ -105,40 +105,40 @@ describe.skipIf(!ctr || !containerd)("containerd and strake", () => {
   const rr = 'capabilities = ["pull", "resolve"]';
   const cases: Record<
     string,
-    { name: (origin: string) => string; text: string; empty?: boolean; push?: true }
+    { text: string; folder?: (host: string) => string; empty?: boolean; push?: true }
   > = {
-    "a mirror": { name: (host) => host, text: `server = "http://O"\n[host."http://M"]\n${rr}\n` },
+    "a mirror": { text: `server = "http://O"\n[host."http://M"]\n${rr}\n` },
     "a mirror that has nothing": {
-      ...{ name: (host) => host, empty: true },
+      empty: true,
       text: `server = "http://O"\n[host."http://M"]\n${rr}\n`,
     },
     "a mirror that may not say what a tag is": {
-      ...{ name: (host) => host, text: 'server = "http://O"\n[host."http://M"]\ncapabilities = ["pull"]\n' },
+      text: 'server = "http://O"\n[host."http://M"]\ncapabilities = ["pull"]\n',
     },
-    "a path": { name: (host) => host, text: `server = "http://O"\n[host."http://M/us"]\n${rr}\n` },
+    "a path": { text: `server = "http://O"\n[host."http://M/us"]\n${rr}\n` },
     "a path that is the API's": {
-      ...{ name: (host) => host, text: `[host."http://M/v2/hub"]\noverride_path = true\n${rr}\n` },
+      text: `[host."http://M/v2/hub"]\noverride_path = true\n${rr}\n`,
     },
     headers: {
-      ...{ name: (host) => host },
       text: `server = "http://O"\n[host."http://M"]\n${rr}\n[host."http://M".header]\nx-team = ["a"]\n`,
     },
-    HOST_PORT_: { name: (host) => host.replace(/:(\d+)$/, "_$1_"), text: `[host."http://M"]\n${rr}\n` },
-    _default: { name: () => "_default", text: `[host."http://M"]\n${rr}\n` },
+    HOST_PORT_: { folder: (host) => host.replace(/:(\d+)$/, "_$1_"), text: `[host."http://M"]\n${rr}\n` },
+    _default: { folder: () => "_default", text: `[host."http://M"]\n${rr}\n` },
     // containerd 1.6 does not take a file without any [host].
     "a server in place of the registry": {
-      ...{ name: (host) => host, text: `server = "http://M"\n[host."http://127.0.0.1:1"]\n${rr}\n` },
+      text: `server = "http://M"\n[host."http://127.0.0.1:1"]\n${rr}\n`,
     },
     "a push with a mirror": {
-      ...{ name: (host) => host, push: true },
+      push: true,
       text: `server = "http://O"\n[host."http://M"]\n${rr}\n`,
     },
     "a push with a host that says nothing of capabilities": {
-      ...{ name: (host) => host, push: true, text: 'server = "http://O"\n[host."http://M"]\n' },
+      push: true,
+      text: 'server = "http://O"\n[host."http://M"]\n',
     },
   };
 
-  test.each(Object.entries(cases))("%s", async (title, { name, text, empty = false, push }) => {
+  test.each(Object.entries(cases))("%s", async (title, { text, folder: named, empty, push }) => {
     const [origin, mirror] = [serve(true), serve(!empty)];
     const certs = mkdtempSync(join(folder, "certs-"));
     const reference = `${origin.host}/team/app:1`;
@@ -155,9 +155,10 @@ describe.skipIf(!ctr || !containerd)("containerd and strake", () => {
         expect(await images("pull", "--plain-http", reference)).toBe(0);
         expect(await run([...strake.program, "pull", reference], env)).toBe(0);
       }
-      mkdirSync(join(certs, name(origin.host)));
+      const own = join(certs, named?.(origin.host) ?? origin.host);
+      mkdirSync(own);
       const written = text.replaceAll("//O", `//${origin.host}`).replaceAll("//M", `//${mirror.host}`);
-      writeFileSync(join(certs, name(origin.host), "hosts.toml"), written);
+      writeFileSync(join(own, "hosts.toml"), written);
       taken();
       const theirCode = await images(push ? "push" : "pull", ...hosts, reference);
       const theirs = taken();
