@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 
-/** Flags of open(2). Node's constants are this machine's; the four below are the same on x86_64 and arm64. */
+/** Flags of open(2). Node's constants are this machine's; the last three are the same on x86_64 and arm64. */
 export const openFlags = {
   readOnly: constants.O_RDONLY,
   writeOnly: constants.O_WRONLY,
