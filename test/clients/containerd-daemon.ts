@@ -25,7 +25,7 @@ export async function startContainerd(folder: string): Promise<Containerd> {
   const log = Bun.file(join(base, "log"));
   const daemon = Bun.spawn([containerd, "-c", join(base, "config.toml")], { stdout: log, stderr: log });
   for (let i = 0; !existsSync(socket); i++) {
-    if (i > 400) throw new Error(`containerd did not start: ${readFileSync(join(base, "log"), "utf8")}`);
+    if (i > 1200) throw new Error(`containerd did not start: ${readFileSync(join(base, "log"), "utf8")}`);
     await Bun.sleep(25);
   }
   return {

@@ -1,22 +1,25 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { mediaTypes, sha256 } from "../../src/oci/index.ts";
 import { meddler, putManifest } from "../../src/registry/server/proxy/upstream.test-support.ts";
+import { containerd, ctr, startContainerd } from "../clients/containerd-daemon.ts";
+import { findClient } from "../clients/shop.ts";
 import { tarOf } from "../support/archives.ts";
 import { dockerRegistryObstacle, startDockerRegistry } from "../support/docker-registry.ts";
-import { makeStrake, type Strake } from "../support/strake.ts";
+import { type ServedRegistry, serveRegistry } from "../support/serve-registry.ts";
+import { makeStrake } from "../support/strake.ts";
 
 /** `strake registry serve --proxy` before Debian's docker-registry, and the programs of others before it. */
 const obstacle = dockerRegistryObstacle();
 if (obstacle) console.log(`the cache before docker-registry is not tested: ${obstacle}`);
+const [skopeo, crane, podman] = ["skopeo", "crane", "podman"].map((name) => findClient(name));
 const folder = mkdtempSync(join(tmpdir(), "strake-cache-"));
 let origin: Awaited<ReturnType<typeof startDockerRegistry>>;
 let wire: Awaited<ReturnType<typeof meddler>>;
-let strake: Strake;
-let server: ReturnType<typeof Bun.spawn>;
+let server: ServedRegistry;
 /** host:port of the cache. */
 let cache = "";
 const layers = new Map<string, string>();
@@ -26,21 +29,15 @@ beforeAll(async () => {
   origin = await startDockerRegistry();
   wire = await meddler(`http://${origin.host}`);
   await pushIndex(`http://${origin.host}`, "library/app", "v1");
-  strake = makeStrake();
-  server = strake.spawn([
-    ...["registry", "serve", "--listen", "127.0.0.1:0", "--storage", join(folder, "data")],
+  server = await serveRegistry([
+    ...["--listen", "127.0.0.1:0", "--storage", join(folder, "data")],
     ...["--proxy", `hub=${wire.url}`],
   ]);
-  for await (const chunk of server.stderr as ReadableStream<Uint8Array>) {
-    cache = /serving http:\/\/([^/]+)\//.exec(new TextDecoder().decode(chunk))?.[1] ?? "";
-    if (cache !== "") break;
-  }
+  cache = server.host;
 });
 afterAll(async () => {
   if (!obstacle) {
-    server.kill("SIGTERM");
-    await server.exited;
-    await strake.remove();
+    await server.kill("SIGTERM");
     wire[Symbol.dispose]();
     await origin.stop();
   }
@@ -89,27 +86,18 @@ async function run(command: readonly string[], env: Record<string, string> = {})
   return out.trim();
 }
 
-function find(name: string): string | undefined {
-  const places = [join(homedir(), ".cache", "strake", "clients", name), `/tmp/gotools/bin/${name}`];
-  const path = Bun.which(name) ?? places.find(existsSync);
-  if (!path) console.log(`${name} through our cache is not tested: it is not installed`);
-  return path;
-}
-
 /** What came from the upstream for it, without the pings. */
 function since(mark: number): string[] {
   return wire.seen.slice(mark).filter((line) => !line.endsWith("/v2/"));
 }
 
-test.skipIf(obstacle !== undefined)(
+test.skipIf(obstacle !== undefined || !skopeo)(
   "skopeo takes one platform, and only that one comes from the upstream",
   async () => {
-    const skopeo = find("skopeo");
-    if (!skopeo) return;
     const mark = wire.seen.length;
     const pull = (architecture: string) =>
       run([
-        ...[skopeo, "copy", "--override-arch", architecture, "--src-tls-verify=false"],
+        ...[skopeo!, "copy", "--override-arch", architecture, "--src-tls-verify=false"],
         ...[`docker://${cache}/hub/library/app:v1`, `oci:${join(folder, architecture)}:v1`],
       ]);
     await pull("amd64");
@@ -125,30 +113,26 @@ test.skipIf(obstacle !== undefined)(
   },
 );
 
-test.skipIf(obstacle !== undefined)(
+test.skipIf(obstacle !== undefined || !crane)(
   "crane reads all of it, lists the upstream's tags, and may not push",
   async () => {
-    const crane = find("crane");
-    if (!crane) return;
     const image = `${cache}/hub/library/app`;
-    await run([crane, "validate", "--remote", `${image}:v1`, "--insecure"]);
-    expect(await run([crane, "ls", image, "--insecure"])).toBe("v1");
-    const pushed = run([crane, "copy", `${image}:v1`, `${image}:v2`, "--insecure"]);
+    await run([crane!, "validate", "--remote", `${image}:v1`, "--insecure"]);
+    expect(await run([crane!, "ls", image, "--insecure"])).toBe("v1");
+    const pushed = run([crane!, "copy", `${image}:v1`, `${image}:v2`, "--insecure"]);
     await expect(pushed).rejects.toThrow("is a cache of another registry");
-    await run([crane, "copy", `${image}:v1`, `${cache}/mine/app:v1`, "--insecure"]);
+    await run([crane!, "copy", `${image}:v1`, `${cache}/mine/app:v1`, "--insecure"]);
   },
 );
 
-test.skipIf(obstacle !== undefined)("podman pulls", async () => {
-  const podman = find("podman");
-  if (!podman) return;
+test.skipIf(obstacle !== undefined || !podman)("podman pulls", async () => {
   const options = [
     ...["--root", join(folder, "podman"), "--runroot", join(folder, "podman-run")],
     ...["--storage-driver", "vfs"],
   ];
-  await run([podman, ...options, "pull", "-q", "--tls-verify=false", `${cache}/hub/library/app:v1`]);
-  expect(await run([podman, ...options, "images", "-q"])).not.toBe("");
-  await run([podman, ...options, "rmi", "-a", "-f"]);
+  await run([podman!, ...options, "pull", "-q", "--tls-verify=false", `${cache}/hub/library/app:v1`]);
+  expect(await run([podman!, ...options, "images", "-q"])).not.toBe("");
+  await run([podman!, ...options, "rmi", "-a", "-f"]);
 });
 
 test.skipIf(obstacle !== undefined)(
@@ -181,35 +165,23 @@ test.skipIf(obstacle !== undefined)(
   },
 );
 
-test.skipIf(obstacle !== undefined)("containerd, which says whose image it wants with ns=", async () => {
-  const containerd = find("containerd");
-  const ctr = find("ctr");
-  if (!containerd || !ctr || process.getuid?.() !== 0) return;
-  const base = join(folder, "containerd");
-  const socket = join(base, "socket");
-  const hosts = join(base, "certs.d", new URL(wire.url).host);
-  mkdirSync(hosts, { recursive: true });
-  const hostsFile = `[host."http://${cache}"]\n  capabilities = ["pull", "resolve"]\n`;
-  writeFileSync(join(hosts, "hosts.toml"), hostsFile);
-  const config = `version = 2\nroot = "${base}/root"\nstate = "${base}/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\n  address = "${socket}"\n[ttrpc]\n  address = "${socket}.ttrpc"\n`;
-  writeFileSync(join(base, "config.toml"), config);
-  const daemon = Bun.spawn([containerd, "-c", join(base, "config.toml")], {
-    stdout: "ignore",
-    stderr: "ignore",
-  });
-  try {
-    for (let i = 0; i < 1200 && !existsSync(socket); i++) await Bun.sleep(25);
-    const image = `${new URL(wire.url).host}/library/app:v1`;
+const hasContainerd = containerd !== undefined && ctr !== undefined;
+test.skipIf(obstacle !== undefined || !hasContainerd)(
+  "containerd, which says whose image it wants with ns=",
+  async () => {
+    await using daemon = await startContainerd(folder);
+    const certs = join(folder, "certs.d");
+    const { host } = new URL(wire.url);
+    mkdirSync(join(certs, host), { recursive: true });
+    const hostsFile = `[host."http://${cache}"]\n  capabilities = ["pull", "resolve"]\n`;
+    writeFileSync(join(certs, host, "hosts.toml"), hostsFile);
     const mark = wire.seen.length;
     await run([
-      ...[ctr, "-a", socket, "content", "fetch", "--plain-http", "--platform", "linux/arm64"],
-      ...["--hosts-dir", join(base, "certs.d"), image],
+      ...[...daemon.ctr, "content", "fetch", "--plain-http", "--platform", "linux/arm64"],
+      ...["--hosts-dir", certs, `${host}/library/app:v1`],
     ]);
-    expect(await run([ctr, "-a", socket, "content", "ls", "-q"])).toContain(layers.get("arm64")!);
+    expect(await run([...daemon.ctr, "content", "ls", "-q"])).toContain(layers.get("arm64")!);
     // The cache held it already: nothing was asked of the upstream but whether the tag moved, if that.
     expect(since(mark).filter((line) => line.startsWith("GET"))).toEqual([]);
-  } finally {
-    daemon.kill();
-    await daemon.exited;
-  }
-});
+  },
+);
