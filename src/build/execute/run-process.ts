@@ -12,6 +12,7 @@ import {
 import type { Digest } from "../../oci/index.ts";
 import type { Scratch } from "../../store/index.ts";
 import type { StageState } from "../config/stage-state.ts";
+import { failureHint } from "../run/failure-hint.ts";
 import { bundleVariables, hostBundle, lentBundlePath } from "../run/host-ca.ts";
 import { OutputTail } from "../run/output-tail.ts";
 import { layersOf, type Session } from "./session.ts";
@@ -121,6 +122,6 @@ function failed(args: readonly string[], status: number, tail: OutputTail): Stra
   return new StrakeError(
     "BUILD_RUN_FAILED",
     `the command ${JSON.stringify(shown)} ended with exit code ${status}${output}`,
-    { hint: status === 137 ? "137 is SIGKILL: most often the machine ran out of memory" : undefined },
+    { hint: failureHint({ args, status, output: tail.text }) },
   );
 }

@@ -14,6 +14,11 @@ export class OutputTail {
     this.#text = (this.#text + utf8.decode(data.subarray(-this.#limit * 4))).slice(-this.#limit);
   }
 
+  /** The end of it, as it came. */
+  get text(): string {
+    return this.#text;
+  }
+
   /** The last lines, at most so many, without control sequences. */
   lines(count = 10): string[] {
     // Terminal colours and carriage returns of progress bars would garble the error.
