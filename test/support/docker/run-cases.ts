@@ -111,6 +111,14 @@ D ps -q --filter name=n1 | wc -c; D ps --filter label=k=v --format "{{.Names}}";
 D ps --filter ancestor=busybox -q | wc -l; D ps --filter nosuch=1; echo $?; D ps --no-trunc -q | wc -c; D rm -f n1`,
   },
   {
+    name: "ps --size",
+    script: String.raw`
+D run --name aa busybox sh -c 'rm /etc/group; mkdir /empty'
+D run --name bb busybox sh -c 'head -c 1000000 /dev/zero > /a; head -c 234000 /dev/zero > /tmp/b; ln /a /a2; rm -rf /var'
+D run -d --name cc busybox sleep 100 >/dev/null; D exec cc sh -c 'echo x >> /etc/passwd; head -c 4000 /dev/zero > /c; truncate -s 9m /hole'
+D ps -as --format "{{.Names}} {{.Size}}" | cut -d" " -f1,2,3 | sed 's/(.*//'; D rm -f aa bb cc`,
+  },
+  {
     name: "cp",
     script: String.raw`
 D run -d --name aa busybox sleep 100 >/dev/null; echo hello > f1; mkdir -p dd/e; echo 2 > dd/e/f2; ln -s f1 lnk
