@@ -1,11 +1,9 @@
 import { throwIfAborted } from "../../errors/index.ts";
 import { atCwd, closeFd, mountErofs, openAt, openFlags } from "../../sys/index.ts";
-import { removeTree } from "../extract/index.ts";
 import { hiddenLayers } from "../tree/index.ts";
-import type { Mount, MountRequest, SnapshotLayer, Snapshotter } from "./snapshotter.ts";
+import { mountOf, overUpper } from "./over-upper.ts";
+import type { SnapshotLayer, Snapshotter } from "./snapshotter.ts";
 import { mountUpper, prepareUpper, unmountAll, upperPaths } from "./upper.ts";
-import { diffWorkspace } from "./upper-diff.ts";
-import { diskUsage } from "./usage.ts";
 
 /**
  * The kernel reads layers where they lie: each index is mounted with its tar as device 1, overlayfs stacks the mounts.
@@ -13,7 +11,7 @@ import { diskUsage } from "./usage.ts";
  */
 export const erofsSnapshotter: Snapshotter = {
   name: "erofs",
-  mounts: true,
+  ...overUpper,
 
   async prepare() {},
 
@@ -25,20 +23,7 @@ export const erofsSnapshotter: Snapshotter = {
     withLayersMounted(visible, lower, (names) => mountUpper(request, names));
     return mountOf(request);
   },
-
-  unmount({ workspace, target }) {
-    unmountAll(target);
-    unmountAll(upperPaths(workspace).lower);
-  },
-
-  diff: diffWorkspace,
-  usage: (workspace) => diskUsage(upperPaths(workspace).upper),
-  discard: removeTree,
 };
-
-function mountOf(request: MountRequest): Mount {
-  return { rootfs: request.target, unmount: () => erofsSnapshotter.unmount(request) };
-}
 
 /**
  * Mounts the layers, each over the one before on the same directory, and hands over their names, the top layer first. Overlayfs

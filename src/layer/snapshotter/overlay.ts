@@ -1,14 +1,12 @@
-import { removeTree } from "../extract/index.ts";
 import { hiddenLayers } from "../tree/index.ts";
-import type { Mount, MountRequest, Snapshotter } from "./snapshotter.ts";
-import { mountUpper, prepareUpper, unmountAll, upperPaths } from "./upper.ts";
-import { diffWorkspace } from "./upper-diff.ts";
-import { diskUsage } from "./usage.ts";
+import { mountOf, overUpper } from "./over-upper.ts";
+import type { Snapshotter } from "./snapshotter.ts";
+import { mountUpper, prepareUpper } from "./upper.ts";
 
 /** Layers are extracted once each, and overlayfs stacks the directories. For kernels that cannot mount EROFS from files. */
 export const overlaySnapshotter: Snapshotter = {
   name: "overlay",
-  mounts: true,
+  ...overUpper,
 
   async prepare(layers, options = {}) {
     const { extractLayers } = await import("./layer-directory.ts");
@@ -25,17 +23,4 @@ export const overlaySnapshotter: Snapshotter = {
     mountUpper(request, [...new Set(visible.map(layerDirectory).reverse())]);
     return mountOf(request);
   },
-
-  unmount({ workspace, target }) {
-    unmountAll(target);
-    unmountAll(upperPaths(workspace).lower);
-  },
-
-  diff: diffWorkspace,
-  usage: (workspace) => diskUsage(upperPaths(workspace).upper),
-  discard: removeTree,
 };
-
-function mountOf(request: MountRequest): Mount {
-  return { rootfs: request.target, unmount: () => overlaySnapshotter.unmount(request) };
-}
