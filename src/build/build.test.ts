@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { BuildWorkshop } from "../../test/support/build.ts";
 import { StrakeError } from "../errors/index.ts";
+import type { StrakeEvent } from "../events/index.ts";
 
 let shop: BuildWorkshop;
 beforeAll(() => {
@@ -184,6 +187,40 @@ describe("events", () => {
     expect(events.filter(({ type }) => type === "warning")).toMatchObject([
       { code: "UnusedBuildArg", message: "build argument unusd is used by no ARG" },
     ]);
+  });
+});
+
+describe("a large context", () => {
+  test("is warned of before it is written, with its largest folders; not where they are left out, not copied or cached", async () => {
+    const large = new BuildWorkshop({ "app.py": "1", "node_modules/a/disk.img": "", ".git/objects/x": "" });
+    try {
+      const sizes = { "node_modules/a/disk.img": 1200e6, ".git/objects/x": 90e6, "app.py": 1 };
+      for (const [path, size] of Object.entries(sizes)) truncateSync(join(large.context, path), size);
+      const stop = new AbortController();
+      const warnings: string[] = [];
+      const options = {
+        signal: stop.signal,
+        emit: (event: StrakeEvent) => {
+          if (event.type !== "warning") return;
+          warnings.push(`${event.code}: ${event.message}`);
+          stop.abort();
+        },
+      };
+      await expect(large.build("FROM scratch\nCOPY app.py /\nCOPY . /", options)).rejects.toMatchObject({
+        code: "CANCELED",
+      });
+      expect(warnings).toEqual([
+        "LargeContext: the build context has 3 files, 1.3 GB (node_modules 1 file, 1.2 GB; .git 1 file, 90 MB); " +
+          "if the image does not need them: printf '%s\\n' 'node_modules' '.git' >> .dockerignore",
+      ]);
+      const quiet = async (text: string) =>
+        (await large.build(text)).events.filter(({ type }) => type === "warning");
+      expect(await quiet("FROM scratch\nCOPY app.py /")).toEqual([]);
+      writeFileSync(join(large.context, ".dockerignore"), "node_modules\n.git\n");
+      expect(await quiet("FROM scratch\nCOPY . /")).toEqual([]);
+    } finally {
+      large.remove();
+    }
   });
 });
 

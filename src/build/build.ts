@@ -16,6 +16,7 @@ import type { Lease } from "../store/index.ts";
 import type { StageState } from "./config/stage-state.ts";
 import { BuildContext } from "./context/context.ts";
 import { type FoundDockerfile, findDockerfile, findIgnoreRules } from "./context/dockerfile.ts";
+import { largeContext } from "./context/large-context.ts";
 import type { TarContext } from "./context/tar-context.ts";
 import type { CopySource } from "./copy/source.ts";
 import { BaseImages } from "./execute/bases.ts";
@@ -85,7 +86,7 @@ async function openSession(options: BuildOptions, lease: Lease): Promise<OpenSes
   warn(plan, emit);
   const contexts = archive
     ? { context: () => archive.source, saveStamps: () => {} }
-    : contextOf(options, found);
+    : contextOf(options, found, emit);
   return {
     store,
     lease,
@@ -122,8 +123,11 @@ function dockerfileOf({ context, file, dockerfile }: BuildOptions): FoundDockerf
 function contextOf(
   options: BuildOptions,
   found: FoundDockerfile,
-): Pick<OpenSession, "context" | "saveStamps"> {
+  emit: Session["emit"],
+): Pick<OpenSession, "context" | "saveStamps" | "writesContext"> {
   let context: BuildContext | undefined;
+  let ignoreFile: string | undefined;
+  let isWarned = false;
   let stamps: ReturnType<BuildOptions["store"]["contextStamps"]> | undefined;
   return {
     context: () => {
@@ -138,10 +142,21 @@ function contextOf(
         stamps ??= options.store.contextStamps(root);
         return stamps;
       };
+      ignoreFile = rules?.name;
       context = new BuildContext(root, { ignore: rules?.matcher, ignoreFile: rules?.name, stamps: load });
       return context;
     },
     saveStamps: () => stamps?.save(),
+    writesContext: async () => {
+      if (isWarned || !context) return;
+      const { files, bytes } = context.looked;
+      if (files <= largeContext.files && bytes <= largeContext.bytes) return;
+      isWarned = true;
+      const { contextWarning } = await import("./context/weight.ts");
+      const message = contextWarning(context.weights(largeContext.bytes / 20), { ignoreFile });
+      if (message === undefined) isWarned = false;
+      else emit({ type: "warning", code: "LargeContext", message, at: Date.now() });
+    },
   };
 }
 

@@ -19,7 +19,9 @@ import { decodePath } from "../../tar/index.ts";
 import type { CopySource, OpenFile } from "../copy/source.ts";
 import { ContextNode, isCopyable } from "./context-node.ts";
 import { Fingerprint } from "./fingerprint.ts";
+import type { WeightLimits } from "./large-context.ts";
 import { ScanRows } from "./scan-rows.ts";
+import type { FolderWeight } from "./weight.ts";
 
 interface Child {
   readonly name: string;
@@ -215,6 +217,30 @@ export class BuildContext implements CopySource<ContextNode> {
     // The grain of the coarsest clocks: see ContextStamps.
     const grain = Number.isInteger(print.newest / 1000) ? 2000 : 20;
     return print.newest > this.#startMs - grain ? undefined : print.digest();
+  }
+
+  /** Cheap, and never too small: what was looked at until now, ignored files too. */
+  get looked(): WeightLimits {
+    return { files: this.#rows.count, bytes: this.#rows.bytes() };
+  }
+
+  /** What was listed until now, folder by folder; files of more than `large` bytes are told by themselves. */
+  *weights(large: number): Generator<FolderWeight> {
+    for (const [path, { names, rows }] of this.#listings) {
+      let files = 0;
+      let bytes = 0;
+      for (let i = 0; i < rows.length; i++) {
+        const { type, size } = new ContextNode(this.#rows, rows[i]!);
+        if (type === "directory") continue;
+        if (size > large)
+          yield { path: `${path === "/" ? "" : path}/${names.split("/")[i]}`, files: 1, bytes: size };
+        else {
+          files++;
+          bytes += size;
+        }
+      }
+      yield { path, files, bytes };
+    }
   }
 
   ignoredBecause(path: string): string | undefined {

@@ -34,6 +34,13 @@ export class ScanRows {
     return row;
   }
 
+  /** Sum of all sizes. */
+  bytes(): number {
+    let sum = 0;
+    for (let row = 0; row < this.#count; row++) sum += this.size(row);
+    return sum;
+  }
+
   /** File type and permissions. */
   mode(row: number): number {
     return this.#at(row, 0);

@@ -44,6 +44,7 @@ export async function copyThrough(
   const step = new CopyStep(session, state, { plan, instruction, attributes });
   const known = step.lookUp();
   if (known) return { outcome: { layer: known.layer, cached: true }, key: known.key };
+  if (source === undefined) await session.writesContext?.();
   const { layer, key } = await session.slots.run(() => step.write(onProgress));
   return { outcome: { layer, cached: false }, key };
 }

@@ -23,6 +23,8 @@ export interface Session {
   readonly epoch?: number;
   /** The scanned context; made when first asked for. Throws BUILD_CONTEXT when there is none. */
   context(): CopySource;
+  /** Told that files of the context are about to be written: a large one is warned of, once. */
+  readonly writesContext?: () => Promise<void>;
   readonly counts: { done: number; cached: number };
 }
 
