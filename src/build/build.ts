@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { parseDockerfile } from "../dockerfile/index.ts";
+import type { TableMemory } from "../erofs/index.ts";
 import { StrakeError } from "../errors/index.ts";
 import { emitNothing } from "../events/index.ts";
 import {
@@ -38,8 +39,9 @@ import { locate } from "./plan/source-error.ts";
 export async function build(options: BuildOptions): Promise<BuildResult> {
   const tags = (options.tags ?? []).map((tag) => withDefaultTag(parseReference(tag)));
   const lease = options.store.lease("build");
+  using memory = options.store.memory();
   try {
-    const session = await openSession(options, lease);
+    const session = await openSession(options, lease, memory);
     const state = await runStages(session);
     const image = await storeImage(session, state);
     for (const tag of tags) options.store.images.tag(tag, image.id);
@@ -53,7 +55,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
 
 type OpenSession = Session & { readonly bases: BaseImages; readonly saveStamps: () => void };
 
-async function openSession(options: BuildOptions, lease: Lease): Promise<OpenSession> {
+async function openSession(options: BuildOptions, lease: Lease, memory: TableMemory): Promise<OpenSession> {
   const { store, buildArgs = {} } = options;
   const emit = options.emit ?? emitNothing;
   const archive = await archiveOf(options, lease);
@@ -86,7 +88,7 @@ async function openSession(options: BuildOptions, lease: Lease): Promise<OpenSes
   warn(plan, emit);
   const contexts = archive
     ? { context: () => archive.source, saveStamps: () => {} }
-    : contextOf(options, found, emit);
+    : contextOf(options, found, { emit, memory });
   return {
     store,
     lease,
@@ -99,6 +101,7 @@ async function openSession(options: BuildOptions, lease: Lease): Promise<OpenSes
     signal: options.signal ?? new AbortController().signal,
     emit,
     epoch: epochOf(buildArgs, plan),
+    memory,
     ...contexts,
     counts: { done: 0, cached: 0 },
     bases,
@@ -123,7 +126,7 @@ function dockerfileOf({ context, file, dockerfile }: BuildOptions): FoundDockerf
 function contextOf(
   options: BuildOptions,
   found: FoundDockerfile,
-  emit: Session["emit"],
+  { emit, memory }: Pick<Session, "emit" | "memory">,
 ): Pick<OpenSession, "context" | "saveStamps" | "writesContext"> {
   let context: BuildContext | undefined;
   let ignoreFile: string | undefined;
@@ -139,11 +142,11 @@ function contextOf(
       const rules = findIgnoreRules(options.context, found.path);
       const root = BuildContext.rootOf(options.context);
       const load = () => {
-        stamps ??= options.store.contextStamps(root);
+        stamps ??= options.store.contextStamps(root, memory);
         return stamps;
       };
       ignoreFile = rules?.name;
-      context = new BuildContext(root, { ignore: rules?.matcher, ignoreFile: rules?.name, stamps: load });
+      context = new BuildContext(root, { ignore: rules?.matcher, ignoreFile, stamps: load, memory });
       return context;
     },
     saveStamps: () => stamps?.save(),

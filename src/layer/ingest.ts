@@ -1,8 +1,8 @@
 import { StrakeError, throwIfAborted } from "../errors/index.ts";
 import type { Digest } from "../oci/index.ts";
 import type { Layer, Lease, Store } from "../store/index.ts";
+import { Collections } from "../sys/index.ts";
 import type { TarLimits } from "../tar/index.ts";
-import { Collections } from "./collections.ts";
 import { LayerWriter } from "./writer.ts";
 
 export interface IngestOptions {

@@ -1,7 +1,7 @@
 import { closeSync } from "node:fs";
 import { throwIfAborted } from "../errors/index.ts";
+import { Collections } from "../sys/index.ts";
 import type { EntryHeader } from "../tar/index.ts";
-import { Collections } from "./collections.ts";
 import type { LayerWriter } from "./writer.ts";
 
 /** An entry of a diff. `open` is used where it is given, `body` else. */
@@ -17,7 +17,7 @@ export async function writeDiff(
   entries: AsyncIterable<WritableEntry> | Iterable<WritableEntry>,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<void> {
-  const collections = new Collections({ every: 2000 });
+  const collections = new Collections({ every: 2000, fullEvery: 16 });
   for await (const entry of entries) {
     throwIfAborted(options.signal);
     collections.passed(1);

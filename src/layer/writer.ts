@@ -4,7 +4,7 @@ import { IndexBuilder } from "../erofs/index.ts";
 import { StrakeError } from "../errors/index.ts";
 import { type Digest, digestHex } from "../oci/index.ts";
 import type { Layer, LayerTransaction } from "../store/index.ts";
-import { FileMemory, fromNodeError, nodePath, writeAll } from "../sys/index.ts";
+import { Collections, FileMemory, fromNodeError, nodePath, writeAll } from "../sys/index.ts";
 import {
   type EntryHeader,
   endOfArchive,
@@ -15,7 +15,6 @@ import {
   type TarLimits,
   TarScanner,
 } from "../tar/index.ts";
-import { Collections } from "./collections.ts";
 import { TarFile } from "./tar-file.ts";
 import { TarStream } from "./tar-stream.ts";
 

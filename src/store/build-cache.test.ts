@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { sha256 } from "../oci/index.ts";
 import { makeLayer, temporaryStore } from "./fixture/temporary-store.ts";
@@ -67,4 +68,46 @@ test("inputs that are long come in pieces and are read as one", () => {
     refs: [],
   });
   expect(t.store.cache.inputs("k")).toEqual({ files: pieces.join(""), empty: "", op: "COPY" });
+});
+
+test("inputs of several megabytes are rows of one, replaced and removed together, and of no other record", () => {
+  using t = temporaryStore();
+  const rows = () => {
+    const sqlite = new Database(t.store.layout.database, { readonly: true });
+    using _ = { [Symbol.dispose]: () => sqlite.close() };
+    return sqlite.query("select key, length(inputs) as size from cache_inputs order by key").all() as {
+      key: string;
+      size: number;
+    }[];
+  };
+  const put = (key: string, megabytes: number) => {
+    const files = new LongText();
+    let text = "";
+    for (let i = 0; i < megabytes * 16; i++) {
+      // Hexadecimal digits of random bytes take half of their length.
+      const piece = Buffer.from(crypto.getRandomValues(new Uint8Array(65_536))).toString("hex");
+      files.append(piece);
+      text += piece;
+    }
+    t.store.cache.put(key, { result: 1, inputs: { op: key }, texts: { files }, refs: [] });
+    expect(t.store.cache.inputs(key)).toEqual({ files: text, op: key });
+  };
+  put("k", 3);
+  put("k2", 2);
+  expect(rows().map(({ key }) => key)).toEqual([
+    "k",
+    "k 00000001",
+    "k 00000002",
+    "k 00000003",
+    "k2",
+    "k2 00000001",
+    "k2 00000002",
+  ]);
+  for (const { size } of rows()) expect(size).toBeLessThanOrEqual(1 << 20);
+  put("k", 1);
+  expect(rows().filter(({ key }) => !key.startsWith("k2")).length).toBeLessThan(3);
+  t.store.cache.remove("k");
+  expect(rows().map(({ key }) => key)).toEqual(["k2", "k2 00000001", "k2 00000002"]);
+  t.store.cache.remove("k2");
+  expect(rows()).toEqual([]);
 });

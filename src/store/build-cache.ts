@@ -50,12 +50,14 @@ export class BuildCache {
    */
   put(key: string, options: PutCacheOptions): boolean {
     const result = JSON.stringify(options.result);
-    const inputs = compressedInputs(options);
     return this.#database.write(() => {
       if (!options.refs.every((ref) => isStored(this.#database, ref))) return false;
       const now = Date.now();
       this.#database.run("insert or replace into cache_records values (?, ?, ?, ?)", key, result, now, now);
-      this.#database.run("insert or replace into cache_inputs values (?, ?)", key, inputs);
+      this.#dropInputs(key);
+      let part = 0;
+      for (const bytes of inputParts(options))
+        this.#database.run("insert into cache_inputs values (?, ?)", partKey(key, part++), bytes);
       dropRefs(this.#database, "cache", key);
       for (const ref of options.refs) addRef(this.#database, "cache", key, ref);
       return true;
@@ -64,11 +66,13 @@ export class BuildCache {
 
   /** The inputs of a record's key, or undefined when there is no such record. */
   inputs(key: string): unknown {
-    const row = this.#database.get<{ inputs: Uint8Array }>(
-      "select inputs from cache_inputs where key = ?",
-      key,
+    const rows = this.#database.all<{ inputs: Uint8Array }>(
+      `select inputs from cache_inputs where ${ofKey} order by key`,
+      ...[key, key, key],
     );
-    return row && JSON.parse(decoder.decode(Bun.zstdDecompressSync(row.inputs)));
+    if (rows.length === 0) return undefined;
+    const bytes = Buffer.concat(rows.map(({ inputs }) => inputs));
+    return JSON.parse(decoder.decode(Bun.zstdDecompressSync(bytes)));
   }
 
   /** Notes that the record was used now. */
@@ -92,21 +96,49 @@ export class BuildCache {
   remove(key: string): boolean {
     return this.#database.write(() => {
       dropRefs(this.#database, "cache", key);
-      this.#database.run("delete from cache_inputs where key = ?", key);
+      this.#dropInputs(key);
       return this.#database.run("delete from cache_records where key = ?", key) > 0;
     });
   }
+
+  #dropInputs(key: string): void {
+    this.#database.run(`delete from cache_inputs where ${ofKey}`, key, key, key);
+  }
 }
 
-/** The inputs as JSON in Zstandard frames, which one decompression takes as one. */
-function compressedInputs({ inputs, texts = {} }: PutCacheOptions): Uint8Array {
-  const frames: Uint8Array[] = [];
+/** The first row of a record's inputs has its key, those behind it a space and their number more. */
+const ofKey = "(key = ? or (key > ? || ' ' and key < ? || '!'))";
+
+function partKey(key: string, part: number): string {
+  return part === 0 ? key : `${key} ${String(part).padStart(8, "0")}`;
+}
+
+/** Bytes of a row of inputs: SQLite holds a row twice while it writes it. */
+const partSize = 1 << 20;
+
+/** The inputs as JSON in Zstandard frames, which one decompression takes as one, in pieces of whole frames. */
+function* inputParts(options: PutCacheOptions): Generator<Uint8Array> {
+  let frames: Uint8Array[] = [];
+  let size = 0;
+  for (const frame of inputFrames(options)) {
+    if (size > 0 && size + frame.length > partSize) {
+      yield Buffer.concat(frames);
+      frames = [];
+      size = 0;
+    }
+    frames.push(frame);
+    size += frame.length;
+  }
+  yield Buffer.concat(frames);
+}
+
+function* inputFrames({ inputs, texts = {} }: PutCacheOptions): Generator<Uint8Array> {
+  const rest = JSON.stringify(inputs);
   let open = "{";
   for (const [name, text] of Object.entries(texts)) {
-    frames.push(compressed(`${open}${JSON.stringify(name)}:"`), ...text.frames);
+    yield compressed(`${open}${JSON.stringify(name)}:"`);
+    yield* text.frames;
     open = '",';
   }
-  const rest = JSON.stringify(inputs);
-  frames.push(compressed(frames.length === 0 ? rest : open + rest.slice(1)));
-  return Buffer.concat(frames);
+  yield compressed(open === "{" ? rest : open + rest.slice(1));
 }

@@ -1,7 +1,8 @@
 import {
   closeSync,
+  fstatSync,
   openSync,
-  readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -9,6 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { heapMemory, type TableMemory } from "../erofs/index.ts";
 import { type Digest, digestHex, sha256 } from "../oci/index.ts";
 import { writeError } from "./disk.ts";
 import type { Layout } from "./layout.ts";
@@ -25,6 +27,8 @@ import { temporaryName } from "./temporary.ts";
 
 /** Rows of news allocated at once. */
 const freshRows = 2048;
+/** Bytes read or written between two releases of memory. */
+const strip = 1 << 20;
 
 /**
  * Digests of the files of one build context, each valid while the file's stamp is the same. One file on disk for
@@ -32,6 +36,7 @@ const freshRows = 2048;
  */
 export class ContextStamps {
   readonly #layout: Layout;
+  readonly #memory: TableMemory;
   readonly #path: string;
   readonly #rows: StampRows;
   /** For each row: 1 when this scan asked for it and found it, 2 when another one takes its place. */
@@ -41,13 +46,16 @@ export class ContextStamps {
   /** Made when files are not asked for in the order of the rows. */
   #index: RowIndex | undefined;
   #fresh: StampRows[] = [];
-  #freshIndex = this.#indexFresh();
+  readonly #freshIndex: RowIndex;
 
-  constructor(layout: Layout, root: string) {
+  /** `memory`: 72 bytes for each file of the context, until the last call. */
+  constructor(layout: Layout, root: string, memory: TableMemory = heapMemory) {
     this.#layout = layout;
+    this.#memory = memory;
     this.#path = join(layout.contexts, digestHex(sha256(root)));
-    this.#rows = load(this.#path);
+    this.#rows = load(this.#path, memory);
     this.#fate = new Uint8Array(this.#rows.count);
+    this.#freshIndex = new RowIndex((row) => this.#freshPath(row), memory);
   }
 
   /** Number of files known from earlier scans. */
@@ -79,11 +87,11 @@ export class ContextStamps {
     else this.#seen++;
     let rows = this.#fresh.at(-1);
     if (!rows || rows.isFull) {
-      rows = new StampRows(Buffer.alloc(freshRows * rowSize), 0);
+      rows = new StampRows(Buffer.from(this.#memory.allocate(freshRows * rowSize)), 0);
       this.#fresh.push(rows);
     }
     rows.add(number, stamp, digestHex(digest));
-    this.#freshIndex.add((this.#fresh.length - 1) * freshRows + rows.count - 1);
+    this.#freshIndex.add();
   }
 
   /**
@@ -115,11 +123,14 @@ export class ContextStamps {
     const fd = openSync(path, "wx", 0o600);
     try {
       let at = StampEncoder.headerSize;
-      for (const piece of pieces) {
-        encoder.update(piece);
-        writeAll(fd, piece, at);
-        at += piece.length;
-      }
+      for (const piece of pieces)
+        for (let from = 0; from < piece.length; from += strip) {
+          const part = piece.subarray(from, from + strip);
+          encoder.update(part);
+          writeAll(fd, part, at);
+          at += part.length;
+          this.#memory.release();
+        }
       writeAll(fd, encoder.header(), 0);
     } finally {
       closeSync(fd);
@@ -158,13 +169,16 @@ export class ContextStamps {
   }
 
   #indexRows(): RowIndex {
-    const index = new RowIndex((row) => this.#rows.path(row));
-    for (let row = 0; row < this.#rows.count; row++) index.add(row);
+    const index = new RowIndex((row) => this.#rows.path(row), this.#memory);
+    for (let row = 0; row < this.#rows.count; row++) {
+      if (row % freshRows === 0) this.#memory.release();
+      index.add();
+    }
     return index;
   }
 
-  #indexFresh(): RowIndex {
-    return new RowIndex((row) => this.#fresh[Math.floor(row / freshRows)]!.path(row % freshRows));
+  #freshPath(row: number): number {
+    return this.#fresh[Math.floor(row / freshRows)]!.path(row % freshRows);
   }
 
   /** Collection goes by the file's age; a day is fine enough. */
@@ -198,12 +212,26 @@ function isRacy(stamp: FileStamp, readAt: number): boolean {
   return Math.max(stamp.mtimeMs, stamp.ctimeMs) > readAt - grain;
 }
 
-function load(path: string): StampRows {
-  let bytes: Uint8Array | undefined;
+function load(path: string, memory: TableMemory): StampRows {
+  let fd: number;
   try {
-    bytes = readFileSync(path);
+    fd = openSync(path, "r");
   } catch {
     // The first scan of this context.
+    return decodeStamps(undefined);
   }
-  return decodeStamps(bytes);
+  try {
+    const bytes = Buffer.from(memory.allocate(fstatSync(fd).size));
+    for (let at = 0; at < bytes.length; ) {
+      const count = readSync(fd, bytes, at, Math.min(strip, bytes.length - at), at);
+      if (count === 0) return decodeStamps(undefined);
+      at += count;
+      memory.release();
+    }
+    return decodeStamps(bytes, memory);
+  } catch {
+    return decodeStamps(undefined);
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -1,3 +1,5 @@
+import { heapMemory, type TableMemory } from "../erofs/index.ts";
+
 /**
  * What changes when a file does. A `Stats` of node:fs is one. Times are in milliseconds with fraction: a double keeps
  * a quarter of a microsecond of them, finer than any clock that stamps files.
@@ -17,6 +19,9 @@ export const rowSize = 72;
 /** Doubles a row. */
 const rowDoubles = rowSize / 8;
 const digestOffset = 40;
+
+/** Bytes hashed between two releases of memory. */
+const strip = 1 << 20;
 
 const magic = "strake stamps 2\n";
 const headerSize = 16 + 32 + 8;
@@ -82,17 +87,21 @@ export function pathNumber(path: string): number {
 
 /**
  * The rows in these bytes; none when they are missing, damaged or of another version. Layout: magic, sha256 of the rest, row
- * count (u32, little-endian), 4 zeros, rows. The bytes are used in place and must not change.
+ * count (u32, little-endian), 4 zeros, rows. The bytes are used in place and must not change; `memory` is theirs.
  */
-export function decodeStamps(bytes: Uint8Array | undefined): StampRows {
+export function decodeStamps(bytes: Uint8Array | undefined, memory: TableMemory = heapMemory): StampRows {
   const empty = new StampRows(Buffer.alloc(0), 0);
   if (!bytes || bytes.byteLength < headerSize) return empty;
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
   const buffer = Buffer.from(aligned.buffer, aligned.byteOffset, aligned.byteLength);
   if (buffer.toString("latin1", 0, 16) !== magic) return empty;
   // Not synced when written: after a power cut the file may have its length but not its bytes.
-  const checksum = new Bun.CryptoHasher("sha256").update(buffer.subarray(48)).digest();
-  if (!checksum.equals(buffer.subarray(16, 48))) return empty;
+  const hash = new Bun.CryptoHasher("sha256");
+  for (let at = 48; at < buffer.length; at += strip) {
+    hash.update(buffer.subarray(at, at + strip));
+    memory.release();
+  }
+  if (!hash.digest().equals(buffer.subarray(16, 48))) return empty;
   const count = buffer.readUInt32LE(48);
   if (headerSize + count * rowSize !== buffer.byteLength) return empty;
   return new StampRows(buffer.subarray(headerSize), count);

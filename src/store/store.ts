@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
+import type { TableMemory } from "../erofs/index.ts";
+import { FileMemory } from "../sys/index.ts";
 import { Blobs } from "./blobs.ts";
 import { BuildCache } from "./build-cache.ts";
 import { type CollectOptions, type CollectReport, collect } from "./collect.ts";
@@ -13,6 +15,7 @@ import { createLease, type Lease } from "./lease.ts";
 import { Records } from "./records.ts";
 import { keepReserve, withReserve } from "./reserve.ts";
 import { createScratch, type Scratch } from "./scratch.ts";
+import { temporaryName } from "./temporary.ts";
 
 export interface StoreOptions {
   /** The data root; default STRAKE_ROOT, /var/lib/strake for root, else below XDG_DATA_HOME. */
@@ -86,9 +89,14 @@ export class Store {
     return createLease(this.#database, purpose);
   }
 
-  /** The stamps of the build context at this absolute path. */
-  contextStamps(root: string): ContextStamps {
-    return new ContextStamps(this.layout, root);
+  /** The stamps of the build context at this absolute path, to be used as long as `memory` is open. */
+  contextStamps(root: string, memory?: TableMemory): ContextStamps {
+    return new ContextStamps(this.layout, root, memory);
+  }
+
+  /** Memory for large tables, on the file system of the layers once they are large. To be closed. */
+  memory(): FileMemory {
+    return new FileMemory(join(this.layout.work, temporaryName()));
   }
 
   /** A folder for a running operation, removed by its maker or, once that is dead, by gc. */

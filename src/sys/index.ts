@@ -8,6 +8,7 @@ export {
   setTimesAt,
   umask,
 } from "./attributes.ts";
+export { BytePieces } from "./byte-pieces.ts";
 export {
   type CapabilityName,
   type CapabilitySets,
@@ -18,6 +19,7 @@ export {
 } from "./capability.ts";
 export { type CgroupLayout, type CgroupMode, cgroupLayout, readCgroupLayout } from "./cgroup.ts";
 export { ChildPipe } from "./child-pipe.ts";
+export { Collections } from "./collections.ts";
 export { type Attempt, errnoName, errnoNumber, errnoOf, fromNodeError, sysError } from "./errno.ts";
 export { execve } from "./execve.ts";
 export { exitAtOnce } from "./exit.ts";

@@ -11,14 +11,16 @@ import {
   realpathSync,
 } from "node:fs";
 import type { IgnoreMatcher } from "../../dockerfile/index.ts";
+import type { TableMemory } from "../../erofs/index.ts";
 import { StrakeError } from "../../errors/index.ts";
 import type { Digest } from "../../oci/index.ts";
 import type { ContextStamps } from "../../store/index.ts";
-import { FolderStats, fromNodeError, nodePath } from "../../sys/index.ts";
+import { Collections, FolderStats, fromNodeError, nodePath } from "../../sys/index.ts";
 import { decodePath } from "../../tar/index.ts";
 import type { CopySource, OpenFile } from "../copy/source.ts";
 import { ContextNode, isCopyable } from "./context-node.ts";
 import { Fingerprint } from "./fingerprint.ts";
+import { FolderLists, type Listing, listed } from "./folder-list.ts";
 import type { WeightLimits } from "./large-context.ts";
 import { ScanRows } from "./scan-rows.ts";
 import type { FolderWeight } from "./weight.ts";
@@ -28,18 +30,14 @@ interface Child {
   readonly node: ContextNode;
 }
 
-/** What a folder holds, as small as can be: names in one string, and the row of each. */
-interface Listing {
-  readonly names: string;
-  readonly rows: Uint32Array;
-}
-
 export interface ContextOptions {
   readonly ignore?: IgnoreMatcher;
   /** Text for the error about a path that the ignore file hides, for example `.dockerignore`. */
   readonly ignoreFile?: string;
   /** Loads the digests of files as they were at earlier builds; called when the first one is wanted. */
   readonly stamps?: () => Pick<ContextStamps, "get" | "set">;
+  /** For what is known of each file; must stay open as long as the context is used. */
+  readonly memory?: TableMemory;
 }
 
 /** Symlinks followed for one path, as Linux. */
@@ -57,16 +55,20 @@ export class BuildContext implements CopySource<ContextNode> {
   readonly #stamps: () => Pick<ContextStamps, "get" | "set"> | undefined;
   /** Before any lstat, so that what is read later cannot be older than what lstat said. */
   readonly #startMs = Date.now();
-  readonly #rows = new ScanRows();
+  readonly #rows: ScanRows;
   /** Paths that were asked for by name; what a folder holds is in `#listings`. */
   readonly #nodes = new Map<string, ContextNode | undefined>();
   readonly #listings = new Map<string, Listing>();
+  readonly #lists: FolderLists;
+  readonly #collections = new Collections({ every: 8000, fullEvery: 8 });
 
   /** `root` as `rootOf` gives it. */
   constructor(root: string, options: ContextOptions = {}) {
     this.root = root;
     this.#ignore = options.ignore;
     this.#ignoreFile = options.ignoreFile ?? ".dockerignore";
+    this.#rows = new ScanRows(options.memory);
+    this.#lists = new FolderLists(options.memory);
     this.#stamps = options.stamps ?? (() => undefined);
   }
 
@@ -106,14 +108,10 @@ export class BuildContext implements CopySource<ContextNode> {
     return { path: resolved, node };
   }
 
-  children(path: string): Child[] {
-    const { names, rows } = this.#list(path);
-    const children: Child[] = [];
-    if (rows.length === 0) return children;
-    const list = names.split("/");
-    for (let i = 0; i < rows.length; i++)
-      children.push({ name: list[i]!, node: new ContextNode(this.#rows, rows[i]!) });
-    return children;
+  /** Names in a directory, sorted, without what is ignored. Of a large one never all are at hand at once. */
+  *children(path: string): Generator<Child, void, undefined> {
+    for (const { name, row } of listed(this.#list(path)))
+      yield { name, node: new ContextNode(this.#rows, row) };
   }
 
   #list(path: string): Listing {
@@ -127,6 +125,7 @@ export class BuildContext implements CopySource<ContextNode> {
     const folder = openFolder(host);
     try {
       for (const name of listNames(host)) {
+        this.#collections.passed(1);
         const at = prefix + name;
         const node = (isKnown ? this.#nodes.get(at) : undefined) ?? this.#lookIn(folder, name);
         if (!node || this.#isIgnored(at, node)) continue;
@@ -136,7 +135,7 @@ export class BuildContext implements CopySource<ContextNode> {
     } finally {
       folder.close();
     }
-    const listing = { names: names.join("/"), rows: Uint32Array.from(rows) };
+    const listing = this.#lists.add(names, rows);
     this.#listings.set(path, listing);
     return listing;
   }
@@ -221,19 +220,20 @@ export class BuildContext implements CopySource<ContextNode> {
 
   /** Cheap, and never too small: what was looked at until now, ignored files too. */
   get looked(): WeightLimits {
-    return { files: this.#rows.count, bytes: this.#rows.bytes() };
+    return { files: this.#rows.count, bytes: this.#rows.bytes };
   }
 
   /** What was listed until now, folder by folder; files of more than `large` bytes are told by themselves. */
   *weights(large: number): Generator<FolderWeight> {
-    for (const [path, { names, rows }] of this.#listings) {
+    for (const [path, listing] of this.#listings) {
       let files = 0;
       let bytes = 0;
-      for (let i = 0; i < rows.length; i++) {
-        const { type, size } = new ContextNode(this.#rows, rows[i]!);
+      let looked = 0;
+      for (const { name, row } of listed(listing)) {
+        if (looked++ % 512 === 0) this.#rows.memory.release();
+        const { type, size } = new ContextNode(this.#rows, row);
         if (type === "directory") continue;
-        if (size > large)
-          yield { path: `${path === "/" ? "" : path}/${names.split("/")[i]}`, files: 1, bytes: size };
+        if (size > large) yield { path: `${path === "/" ? "" : path}/${name}`, files: 1, bytes: size };
         else {
           files++;
           bytes += size;
@@ -272,7 +272,7 @@ export class BuildContext implements CopySource<ContextNode> {
     const relative = path.slice(1);
     if (!this.#ignore.ignored(relative)) return false;
     if (node.type !== "directory" || this.#ignore.canSkipDirectory(relative)) return true;
-    return this.children(path).length === 0;
+    return this.#list(path).length === 0;
   }
 
   #hostPath(path: string): string {

@@ -26,7 +26,9 @@ export class Fingerprint {
     this.#numbers[at + 4] = rows.ino(row);
     if (!isDirectory) this.newest = Math.max(this.newest, mtimeMs, ctimeMs);
     this.#names.push(name);
-    if (this.#count === gather) this.#flush();
+    if (this.#count < gather) return;
+    this.#flush();
+    rows.memory.release();
   }
 
   /** What comes next is not in the directory begun last any more. */

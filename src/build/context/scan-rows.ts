@@ -1,3 +1,4 @@
+import { heapMemory, type TableMemory } from "../../erofs/index.ts";
 import type { FileFacts } from "../../sys/index.ts";
 
 /** Rows in one piece; pieces are never copied to grow. */
@@ -10,10 +11,16 @@ const width = 6;
  * context of 200,000 files is scanned in 10 MB.
  */
 export class ScanRows {
+  readonly memory: TableMemory;
   readonly #pieces: Float64Array[] = [];
   /** Device numbers, which hardly any file has. */
   readonly #rdev = new Map<number, number>();
   #count = 0;
+  #bytes = 0;
+
+  constructor(memory: TableMemory = heapMemory) {
+    this.memory = memory;
+  }
 
   get count(): number {
     return this.#count;
@@ -21,8 +28,12 @@ export class ScanRows {
 
   add(stats: FileFacts): number {
     const row = this.#count++;
+    this.#bytes += stats.size;
     const at = (row % pieceRows) * width;
-    if (at === 0) this.#pieces.push(new Float64Array(pieceRows * width));
+    if (at === 0) {
+      this.memory.release();
+      this.#pieces.push(new Float64Array(this.memory.allocate(pieceRows * width * 8)));
+    }
     const piece = this.#pieces.at(-1)!;
     piece[at] = stats.mode;
     piece[at + 1] = stats.size;
@@ -35,10 +46,8 @@ export class ScanRows {
   }
 
   /** Sum of all sizes. */
-  bytes(): number {
-    let sum = 0;
-    for (let row = 0; row < this.#count; row++) sum += this.size(row);
-    return sum;
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** File type and permissions. */

@@ -1,3 +1,4 @@
+import { heapMemory, type TableMemory } from "../../erofs/index.ts";
 import type { Digest } from "../../oci/index.ts";
 
 /** Digests in one piece; pieces are never copied to grow. */
@@ -5,13 +6,18 @@ const pieceLength = 2048;
 
 /** sha256 digests by position, 32 bytes each instead of a string of 80. Positions that were never set have none. */
 export class DigestList {
+  readonly #memory: TableMemory;
   readonly #pieces: Uint8Array[] = [];
   readonly #known: Uint8Array[] = [];
+
+  constructor(memory: TableMemory = heapMemory) {
+    this.#memory = memory;
+  }
 
   set(index: number, digest: Digest): void {
     const piece = Math.floor(index / pieceLength);
     while (this.#pieces.length <= piece) {
-      this.#pieces.push(new Uint8Array(pieceLength * 32));
+      this.#pieces.push(new Uint8Array(this.#memory.allocate(pieceLength * 32)));
       this.#known.push(new Uint8Array(pieceLength));
     }
     this.#pieces[piece]!.set(Uint8Array.fromHex(digest.slice(7)), (index % pieceLength) * 32);

@@ -1,3 +1,4 @@
+import type { TableMemory } from "../../erofs/index.ts";
 import { createDigester, type Digest } from "../../oci/index.ts";
 import { LongText } from "../../store/index.ts";
 import type { EntryHeader } from "../../tar/index.ts";
@@ -9,10 +10,15 @@ import type { EntryHeader } from "../../tar/index.ts";
  */
 export class Manifest {
   readonly #digester = createDigester();
-  readonly #text = new LongText();
+  readonly #text: LongText;
   #hashed = "";
   #shown = "";
   #result: Digest | undefined;
+
+  /** `memory`: for the text. */
+  constructor(memory?: TableMemory) {
+    this.#text = new LongText(memory);
+  }
 
   /** `content`: the digest of a file's bytes, "" for what has none. */
   add(header: EntryHeader, content: string): void {

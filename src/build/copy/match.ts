@@ -20,9 +20,11 @@ export function matchSources(source: CopySource, pattern: string): string[] {
     found = found.flatMap((directory) => {
       const { path, node } = source.resolve(directory, true);
       if (node?.type !== "directory") return [];
-      const matching = source.children(path, node).filter((child) => glob.matches(child.name));
-      const usable = last ? matching : matching.filter((child) => child.node.type === "directory");
-      return usable.map((child) => joinPath(directory, child.name));
+      const matching: string[] = [];
+      for (const { name, node: child } of source.children(path, node))
+        if (glob.matches(name) && (last || child.type === "directory"))
+          matching.push(joinPath(directory, name));
+      return matching;
     });
   }
   // A literal component behind a wildcard may not be there.

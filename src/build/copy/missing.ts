@@ -20,7 +20,7 @@ function reasonFor(source: CopySource, pattern: string, path: string): string | 
     missing = parentOf(missing);
   const parent = source.resolve(parentOf(missing), true);
   if (parent.node?.type !== "directory") return undefined;
-  const names = source.children(parent.path, parent.node).map(({ name }) => name);
+  const names = [...source.children(parent.path, parent.node)].map(({ name }) => name);
   const near = nearest(baseName(missing), names);
   if (near === undefined) return undefined;
   return `did you mean ${`${parentOf(missing)}/${near}`.replace(/^\/+/, "")}?`;

@@ -38,7 +38,7 @@ export interface CopySource<Node extends SourceNode = SourceNode> {
   /** Where a path leads inside the source; `node` is undefined when nothing is there. */
   resolve(path: string, follow: boolean): { readonly path: string; readonly node: Node | undefined };
   /** Names in a directory, sorted, without what is ignored. */
-  children(path: string, node: Node): readonly { readonly name: string; readonly node: Node }[];
+  children(path: string, node: Node): Iterable<{ readonly name: string; readonly node: Node }>;
   readlink(path: string, node: Node): string;
   xattrs(path: string, node: Node): ReadonlyMap<string, Uint8Array> | undefined;
   /** With `verify` the file is compared with what the scan saw; else whatever is there now is taken. */

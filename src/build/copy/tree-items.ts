@@ -23,8 +23,7 @@ interface Level {
   readonly relative: string;
   /** Nothing is there in the image, so nothing can be in the way. */
   readonly fresh: boolean;
-  readonly children: readonly { readonly name: string; readonly node: SourceNode }[];
-  next: number;
+  readonly children: Iterator<{ readonly name: string; readonly node: SourceNode }>;
 }
 
 /**
@@ -45,19 +44,21 @@ export class TreeItems implements Iterable<CopyItem> {
     yield* this.#parents;
     const { source, excluded, destination, from, node, to } = this.#copy;
     const isFresh = (path: string) => destination.isNew(path);
+    const childrenOf = (path: string, at: SourceNode) => source.children(path, at)[Symbol.iterator]();
     const levels: Level[] = [
-      { from, to, relative: "", fresh: isFresh(to), children: source.children(from, node), next: 0 },
+      { from, to, relative: "", fresh: isFresh(to), children: childrenOf(from, node) },
     ];
     // Directories that count only for the sake of what a later `!` pattern takes in again below them.
     const pending: { readonly item: CopyItem; readonly depth: number }[] = [];
     while (levels.length > 0) {
       const level = levels.at(-1)!;
-      if (level.next === level.children.length) {
+      const next = level.children.next();
+      if (next.done) {
         levels.pop();
         if (pending.at(-1)?.depth === levels.length) pending.pop();
         continue;
       }
-      const child = level.children[level.next++]!;
+      const child = next.value;
       const path = joinPath(level.to, child.name);
       const at = joinPath(level.from, child.name);
       const item: CopyItem = { kind: "node", path, source, from: at, node: child.node };
@@ -78,8 +79,7 @@ export class TreeItems implements Iterable<CopyItem> {
           to: path,
           relative: here ?? "",
           fresh: level.fresh || isFresh(path),
-          children: source.children(at, child.node),
-          next: 0,
+          children: childrenOf(at, child.node),
         });
         if (ignored) continue;
       }

@@ -1,8 +1,8 @@
-import { edenGC } from "bun:jsc";
 import { heredocText } from "../../dockerfile/index.ts";
 import { EarlierContents, LayerWriter, resolveOwner, Tree } from "../../layer/index.ts";
 import { canonicalJSON, sha256 } from "../../oci/index.ts";
 import type { LongText } from "../../store/index.ts";
+import { Collections } from "../../sys/index.ts";
 import type { EntryHeader } from "../../tar/index.ts";
 import type { StageState } from "../config/stage-state.ts";
 import { findArchives } from "../copy/archive.ts";
@@ -55,13 +55,12 @@ interface KeyedLayer {
   readonly key?: string;
 }
 
-/**
- * Entries between collections of a large copy. Left alone, the collector lets the heap of 20,000 files grow by another 12 MB. What an
- * entry leaves behind is young, and a collection of the young takes less than a millisecond.
- */
+/** Entries between collections of a large copy. Left alone, the collector lets the heap of 20,000 files grow by another 12 MB. */
 const collectEvery = 3000;
 /** Tables that grew leave their shorter forms behind, which are not young. */
-const collectAllEvery = 30_000;
+const fullEvery = 10;
+/** Entries between looks at how much of the session's tables is at hand. */
+const releaseEvery = 512;
 
 class CopyStep {
   readonly #session: Session;
@@ -71,7 +70,7 @@ class CopyStep {
   readonly #attributes: CopyAttributes;
   readonly #archives: readonly CopyEntry[];
   /** Digests found while looking for the key, and the key's inputs if all were. */
-  readonly #known = new DigestList();
+  readonly #known: DigestList;
   #expected: { readonly inputs: StepInputs; readonly files: LongText } | undefined;
   readonly #operation: string;
   readonly #place: string;
@@ -82,6 +81,7 @@ class CopyStep {
     { plan, instruction, attributes }: { plan: CopyPlan; instruction: CopyLike; attributes: CopyAttributes },
   ) {
     this.#session = session;
+    this.#known = new DigestList(session.memory);
     this.#state = state;
     this.#plan = plan;
     this.#instruction = instruction;
@@ -101,7 +101,7 @@ class CopyStep {
   lookUp(): KeyedLayer | undefined {
     // On a first build every file would be read for a key that cannot be there; it is then computed while writing.
     const read = wasRecorded(this.#session, this.#place);
-    const manifest = new Manifest();
+    const manifest = new Manifest(this.#session.memory);
     for (const entry of this.#entries()) {
       const { header, body, index } = entry;
       if (!body) {
@@ -145,7 +145,7 @@ class CopyStep {
     const { signal } = this.#session;
     const known = this.#known;
     const expected = this.#expected;
-    const manifest = new Manifest();
+    const manifest = new Manifest(this.#session.memory);
     let changed = false;
     using earlier = this.#earlier();
     const onEntry = (header: EntryHeader, content: string, entry: CopyEntry) => {
@@ -177,10 +177,10 @@ class CopyStep {
 
   /** The entries, made anew, with the collections that a walk over many needs. */
   *#entries(): Generator<CopyEntry, void, undefined> {
+    const collections = new Collections({ every: collectEvery, fullEvery });
     for (const entry of entriesOf(this.#plan.items, this.#attributes)) {
-      const at = entry.index + 1;
-      if (at % collectAllEvery === 0) Bun.gc(true);
-      else if (at % collectEvery === 0) edenGC();
+      if (entry.index % releaseEvery === 0) this.#session.memory.release();
+      collections.passed(1);
       yield entry;
     }
   }

@@ -1,3 +1,4 @@
+import type { TableMemory } from "../../erofs/index.ts";
 import type { Emit } from "../../events/index.ts";
 import type { Digest, Platform } from "../../oci/index.ts";
 import type { Layer, Lease, Store } from "../../store/index.ts";
@@ -21,6 +22,8 @@ export interface Session {
   readonly emit: Emit;
   /** Seconds; the SOURCE_DATE_EPOCH argument. */
   readonly epoch?: number;
+  /** For tables of one row a file; closed at the build's end. */
+  readonly memory: TableMemory;
   /** The scanned context; made when first asked for. Throws BUILD_CONTEXT when there is none. */
   context(): CopySource;
   /** Told that files of the context are about to be written: a large one is warned of, once. */

@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import {
+  Collections,
   chmodDescriptorPath,
   closeFd,
   errnoOf,
@@ -15,10 +16,9 @@ import {
   unlinkAt,
 } from "../../sys/index.ts";
 import { decodePath } from "../../tar/index.ts";
-import { Collections } from "../collections.ts";
 
 /** Counts names; over a tree of 100,000 files 50 MB would pile up. */
-const collections = new Collections({ every: 1000 });
+const collections = new Collections({ every: 1000, fullEvery: 30 });
 
 /**
  * Removes a directory and everything in it. It goes down by descriptors and follows no symlink, copes with names

@@ -1,0 +1,49 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { FolderLists, listed } from "./folder-list.ts";
+
+const name = fc
+  .oneof(fc.string({ minLength: 1 }), fc.constantFrom("\udc80", "a\udcff", "é", "\u{1f600}", "x".repeat(255)))
+  .filter((text) => !text.includes("/") && !text.includes("\0"));
+
+describe("FolderLists", () => {
+  test("gives back the names and rows of each folder", () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(fc.tuple(name, fc.nat(2 ** 32 - 1)))), (folders) => {
+        const lists = new FolderLists();
+        const listings = folders.map((folder) =>
+          lists.add(
+            folder.map(([each]) => each),
+            folder.map(([, row]) => row),
+          ),
+        );
+        for (const [i, folder] of folders.entries())
+          expect([...listed(listings[i]!)]).toEqual(folder.map(([each, row]) => ({ name: each, row })));
+      }),
+    );
+  });
+
+  test("keeps a folder of many names in parts, each in one piece of memory", () => {
+    const pieces: number[] = [];
+    const memory = {
+      allocate: (bytes: number) => {
+        pieces.push(bytes);
+        return new ArrayBuffer(bytes);
+      },
+      release: () => {},
+    };
+    const names = Array.from({ length: 10_000 }, (_, i) => `${String(i).padStart(250, "x")}`);
+    const listing = new FolderLists(memory).add(
+      names,
+      names.map((_, i) => i),
+    );
+    expect(listing).toHaveLength(5);
+    expect(pieces.length).toBeGreaterThan(2);
+    let next = 0;
+    for (const { name: each, row } of listed(listing)) {
+      expect(row).toBe(next);
+      expect(each).toBe(names[next++]!);
+    }
+    expect(next).toBe(10_000);
+  });
+});
