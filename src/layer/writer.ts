@@ -4,7 +4,7 @@ import { IndexBuilder } from "../erofs/index.ts";
 import { StrakeError } from "../errors/index.ts";
 import { type Digest, digestHex } from "../oci/index.ts";
 import type { Layer, LayerTransaction } from "../store/index.ts";
-import { Collections, FileMemory, fromNodeError, nodePath, writeAll } from "../sys/index.ts";
+import { Collections, fromNodeError, nodePath, writeAll } from "../sys/index.ts";
 import {
   type EntryHeader,
   endOfArchive,
@@ -15,6 +15,7 @@ import {
   type TarLimits,
   TarScanner,
 } from "../tar/index.ts";
+import { IndexMemory } from "./index-memory.ts";
 import { TarFile } from "./tar-file.ts";
 import { TarStream } from "./tar-stream.ts";
 
@@ -44,7 +45,7 @@ export class LayerWriter {
   readonly #transaction: LayerTransaction;
   readonly #file: TarFile;
   /** Of a file in the transaction's folder, without a name there. */
-  readonly #memory: FileMemory;
+  readonly #memory: IndexMemory;
   readonly #index: IndexBuilder;
   readonly #encoder = new HeaderEncoder();
   readonly #scanner: TarScanner;
@@ -55,7 +56,7 @@ export class LayerWriter {
 
   constructor(transaction: LayerTransaction, options: LayerWriterOptions = {}) {
     this.#transaction = transaction;
-    this.#memory = new FileMemory(join(transaction.dir, "tables"));
+    this.#memory = new IndexMemory(join(transaction.dir, "tables"));
     this.#index = new IndexBuilder(this.#memory);
     this.#scanner = new TarScanner({
       limits: options.limits,

@@ -93,21 +93,18 @@ test("inputs of several megabytes are rows of one, replaced and removed together
     expect(t.store.cache.inputs(key)).toEqual({ files: text, op: key });
   };
   put("k", 3);
-  put("k2", 2);
-  expect(rows().map(({ key }) => key)).toEqual([
-    "k",
-    "k 00000001",
-    "k 00000002",
-    "k 00000003",
-    "k2",
-    "k2 00000001",
-    "k2 00000002",
-  ]);
-  for (const { size } of rows()) expect(size).toBeLessThanOrEqual(1 << 20);
+  put("k2", 1);
+  const keys = (key: string) => rows().flatMap((row) => (row.key.split(" ")[0] === key ? row.key : []));
+  // Half of a megabyte of digits is left, plus the first and the last frame.
+  expect(keys("k").slice(0, 3)).toEqual(["k", "k 00000001", "k 00000002"]);
+  expect(keys("k").length).toBeGreaterThan(10);
+  expect(keys("k2").length).toBeGreaterThan(3);
+  for (const { size } of rows()) expect(size).toBeLessThanOrEqual(256 << 10);
   put("k", 1);
-  expect(rows().filter(({ key }) => !key.startsWith("k2")).length).toBeLessThan(3);
+  expect(keys("k").length).toBe(keys("k2").length);
   t.store.cache.remove("k");
-  expect(rows().map(({ key }) => key)).toEqual(["k2", "k2 00000001", "k2 00000002"]);
+  expect(keys("k")).toEqual([]);
+  expect(keys("k2").length).toBeGreaterThan(3);
   t.store.cache.remove("k2");
   expect(rows()).toEqual([]);
 });

@@ -113,23 +113,36 @@ function partKey(key: string, part: number): string {
   return part === 0 ? key : `${key} ${String(part).padStart(8, "0")}`;
 }
 
-/** Bytes of a row of inputs: SQLite holds a row twice while it writes it. */
-const partSize = 1 << 20;
+/** Bytes of a row of inputs, of which SQLite makes copies while it writes it. */
+const partSize = 256 << 10;
 
-/** The inputs as JSON in Zstandard frames, which one decompression takes as one, in pieces of whole frames. */
+/**
+ * The inputs as JSON in Zstandard frames, which one decompression takes as one, in pieces of whole frames. A piece is good until the
+ * next one is asked for.
+ */
 function* inputParts(options: PutCacheOptions): Generator<Uint8Array> {
+  let buffer = Buffer.alloc(0);
   let frames: Uint8Array[] = [];
   let size = 0;
+  const joined = () => {
+    if (buffer.length < size) buffer = Buffer.allocUnsafe(size);
+    let at = 0;
+    for (const frame of frames) {
+      buffer.set(frame, at);
+      at += frame.length;
+    }
+    return buffer.subarray(0, at);
+  };
   for (const frame of inputFrames(options)) {
     if (size > 0 && size + frame.length > partSize) {
-      yield Buffer.concat(frames);
+      yield joined();
       frames = [];
       size = 0;
     }
     frames.push(frame);
     size += frame.length;
   }
-  yield Buffer.concat(frames);
+  yield joined();
 }
 
 function* inputFrames({ inputs, texts = {} }: PutCacheOptions): Generator<Uint8Array> {
