@@ -4,10 +4,10 @@
  *
  *   bun bench/registry.ts [--rounds N] [--mib N] [--only strake,docker,docker-registry] [--rows push,pull,put] [--data DIR] [--seconds N]
  */
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { atTheEnd, breath, end, listen, scratch } from "./ending.ts";
 import type { Sample } from "./measure.ts";
 import { clientRows, figure, samplePull, samplePush } from "./registry/client-rows.ts";
 import { type Client, dockerClient, podmanClient, strakeClient } from "./registry/clients.ts";
@@ -30,7 +30,10 @@ const { values: options } = parseArgs({
   },
 });
 const rounds = Number(options.rounds);
-const workspace = mkdtempSync(join(tmpdir(), "strake-bench-registry-"));
+const workspace = scratch("strake-bench-registry-");
+// Servers that tests have in common keep their folders here too, and so lose them with it.
+process.env.TMPDIR = workspace;
+listen();
 const executable = process.env.STRAKE_BIN ?? join(import.meta.dir, "..", "dist", "strake");
 
 const takesPart = ({ name, unavailable }: Client | Server) => {
@@ -41,9 +44,11 @@ const takesPart = ({ name, unavailable }: Client | Server) => {
 };
 
 async function attempt<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+  await breath();
   try {
     return await work();
   } catch (error) {
+    await breath();
     console.error(`${what}: left out: ${error instanceof Error ? error.message : error}`);
     return undefined;
   }
@@ -57,6 +62,7 @@ async function measureClients(data: string): Promise<Table | undefined> {
   const clients = all.filter(takesPart);
   const values = new Map(rows.map(({ id }) => [id, new Map<string, number>()]));
   for (const client of clients) {
+    atTheEnd(() => client.teardown());
     try {
       await attempt(client.name, async () => {
         await client.setup();
@@ -103,6 +109,6 @@ try {
   mkdirSync(data, { recursive: true });
   tables.push(await measureClients(data), await measureServers(data));
 } finally {
-  rmSync(workspace, { recursive: true, force: true });
+  await end();
 }
 for (const table of tables) table?.print();

@@ -5,18 +5,11 @@
  *
  * Every cell is a median; the last columns are how many times longer a peer takes. Machines are noisy: compare ratios.
  */
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { atTheEnd, breath, end, listen, scratch } from "./ending.ts";
 import { type Sample, timed } from "./measure.ts";
 import { docker } from "./peers/docker.ts";
 import type { Peer } from "./peers/peer.ts";
@@ -40,8 +33,9 @@ const { values: options } = parseArgs({
 });
 const rounds = Number(options.rounds);
 const executable = join(import.meta.dir, "..", "dist", "strake");
-const workspace = mkdtempSync(join(tmpdir(), "strake-bench-"));
-const runSpace = mkdtempSync(join(existsSync("/run/lock") ? "/run" : tmpdir(), "strake-bench-"));
+const workspace = options.keep ? mkdtempSync(join(tmpdir(), "strake-bench-")) : scratch("strake-bench-");
+const runSpace = scratch("strake-bench-", { inRun: true });
+listen();
 const baseTag = "strake.test/busybox:1";
 const baseArchive = join(workspace, "base.tar");
 
@@ -220,17 +214,19 @@ try {
   for (const peer of [strake(executable), docker(), podman(), buildah()].filter((p) =>
     chosen(options.only)(p.name),
   )) {
+    await breath();
     const reason = peer.unavailable();
     if (reason !== undefined) {
       console.error(`${peer.name}: left out: ${reason}`);
       continue;
     }
+    atTheEnd(() => peer.teardown());
     try {
       await peer.setup({ workspace, runSpace, baseArchive, baseTag });
       peers.push(peer);
     } catch (error) {
+      await breath();
       console.error(`${peer.name}: left out: ${error instanceof Error ? error.message : error}`);
-      await peer.teardown();
     }
   }
   table = new Table(peers.map(({ name }) => name));
@@ -239,24 +235,19 @@ try {
     for (const peer of peers) {
       // A daemon's memory is not its client's: only programs that do the work themselves have a figure.
       if ((row.unit === "MiB" && peer.name === "docker") || (row.runs && peer.name === "buildah")) continue;
+      await breath();
       try {
         values.set(peer.name, await row.measure(peer));
       } catch (error) {
+        await breath();
         console.error(`${row.id}: ${peer.name}: ${error instanceof Error ? error.message : error}`);
       }
     }
+    await breath();
     table.add(row, values);
   }
 } finally {
-  for (const peer of peers) await peer.teardown();
-  if (!options.keep) {
-    // dockerd leaves the mount of its network namespaces.
-    for (const line of readFileSync("/proc/mounts", "utf8").split("\n")) {
-      const point = line.split(" ")[1] ?? "";
-      if (point.startsWith(`${runSpace}/`)) Bun.spawnSync(["umount", "-l", point]);
-    }
-    for (const folder of [workspace, runSpace]) rmSync(folder, { recursive: true, force: true });
-  }
+  await end();
 }
 
 table?.print();

@@ -1,3 +1,4 @@
+import { breath } from "./ending.ts";
 import { median } from "./measure.ts";
 
 /** What a row of a table measures. */
@@ -23,6 +24,7 @@ export async function repeat(
 ): Promise<number> {
   const values: number[] = [];
   for (let round = 0; round < rounds + warmUp; round++) {
+    await breath();
     const value = await measure(round);
     if (round >= warmUp) values.push(value);
   }

@@ -1,4 +1,5 @@
 import { startDockerRegistry } from "../../test/support/docker-registry.ts";
+import { breath } from "../ending.ts";
 import { median, type Sample, timed } from "../measure.ts";
 import type { RowHead } from "../table.ts";
 import type { Client } from "./clients.ts";
@@ -24,6 +25,7 @@ export async function samplePush(client: Client, image: BenchImage, rounds: numb
   const samples: Sample[] = [];
   const archive = image.archive();
   for (let round = 0; round < rounds; round++) {
+    await breath();
     const registry = await startDockerRegistry();
     try {
       client.load(archive);
@@ -46,6 +48,7 @@ export async function samplePull(client: Client, image: BenchImage, rounds: numb
   try {
     const target = await image.publish(registry.host, "bench/image");
     for (let round = 0; round < rounds; round++) {
+      await breath();
       Bun.spawnSync(["sync"]);
       samples.push(timed(client.pull(target), { env: client.env }));
       client.forget(target);
