@@ -101,6 +101,7 @@ export {
   setChildSubreaper,
   setParentDeathSignal,
 } from "./process.ts";
+export { PromisedFile } from "./promised-file.ts";
 export { randomBetween, randomHex } from "./random.ts";
 export { readFrom } from "./read-from.ts";
 export { readPieces } from "./read-pieces.ts";

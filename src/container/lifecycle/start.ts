@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { hostname as hostHostname } from "node:os";
 import { StrakeError, toStrakeError } from "../../errors/index.ts";
-import { bootId, lockFile, processStartTime, sealedProgram } from "../../sys/index.ts";
+import { bootId, lockFile, PromisedFile, processStartTime, sealedProgram } from "../../sys/index.ts";
 import { type Attachment, type AttachOptions, attach } from "../monitor/attach.ts";
-import { openMonitor, type WaitingMonitor } from "../monitor/conmon.ts";
+import { openMonitor } from "../monitor/conmon.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
 import { lockVolume } from "../mount/volumes.ts";
 import { writeNetworkFiles } from "../network/files.ts";
@@ -99,8 +99,19 @@ async function bringUp(
     exitCommand: exitCommand(services, record, { paths, attended: options.attended === true }),
     env: { STRAKE_ROOT: services.root, STRAKE_RUNROOT: services.runRoot },
   });
+  // The runtime is started before there is anything for it to read: its own start takes 3 ms, in which its bundle is made.
+  using config = new PromisedFile(`${paths.run}/config.json`);
   sealed?.fill(installed.path);
-  return await bringUpUnder(monitor, services, record, { paths, runtime, options });
+  const creating = monitor.create();
+  creating.catch(() => {});
+  try {
+    return await bringUpUnder({ creating, config }, services, record, { paths, runtime, options });
+  } catch (error) {
+    // A runtime that got nothing to read fails; teardown must not overtake it.
+    config[Symbol.dispose]();
+    await creating.catch(() => {});
+    throw error;
+  }
 }
 
 interface BringUp {
@@ -110,7 +121,7 @@ interface BringUp {
 }
 
 async function bringUpUnder(
-  monitor: WaitingMonitor,
+  { creating, config }: { readonly creating: Promise<number>; readonly config: PromisedFile },
   services: ContainerServices,
   record: ContainerRecord,
   { paths, runtime, options }: BringUp,
@@ -163,8 +174,7 @@ async function bringUpUnder(
     hostFacts(),
   );
   const bundle = withCompiledSeccomp(spec, runtime, services.runRoot);
-  writeFileSync(`${paths.run}/config.json`, JSON.stringify(bundle));
-  const creating = monitor.create();
+  config.keep(JSON.stringify(bundle));
   const reserve =
     record.network === "bridge"
       ? services.network.open({ id: record.id, folder: paths.run, ports: record.ports })

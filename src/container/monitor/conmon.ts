@@ -51,7 +51,7 @@ export function monitorArgs(options: MonitorOptions): string[] {
 /** A monitor that is ready to make its container. Disposed of, it ends if it was not asked for it. */
 export interface WaitingMonitor extends Disposable {
   /**
-   * Makes (but does not start) the container of the bundle, which is complete by now, and gives the pid of its first process. The monitor is
+   * Makes (but does not start) the container of the bundle, whose config.json may be a promised one, and gives the pid of its first process. The monitor is
    * nobody's child afterwards and outlives us. Errors: as `startFailure`.
    */
   create(): Promise<number>;
