@@ -52,7 +52,7 @@ export function parseWords(spec: CommandSpec, words: readonly string[]): Parsed 
     }
     for (let at = 1; at < word.length; at++) {
       const found = findShort(spec, word[at]!);
-      if (found === undefined) throw unknownFlag(spec, `-${word[at]}`);
+      if (found === undefined) throw unknownFlag(spec, `-${word[at]}`, word.slice(1));
       const [name, flag] = found;
       const rest = word.slice(at + 1);
       if (flag.type === "boolean") {
@@ -117,19 +117,25 @@ function settle(
 function checkArguments(spec: CommandSpec, args: readonly string[]): void {
   const required = spec.args.filter((argument) => !argument.optional).length;
   if (args.length < required) {
-    const missing = spec.args.filter((argument) => !argument.optional)[args.length];
-    throw usage(spec, `strake ${spec.name} needs ${missing?.name ?? "an argument"}`);
+    const missing = spec.args.filter((argument) => !argument.optional)[args.length]?.name;
+    throw usage(
+      spec,
+      `strake ${spec.name} needs ${missing ?? "an argument"}`,
+      missing === "CONTEXT" ? `for this folder: strake ${spec.name} .;` : undefined,
+    );
   }
   if (spec.args.at(-1)?.repeat !== true && args.length > spec.args.length)
     throw usage(
       spec,
-      `strake ${spec.name} takes ${spec.args.length === 0 ? "no arguments" : `${spec.args.length} at most`}: ${JSON.stringify(args[spec.args.length])} is one too many`,
+      `strake ${spec.name} takes ${spec.args.length === 0 ? "no arguments" : spec.args.length === 1 ? "one argument" : `${spec.args.length} arguments at most`}: ${JSON.stringify(args[spec.args.length])} is one too many`,
     );
 }
 
-function unknownFlag(spec: CommandSpec, flag: string): StrakeError {
+/** `letters`: the word it was found in, which may be a long name behind a single dash. */
+function unknownFlag(spec: CommandSpec, flag: string, letters = ""): StrakeError {
   const name = flag.replace(/^-+/, "");
-  const near = name.length > 1 ? nearest(name, Object.keys(spec.flags)) : undefined;
+  const long = Object.hasOwn(spec.flags, letters) ? letters : undefined;
+  const near = name.length > 1 ? nearest(name, Object.keys(spec.flags)) : long;
   return usage(
     spec,
     `strake ${spec.name} has no flag ${flag}`,

@@ -44,8 +44,16 @@ async function answer(cli: Cli, words: readonly string[]): Promise<number> {
     const handler = await spec.load();
     return (await handler(cli, parsed)) ?? 0;
   } catch (thrown) {
-    return report(cli, toStrakeError(thrown), spec);
+    return report(cli, await explained(toStrakeError(thrown), words), spec);
   }
+}
+
+/** With what to do for those who know docker, looked up only once something is wrong. */
+async function explained(error: StrakeError, words: readonly string[]): Promise<StrakeError> {
+  if (error.code !== "USAGE") return error;
+  const { dockerHint } = await import("./docker-words.ts");
+  const hint = dockerHint(error, words);
+  return hint === undefined ? error : error.with({ hint });
 }
 
 async function invoke(cli: Cli, words: readonly string[]): Promise<number> {

@@ -124,7 +124,10 @@ function keyValues(rest: string, escapeCharacter: string, keyword: string): Argu
   if (words.length === 0) return { args: [] };
   if (!words[0]!.includes("=")) {
     const match = /^([^\t\v\f\r ]*)[\t\v\f\r ]+/.exec(rest);
-    if (!match) throw new StrakeError("DOCKERFILE_SYNTAX", `${keyword} must have two arguments`);
+    if (!match)
+      throw new StrakeError("DOCKERFILE_SYNTAX", `${keyword} must have two arguments`, {
+        hint: `write ${keyword} ${rest.trim() || "name"}=value`,
+      });
     return { args: [match[1]!, rest.slice(match[0].length), ""] };
   }
   const args: string[] = [];

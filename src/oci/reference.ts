@@ -143,6 +143,14 @@ function checkName(input: string, domain: string, path: string): void {
 }
 
 function invalid(input: string, why: string): StrakeError {
+  if (/^https?:\/\//.test(input))
+    return new StrakeError(
+      "REFERENCE_INVALID",
+      `${JSON.stringify(input.slice(0, 160))} is not an image reference`,
+      {
+        hint: `leave ${input.slice(0, input.indexOf("//") + 2)} out: the name begins with the registry's host`,
+      },
+    );
   const shown = input.length > 160 ? `${input.slice(0, 160)}…` : input;
   return new StrakeError("REFERENCE_INVALID", `${JSON.stringify(shown)} is not an image reference: ${why}`, {
     hint: "a reference looks like name:tag, registry.example:5000/team/name:tag or name@sha256:…",

@@ -1,4 +1,4 @@
-import { StrakeError } from "../errors/index.ts";
+import { nearest, StrakeError } from "../errors/index.ts";
 import {
   type Descriptor,
   type Digest,
@@ -106,8 +106,16 @@ export class Images {
     const image = this.get(name);
     if (image) return image;
     throw new StrakeError("IMAGE_NOT_FOUND", `there is no image ${JSON.stringify(name)}`, {
-      hint: "`strake images` lists what is here",
+      hint: `${this.#didYouMean(name)}\`strake images\` lists what is here`,
     });
+  }
+
+  #didYouMean(name: string): string {
+    const names = this.#database
+      .all<{ reference: string }>("select reference from tags")
+      .map(({ reference }) => familiarReference(parseReference(reference)));
+    const near = nearest(name, [...names.map((tag) => tag.replace(/:latest$/, "")), ...names]);
+    return near === undefined ? "" : `did you mean ${near}? `;
   }
 
   /**
@@ -205,7 +213,7 @@ export class Images {
           "IMAGE_IN_USE",
           `image ${short(id)} is used by container ${users[0]!.slice(0, 12)}`,
           {
-            hint: "remove the container first, or force it",
+            hint: `remove the container first (strake rm -f ${users[0]!.slice(0, 12)}), or force it`,
           },
         );
       for (const table of ["tags", "repo_digests", "image_layers", "image_blobs"])

@@ -84,7 +84,11 @@ export class HeaderParser {
   end(): void {
     const between = this.#state === "header" && this.#filled === 0 && !this.#assembler.expectsEntry;
     if (between || this.#state === "end") return;
-    throw this.#locate(new StrakeError("TAR_TRUNCATED", "the archive ends in the middle of a header"));
+    const message =
+      this.#offset === 0
+        ? "this is no tar archive: it ends before the first header does"
+        : "the archive ends in the middle of a header";
+    throw this.#locate(new StrakeError("TAR_TRUNCATED", message));
   }
 
   #fillBlock(chunk: Buffer, at: number): number {

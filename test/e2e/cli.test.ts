@@ -34,6 +34,20 @@ describe("without a store", () => {
   });
 
   test.each([
+    ["stats web", "docker has it, strake does not yet"],
+    ["prune", "strake image prune"],
+    ["load x.tar", "strake load -i x.tar"],
+    ["build", "strake build ."],
+    ["run --rm https://docker.io/busybox", "leave https:// out"],
+    ["run --rm --env-file nof x", "nof: there is no such file"],
+    ["cp a.txt web", "write strake cp a.txt NAME:PATH"],
+    ["cp a:/x b:/y", "strake cp a:/x - | strake cp - b:/y"],
+  ])("%s: %s", async (line, message) => {
+    const { code, stderr } = await strake.run(line.split(" "));
+    expect([code !== 0, stderr]).toEqual([true, expect.stringContaining(message)]);
+  });
+
+  test.each([
     ["nowhere", "there is no folder nowhere"],
     ["a-file", "the context a-file is a file, not a folder"],
     ["https://example.com/x.git", "a repository or URL cannot be the context"],
@@ -136,6 +150,26 @@ describe.skipIf(obstacle !== undefined)("with containers", () => {
     expect(await code("busybox:1", "sh", "-c", "sh -c 'kill -9 $$'; exit $?")).toBe(137);
     expect(await code("no-such-image")).toBe(125);
     expect(await code("--no-such-flag", "busybox:1")).toBe(125);
+  });
+
+  test("mistyped names and words that are no program get the answer they need", async () => {
+    await strake.ok("create", "--name", "frontend", "busybox:1", "true");
+    const said = async (...args: string[]) => (await strake.run(args)).stderr;
+    expect(await said("logs", "fronted")).toContain("Did you mean frontend?");
+    expect(await said("history", "busybx:1")).toContain("did you mean busybox:1?");
+    expect(await said("run", "--rm", "busybox:1", "-p", "80:80")).toContain("before the image's");
+    expect(await said("run", "--rm", "busybox:1", "cd", "/")).toContain("sh -c 'cd ...'");
+    expect(await said("run", "--rm", "busybox:1", "ls -l")).toContain('sh -c "ls -l"');
+    expect(await said("rmi", "busybox:1")).toContain("strake rm -f ");
+    expect(await said("cp", "frontend:/nosuch", ".")).toContain("no /nosuch in the container");
+    await strake.ok("rm", "frontend");
+    for (const [line, hint] of [
+      ['CMD["ls"]', "a blank stands between CMD"],
+      ["ENV A", "write ENV A=value"],
+      ['COPY "my file" /x', 'COPY ["my file", "/to/"]'],
+      ["RUN echo a &&", "backslash"],
+    ])
+      expect((await build(`FROM busybox:1\n${line}\n`)).stderr).toContain(hint!);
   });
 
   test("run: environment, folder, user, entrypoint, stdin, mounts", async () => {

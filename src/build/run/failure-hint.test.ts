@@ -10,6 +10,7 @@ test.each([
   ["bash x", 127, "x: line 2: $'\\r': command not found", "carriage return"],
   ["./run.sh", 127, "/bin/sh: ./run.sh: not found", "Windows"],
   ["bash x", 126, "bash: ./x: /bin/sh^M: bad interpreter: No such file", "carriage return"],
+  ["echo a &&", 2, "/bin/sh: syntax error: unexpected end of file", "backslash"],
   ["sudo make", 127, "/bin/sh: 1: sudo: not found", "leave sudo out"],
   ["apt-get install -y nginx", 100, "E: Unable to locate package nginx", "apt-get update in the same RUN"],
   ["apt-get update && apt-get install -y ngnix", 100, "E: Unable to locate package ngnix", "name is right"],

@@ -16,6 +16,8 @@ export function failureHint(run: FailedRun): string | undefined {
   if (run.args.length > 1 && almostJson.test(command)) return jsonHint(command);
   if (/\r['"]?: (command )?not found|\\r'?: (command )?not found|\^M: bad interpreter/.test(text))
     return "a carriage return ends the lines of the script (Windows): save it with LF, or RUN sed -i 's/\\r$//' FILE first";
+  if (/(&&|\|\||\|)\s*$/.test(command))
+    return "the command goes on in the next line: end this one with a backslash (\\)";
   if (/\bsudo: (command )?not found/.test(text))
     return "leave sudo out: RUN is root already, unless USER says otherwise";
   if (/Unable to locate package|has no installation candidate/.test(text))

@@ -13,7 +13,10 @@ export const cp: Handler<typeof cpFlags> = async (cli, { args, flags }) => {
   const containers = await (await cli.engine()).containers();
   if ((from.container === undefined) === (to.container === undefined))
     throw new StrakeError("USAGE", "one side of cp is a container, the other is not", {
-      hint: "write strake cp NAME:PATH PATH or strake cp PATH NAME:PATH",
+      hint:
+        from.container === undefined
+          ? `write strake cp ${source} NAME:PATH, with a container's name`
+          : `from one container to another: strake cp ${source} - | strake cp - ${target}`,
     });
   if (target === "-" && from.container !== undefined) {
     for await (const chunk of containers.readArchive(from.container, from.path)) cli.print(chunk);

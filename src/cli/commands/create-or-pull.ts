@@ -36,6 +36,7 @@ async function pull(cli: Cli, engine: Engine, reference: string, missing?: Strak
     engine.store.sync();
   } catch (error) {
     if (!(error instanceof StrakeError) || missing === undefined || error.code === "CANCELED") throw error;
+    if (error.code === "REFERENCE_INVALID") throw error.with({ exitCode: 125 });
     throw new StrakeError(missing.code, `${missing.message}, and pulling it failed: ${error.message}`, {
       hint: missing.hint,
       cause: error,

@@ -74,7 +74,8 @@ function envFile(cli: Cli, path: string): string[] {
     return [...parseEnvFile(readFileSync(resolve(cli.cwd, path), "utf8"))];
   } catch (error) {
     if (error instanceof StrakeError) throw error;
-    throw new StrakeError("USAGE", `cannot read the env file ${path}`, { cause: error });
+    const why = (error as NodeJS.ErrnoException).code === "ENOENT" ? "there is no such file" : String(error);
+    throw new StrakeError("USAGE", `cannot read the env file ${path}: ${why}`, { cause: error });
   }
 }
 

@@ -135,7 +135,10 @@ export async function copyPath(
     withRoot(services, to, async (toRoot) => {
       const sourceKind = kindOf(fromRoot, from.path, options.followLink);
       if (sourceKind === "missing")
-        throw new StrakeError("CONTAINER_PATH_INVALID", `there is no ${from.path} to copy`);
+        throw new StrakeError(
+          "CONTAINER_PATH_INVALID",
+          `there is no ${from.path}${from.container === undefined ? "" : " in the container"} to copy`,
+        );
       const plan = planCopy({
         source: from.path,
         sourceKind,

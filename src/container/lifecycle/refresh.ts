@@ -1,4 +1,4 @@
-import { StrakeError } from "../../errors/index.ts";
+import { nearest, StrakeError } from "../../errors/index.ts";
 import { bootId } from "../../sys/index.ts";
 import { exitOf } from "../monitor/exit.ts";
 import { containerPaths } from "../monitor/paths.ts";
@@ -42,8 +42,10 @@ function endOf(
   return end.known ? { exitCode: end.exitCode } : { exitCode: end.exitCode, error: "its monitor was killed" };
 }
 
-export function notFound(reference: string): StrakeError {
+/** `names`: those there are, for whoever mistyped one. */
+export function notFound(reference: string, names: readonly string[] = []): StrakeError {
+  const near = nearest(reference, names);
   return new StrakeError("CONTAINER_NOT_FOUND", `there is no container "${reference}"`, {
-    hint: "`strake ps --all` lists them.",
+    hint: `${near === undefined ? "" : `Did you mean ${near}? `}\`strake ps --all\` lists them.`,
   });
 }

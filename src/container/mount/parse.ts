@@ -156,6 +156,7 @@ export function volumeName(text: string, name: string): string {
 }
 
 function destination(text: string, path: string): string {
+  if (path === "") throw invalid(text, "it does not say where in the container: target=/path");
   if (!path.startsWith("/") || path.includes("\0"))
     throw invalid(text, `the destination "${path}" is not an absolute path`);
   const parts: string[] = [];

@@ -61,6 +61,16 @@ test("says what is wrong in our words", () => {
   expect(lastMessage(coloured)).toBe("it broke");
 });
 
+test.each([
+  ["-p", "before the image"],
+  ["cd", "sh -c 'cd ...'"],
+  ["ls -l", 'sh -c "ls -l"'],
+  ["nope", "ENTRYPOINT"],
+])("a command %j that is no program: %s", (program, hint) => {
+  const said = `executable file \`${program}\` not found in $PATH: No such file or directory`;
+  expect(startFailure(program, said).hint).toContain(hint);
+});
+
 test("the last message is without decoration", () => {
   expect(lastMessage('one\ntime="x" level=error msg="it \\"broke\\""\n')).toBe('it "broke"');
 });

@@ -22,7 +22,7 @@ export function startFailure(program: string, runtimeOutput: string): StrakeErro
   );
   if (aboutProgram && notFoundText.test(reason))
     return new StrakeError("CONTAINER_COMMAND_NOT_FOUND", notFoundMessage(program, reason), {
-      hint: "Check the command, the image's ENTRYPOINT and PATH, and the interpreter named in a script's first line.",
+      hint: notFoundHint(program),
       exitCode: 127,
     });
   if (aboutProgram && notExecutableText.test(reason))
@@ -65,6 +65,18 @@ export function lastMessage(output: string): string {
 function notFoundMessage(program: string, reason: string): string {
   if (!program.includes("/")) return `${quote(program)} is in no folder of the container's PATH`;
   return `${quote(program)} or what it needs to start is not in the container: ${lastPart(reason)}`;
+}
+
+/** What only a shell knows. */
+const shellWords =
+  /^(cd|source|\.|export|alias|set|unset|eval|exec|if|for|while|type|ulimit|umask|trap|&&|\|\|)$/;
+
+function notFoundHint(program: string): string {
+  if (program.startsWith("-")) return "Flags of strake stand before the image's or the container's name.";
+  if (shellWords.test(program)) return `That is part of the shell: sh -c '${program} ...'.`;
+  if (/\s/.test(program))
+    return `It is taken for one name: leave the quotes out, or write sh -c ${JSON.stringify(program)}.`;
+  return "Check the command, the image's ENTRYPOINT and PATH, and the interpreter named in a script's first line.";
 }
 
 function notExecutableHint(reason: string): string {

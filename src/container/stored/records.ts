@@ -21,7 +21,11 @@ export class StoredRecords implements ContainerRecords {
 
   find(reference: string): ContainerRecord {
     const row = this.#records.get(reference.replace(/^\//, ""));
-    if (row === undefined) throw notFound(reference);
+    if (row === undefined)
+      throw notFound(
+        reference,
+        this.#records.list().map(({ name }) => name),
+      );
     return withName(row.state, row.name);
   }
 

@@ -73,6 +73,11 @@ function unknownInstruction({ keyword, line }: RawInstruction): StrakeError {
     });
   if (keyword === "")
     return new StrakeError("DOCKERFILE_SYNTAX", "a line continuation is followed by no instruction");
+  const glued = /^([A-Za-z]+)[[("'=]/.exec(keyword)?.[1]?.toUpperCase();
+  if (glued !== undefined && (instructionNames as readonly string[]).includes(glued))
+    return new StrakeError("DOCKERFILE_INSTRUCTION_UNKNOWN", `unknown instruction: ${keyword}`, {
+      hint: `a blank stands between ${glued} and what follows`,
+    });
   return new StrakeError(
     "DOCKERFILE_INSTRUCTION_UNKNOWN",
     `unknown instruction: ${keyword}${didYouMean(keyword, instructionNames)}`,
