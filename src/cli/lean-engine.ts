@@ -1,9 +1,11 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { execve } from "../sys/index.ts";
 
 /** From this many names on a context is worth 4 ms. */
 const manyNames = 2000;
+/** Bytes of a folder itself that hold many names on every file system. */
+const largeFolder = 1 << 20;
 /** Read by JavaScriptCore before the first line of ours runs; neither the executable nor the running program can set it. */
 const option = "BUN_JSC_useFTLJIT";
 
@@ -34,6 +36,8 @@ function hasManyNames(folder: string): boolean {
   for (let count = 0; ahead.length > 0; ) {
     const path = ahead.pop()!;
     try {
+      // Counting a million names would take more memory than copying them.
+      if (statSync(path).size >= largeFolder) return true;
       const entries = readdirSync(path, { withFileTypes: true });
       count += entries.length;
       if (count >= manyNames) return true;

@@ -4,7 +4,7 @@ import { errnoName } from "./errno.ts";
 import { errno, libc, memoryAt } from "./libc.ts";
 
 /** Bytes that one memory takes from the heap before a file is made: what 20,000 files need never gets there. */
-const heapLimit = 8 << 20;
+const heapLimit = 6 << 20;
 /** Bytes of the file made at once. */
 const step = 4 << 20;
 /** Bytes of the file that may be in the process; with less, pages that are used all the time come and go too often. */

@@ -84,6 +84,7 @@ export {
 } from "./node.ts";
 export { atCwd, closeFd, openAt, openDirectory, readlinkAt } from "./open.ts";
 export { type OpenOptions, openFlags, resolveFlags } from "./open-flags.ts";
+export { PackedNames } from "./packed-names.ts";
 export { cPath, nodePath } from "./path.ts";
 export { allocatePiece, blockSize, Pieces, pieceSize } from "./piece.ts";
 export {

@@ -4,6 +4,7 @@ import { addressOf, libc } from "./libc.ts";
 const numbers = {
   fcntl: [72, 25],
   capget: [125, 90],
+  getdents64: [217, 61],
   openat: [257, 56],
   mknodat: [259, 33],
   pipe2: [293, 59],

@@ -15,12 +15,12 @@ import type { TableMemory } from "../../erofs/index.ts";
 import { StrakeError } from "../../errors/index.ts";
 import type { Digest } from "../../oci/index.ts";
 import type { ContextStamps } from "../../store/index.ts";
-import { Collections, FolderStats, fromNodeError, nodePath } from "../../sys/index.ts";
+import { Collections, FolderStats, fromNodeError, nodePath, PackedNames } from "../../sys/index.ts";
 import { decodePath } from "../../tar/index.ts";
 import type { CopySource, OpenFile } from "../copy/source.ts";
 import { ContextNode, isCopyable } from "./context-node.ts";
 import { Fingerprint } from "./fingerprint.ts";
-import { FolderLists, type Listing, listed } from "./folder-list.ts";
+import { FolderLists, type ListedName, type Listing, listed } from "./folder-list.ts";
 import type { WeightLimits } from "./large-context.ts";
 import { ScanRows } from "./scan-rows.ts";
 import type { FolderWeight } from "./weight.ts";
@@ -117,10 +117,14 @@ export class BuildContext implements CopySource<ContextNode> {
   #list(path: string): Listing {
     const known = this.#listings.get(path);
     if (known) return known;
+    const listing = this.#lists.add(this.#scan(path));
+    this.#listings.set(path, listing);
+    return listing;
+  }
+
+  *#scan(path: string): Generator<ListedName, void, undefined> {
     const prefix = path === "/" ? "/" : `${path}/`;
     const host = this.#hostPath(path);
-    const names: string[] = [];
-    const rows: number[] = [];
     const isKnown = this.#nodes.size > 0;
     const folder = openFolder(host);
     try {
@@ -128,16 +132,11 @@ export class BuildContext implements CopySource<ContextNode> {
         this.#collections.passed(1);
         const at = prefix + name;
         const node = (isKnown ? this.#nodes.get(at) : undefined) ?? this.#lookIn(folder, name);
-        if (!node || this.#isIgnored(at, node)) continue;
-        names.push(name);
-        rows.push(node.row);
+        if (node && !this.#isIgnored(at, node)) yield { name, row: node.row };
       }
     } finally {
       folder.close();
     }
-    const listing = this.#lists.add(names, rows);
-    this.#listings.set(path, listing);
-    return listing;
   }
 
   readlink(path: string): string {
@@ -231,6 +230,7 @@ export class BuildContext implements CopySource<ContextNode> {
       let looked = 0;
       for (const { name, row } of listed(listing)) {
         if (looked++ % 512 === 0) this.#rows.memory.release();
+        this.#collections.passed(1);
         const { type, size } = new ContextNode(this.#rows, row);
         if (type === "directory") continue;
         if (size > large) yield { path: `${path === "/" ? "" : path}/${name}`, files: 1, bytes: size };
@@ -300,9 +300,14 @@ function openFolder(host: string): FolderStats {
 }
 
 /** Names of a folder, sorted. Node replaces bytes that are not UTF-8; then the bytes are asked for. */
-function listNames(host: string): string[] {
+function listNames(host: string): Iterable<string> {
   try {
     const path = nodePath(host);
+    const many = typeof path === "string" ? PackedNames.ofLarge(path) : undefined;
+    if (many?.isAscii) {
+      many.sort();
+      return many.latin1();
+    }
     const names = readdirSync(path);
     const decoded = names.some((name) => name.includes("\ufffd"))
       ? readdirSync(path, { encoding: "buffer" }).map((name) => decodePath(Buffer.from(name)))

@@ -12,10 +12,7 @@ describe("FolderLists", () => {
       fc.property(fc.array(fc.array(fc.tuple(name, fc.nat(2 ** 32 - 1)))), (folders) => {
         const lists = new FolderLists();
         const listings = folders.map((folder) =>
-          lists.add(
-            folder.map(([each]) => each),
-            folder.map(([, row]) => row),
-          ),
+          lists.add(folder.map(([each, row]) => ({ name: each, row }))),
         );
         for (const [i, folder] of folders.entries())
           expect([...listed(listings[i]!)]).toEqual(folder.map(([each, row]) => ({ name: each, row })));
@@ -33,10 +30,7 @@ describe("FolderLists", () => {
       release: () => {},
     };
     const names = Array.from({ length: 10_000 }, (_, i) => `${String(i).padStart(250, "x")}`);
-    const listing = new FolderLists(memory).add(
-      names,
-      names.map((_, i) => i),
-    );
+    const listing = new FolderLists(memory).add(names.map((each, row) => ({ name: each, row })));
     expect(listing).toHaveLength(5);
     expect(pieces.length).toBeGreaterThan(2);
     let next = 0;

@@ -11,6 +11,11 @@ interface Part {
   readonly count: number;
 }
 
+export interface ListedName {
+  readonly name: string;
+  readonly row: number;
+}
+
 /** What one folder holds. */
 export type Listing = readonly Part[];
 
@@ -22,23 +27,29 @@ export class FolderLists {
     this.#pieces = new BytePieces(memory);
   }
 
-  /** Keeps the names in their order, `rows[i]` with `names[i]`. */
-  add(names: readonly string[], rows: readonly number[]): Listing {
+  /** Keeps names and their rows in the order they come in. */
+  add(entries: Iterable<ListedName>): Listing {
     const parts: Part[] = [];
-    for (let start = 0; start < names.length; start += partLength) {
-      const end = Math.min(start + partLength, names.length);
-      const whole = start === 0 && end === names.length;
-      parts.push(this.#addPart(whole ? names : names.slice(start, end), rows, start));
+    let names: string[] = [];
+    let rows: number[] = [];
+    for (const { name, row } of entries) {
+      names.push(name);
+      rows.push(row);
+      if (names.length < partLength) continue;
+      parts.push(this.#part(names, rows));
+      names = [];
+      rows = [];
     }
+    if (names.length > 0) parts.push(this.#part(names, rows));
     return parts;
   }
 
-  #addPart(names: readonly string[], rows: readonly number[], start: number): Part {
+  #part(names: readonly string[], rows: readonly number[]): Part {
     const text = names.join("/");
     const count = names.length;
     const encoded = text.isWellFormed() ? undefined : encodePath(text);
     const bytes = this.#pieces.take(count * 4 + (encoded?.length ?? Buffer.byteLength(text)));
-    for (let i = 0; i < count; i++) bytes.writeUInt32LE(rows[start + i]!, i * 4);
+    for (let i = 0; i < count; i++) bytes.writeUInt32LE(rows[i]!, i * 4);
     if (encoded) bytes.set(encoded, count * 4);
     else bytes.write(text, count * 4);
     return { bytes, count };
@@ -46,7 +57,7 @@ export class FolderLists {
 }
 
 /** Names and rows, as they were added. */
-export function* listed(listing: Listing): Generator<{ readonly name: string; readonly row: number }> {
+export function* listed(listing: Listing): Generator<ListedName, void, undefined> {
   for (const { bytes, count } of listing) {
     const names = decodePath(bytes.subarray(count * 4)).split("/");
     for (let i = 0; i < count; i++) yield { name: names[i]!, row: bytes.readUInt32LE(i * 4) };

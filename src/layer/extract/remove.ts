@@ -9,6 +9,7 @@ import {
   openAt,
   openDirectory,
   openFlags,
+  PackedNames,
   removeEmptyAt,
   removeFileAt,
   resolveFlags,
@@ -87,10 +88,16 @@ function openToEmpty(parent: number, name: string): number | undefined {
   return openAt(parent, name, options);
 }
 
-function namesIn(fd: number): string[] {
+function namesIn(fd: number): Iterable<string> {
   try {
-    return readdirSync(`/proc/self/fd/${fd}`, { encoding: "buffer" }).map(decodePath);
+    const path = `/proc/self/fd/${fd}`;
+    const many = PackedNames.ofLarge(path);
+    return many ? decoded(many) : readdirSync(path, { encoding: "buffer" }).map(decodePath);
   } catch (error) {
     throw fromNodeError(error);
   }
+}
+
+function* decoded(names: PackedNames): Generator<string, void, undefined> {
+  for (const bytes of names.bytes()) yield decodePath(bytes);
 }
