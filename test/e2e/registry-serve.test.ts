@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { Authority } from "../support/certificates.ts";
 import { digestOf, pushImage } from "../support/push-image.ts";
 import { startServe } from "../support/registry-process.ts";
 
@@ -192,13 +193,54 @@ test("serves TLS", async () => {
   }
 });
 
+test("says that nobody can log in, and what it is to who looks at its address", async () => {
+  const flags = ["--storage", "memory", "--listen", "127.0.0.1:0", "--quiet"];
+  for (const [more, isNoted] of [
+    [["--token"], true],
+    [["--admin", "ann"], true],
+    [[], false],
+  ] as const) {
+    const server = serve(...flags, ...more);
+    const reader = server.stderr.getReader();
+    let said = "";
+    while (!said.includes("serving ")) said += Buffer.from((await reader.read()).value!).toString();
+    if (isNoted) {
+      while (!said.includes("note: ")) said += Buffer.from((await reader.read()).value!).toString();
+      expect(said).toContain("nobody but robots can log in");
+    }
+    const page = await fetch(/http:\S+/.exec(said)![0]);
+    expect([page.status, await page.text()]).toEqual([200, "a registry of images; its API is at /v2/\n"]);
+    server.kill();
+    await server.exited;
+    for (let part = await reader.read(); !part.done; part = await reader.read())
+      said += Buffer.from(part.value).toString();
+    expect(said.includes("note: ")).toBe(isNoted);
+  }
+});
+
 test("says what is wrong with its flags", async () => {
   writeFileSync(join(folder, "file"), "");
+  const memory = ["--storage", "memory", "--listen", "127.0.0.1:0"];
+  using authority = new Authority("Team Root");
+  for (const name of ["one", "two"]) {
+    const { cert, key } = authority.sign("DNS:registry.test");
+    writeFileSync(join(folder, `${name}.crt`), cert);
+    writeFileSync(join(folder, `${name}.key`), key);
+  }
   for (const [flags, message] of [
     [["--listen", "0.0.0.0:0", "--storage", "memory"], "other machines"],
     [["--storage", "memory", "--tls-cert", "x"], "belong together"],
     [["--storage", "memory", "--tls-cert", "x", "--tls-key", "y"], "x cannot be read"],
     [["--storage", "file/x", "--listen", "127.0.0.1:0"], "cannot be used"],
+    [["--storage", "S3://images"], "is not s3://BUCKET[/PREFIX]"],
+    [["--storage", "gs://images"], "is not s3://BUCKET[/PREFIX]"],
+    [["--storage", "memory", "--listen", "5000"], "such as 127.0.0.1:5000"],
+    [
+      [...memory, "--tls-cert", "one.crt", "--tls-key", "two.key"],
+      "tls.key: the key belongs to another certificate",
+    ],
+    [[...memory, "--tls-cert", "one.key", "--tls-key", "one.key"], "tls.cert: this is no certificate in PEM"],
+    [[...memory, "--tls-cert", "one.crt", "--tls-key", "one.crt"], "tls.key: this is no private key in PEM"],
   ] as const) {
     const server = serve(...flags);
     expect(await server.exited).toBe(1);

@@ -31,6 +31,8 @@ export const registryServe: Handler<typeof registryServeFlags> = async (cli, { f
   process.on("SIGHUP", onHangUp);
   // Whoever reads this may send signals, so they are listened for by now.
   say(`serving ${registry.url.href}\n`);
+  if (service.nobodyCanLogIn)
+    say("note: nobody but robots can log in, as no users are named (--htpasswd FILE)\n");
   if (registry.reportsURL) say(`metrics and health at ${registry.reportsURL.href}\n`);
   await stopped;
   process.off("SIGHUP", onHangUp);

@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
-import type { Registry, ServerConfig } from "../../registry/server/index.ts";
+import { readFileSync, statSync } from "node:fs";
+import { asksNobody, type Registry, type ServerConfig } from "../../registry/server/index.ts";
 import { LogFile, LogWriter, writeSteadily } from "./log-file.ts";
 import { changeableOptions, namedFiles } from "./options.ts";
 import { configOf, type ServeRegistryRequest, startConfigured } from "./serve.ts";
@@ -61,6 +61,13 @@ export class RegistryService {
     this.#writer = parts.writer;
     this.#file = parts.file;
     this.#versions = this.#stat();
+  }
+
+  /** Whether there are rules about who may do what, and nobody whom they could be about. */
+  get nobodyCanLogIn(): boolean {
+    const { access } = this.#config;
+    if (access === undefined || asksNobody(access)) return false;
+    return access.htpasswd === undefined || !/^[^#\s]/m.test(readFileSync(access.htpasswd, "utf8"));
   }
 
   /** Calls `onChange` after the configuration file, or one it names, has changed and been left alone for a moment. */

@@ -43,9 +43,12 @@ export async function openStorage(config: StorageConfig, env: Environment): Prom
 /** The settings that `memory`, `files`, `s3`, `s3://BUCKET[/PREFIX]` or a folder stand for. Throws USAGE. */
 export function storageSettings(where: string): object {
   if (where === "memory" || where === "files" || where === "s3") return { driver: where };
-  if (!where.startsWith("s3:")) return { driver: "files", root: where };
+  if (!/^(?:s3:|[a-z][a-z0-9+.-]*:\/\/)/i.test(where)) return { driver: "files", root: where };
   const match =
     /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/((?:[A-Za-z0-9_-][A-Za-z0-9_.-]*\/?)*))?$/.exec(where);
-  if (!match) throw new StrakeError("USAGE", `${JSON.stringify(where)} is not s3://BUCKET[/PREFIX]`);
+  if (!match)
+    throw new StrakeError("USAGE", `${JSON.stringify(where)} is not s3://BUCKET[/PREFIX]`, {
+      hint: "a storage is that, with a bucket's name in small letters, or a folder, or memory",
+    });
   return { driver: "s3", bucket: match[1], ...(match[2] ? { prefix: match[2] } : {}) };
 }

@@ -1,4 +1,11 @@
-export type { AccessConfig, Policy, RepositoryAction, Scope, TokenConfig } from "./access/config.ts";
+export {
+  type AccessConfig,
+  asksNobody,
+  type Policy,
+  type RepositoryAction,
+  type Scope,
+  type TokenConfig,
+} from "./access/config.ts";
 export { decodeAccessConfig } from "./access/decode-config.ts";
 export { htpasswdLine } from "./access/htpasswd.ts";
 export type { Robot } from "./access/robots.ts";

@@ -1,3 +1,4 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { StrakeError } from "../../errors/index.ts";
 import { asksNobody } from "./access/config.ts";
@@ -33,19 +34,40 @@ export function checkOpen({ hostname = "127.0.0.1", rules, access, open }: Regis
   throw new StrakeError(
     "REGISTRY_OPEN",
     `${hostname} can be reached from other machines, and nobody is asked who they are`,
-    { hint: "listen on 127.0.0.1, give access rules, or ask for an open registry" },
+    {
+      hint: "name who may come in (--htpasswd FILE, or access rules), listen on 127.0.0.1, or serve everybody all the same (--open)",
+    },
   );
 }
 
 /** Throws REGISTRY_SERVER_CONFIG for a certificate or key that TLS cannot use, or that do not belong together. */
 export function checkCertificate(tls: { readonly cert: string; readonly key: string }): void {
+  const certificate = usable("tls.cert: this is no certificate in PEM", () => new X509Certificate(tls.cert));
+  const key = usable("tls.key: this is no private key in PEM without a passphrase", () =>
+    createPrivateKey(tls.key),
+  );
+  if (!belongs(certificate, key))
+    throw new StrakeError("REGISTRY_SERVER_CONFIG", "tls.key: the key belongs to another certificate", {
+      hint: "the file of a chain begins with the server's own certificate",
+    });
+  usable("tls: the certificate or its key cannot be used", () => createSecureContext(tls));
+}
+
+function belongs(certificate: X509Certificate, key: KeyObject): boolean {
   try {
-    createSecureContext(tls);
+    return certificate.checkPrivateKey(key);
+  } catch {
+    // Bun throws what BoringSSL says where Node says false.
+    return false;
+  }
+}
+
+function usable<T>(problem: string, make: () => T): T {
+  try {
+    return make();
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new StrakeError("REGISTRY_SERVER_CONFIG", `the certificate or its key cannot be used: ${why}`, {
-      cause,
-    });
+    throw new StrakeError("REGISTRY_SERVER_CONFIG", `${problem}: ${why}`, { cause });
   }
 }
 

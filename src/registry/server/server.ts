@@ -350,6 +350,8 @@ export class Registry implements AsyncDisposable {
         () => plain("the storage cannot be used\n", 503),
       );
     }
+    // Balancers and browsers ask for it.
+    if (path === "/") return plain("a registry of images; its API is at /v2/\n");
     if (path !== "/metrics") return plain("not found\n", 404);
     const headers = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" };
     return new Response(this.#metrics.render(), { headers });

@@ -126,7 +126,7 @@ function decodeMetrics(value: ConfigValue): ServerConfig["metrics"] {
 }
 
 function decodeAddress(value: ConfigValue): string {
-  const written = text(value, address, "ADDRESS:PORT");
+  const written = text(value, address, "ADDRESS:PORT, such as 127.0.0.1:5000");
   if (Number(written.slice(written.lastIndexOf(":") + 1)) <= 65535) return written;
   throw configError(value.path, `${JSON.stringify(written)} is not ADDRESS:PORT: ports end at 65535`);
 }
