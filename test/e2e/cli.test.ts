@@ -168,6 +168,11 @@ describe.skipIf(obstacle !== undefined)("with containers", () => {
       ["ENV A", "write ENV A=value"],
       ['COPY "my file" /x', 'COPY ["my file", "/to/"]'],
       ["RUN echo a &&", "backslash"],
+      ["COPY ~/a.txt /x", "~ means nothing here"],
+      ["COPY /home/me/a.txt /x", "not at the root of this machine"],
+      ['COPY ["a.txt" "/x"]', "commas between"],
+      ["COPY --from=busybox:1 nope/x /x", "whatever its WORKDIR is"],
+      ["RUN curl-is-not-here x", "install it in an earlier RUN"],
     ])
       expect((await build(`FROM busybox:1\n${line}\n`)).stderr).toContain(hint!);
   });

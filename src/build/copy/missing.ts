@@ -22,8 +22,20 @@ function reasonFor(source: CopySource, pattern: string, path: string): string | 
   if (parent.node?.type !== "directory") return undefined;
   const names = [...source.children(parent.path, parent.node)].map(({ name }) => name);
   const near = nearest(baseName(missing), names);
-  if (near === undefined) return undefined;
+  if (near === undefined) return wherePathsBegin(source, pattern);
   return `did you mean ${`${parentOf(missing)}/${near}`.replace(/^\/+/, "")}?`;
+}
+
+/** For those who wrote a path of the host, or one that counts on the WORKDIR of a stage. */
+function wherePathsBegin(source: CopySource, pattern: string): string | undefined {
+  if (source.ignoredBecause === undefined)
+    return pattern.startsWith("/")
+      ? undefined
+      : "paths of a stage or image begin at its root, whatever its WORKDIR is";
+  if (pattern.startsWith("~")) return "~ means nothing here: paths begin at the build context";
+  return pattern.startsWith("/")
+    ? "paths begin at the build context, not at the root of this machine"
+    : undefined;
 }
 
 /** What to do when the path climbs out of the context: `..` stops at its root, as the reference has it. */

@@ -88,7 +88,7 @@ async function runCommand(
     },
     signal: session.signal,
   });
-  if (status !== 0) throw failed(run.args, status, tail);
+  if (status !== 0) throw failed(run, status, tail);
 }
 
 /** What is there for the run only: the script of a heredoc, the host's certificate authorities. */
@@ -114,7 +114,7 @@ function lend(
   return { mounts, environment };
 }
 
-function failed(args: readonly string[], status: number, tail: OutputTail): StrakeError {
+function failed({ args, network }: Run, status: number, tail: OutputTail): StrakeError {
   const command = args.join(" ");
   const shown = command.length > 200 ? `${command.slice(0, 200)}...` : command;
   const lines = tail.lines();
@@ -122,6 +122,6 @@ function failed(args: readonly string[], status: number, tail: OutputTail): Stra
   return new StrakeError(
     "BUILD_RUN_FAILED",
     `the command ${JSON.stringify(shown)} ended with exit code ${status}${output}`,
-    { hint: failureHint({ args, status, output: tail.text }) },
+    { hint: failureHint({ args, status, output: tail.text, network }) },
   );
 }

@@ -17,13 +17,17 @@ test.each([
   ["apt-get install x", 1, "Do you want to continue? [Y/n] Abort.", "apt-get install -y"],
   ["source env", 127, "/bin/sh: 1: source: not found", "not bash"],
   ["/app/run.sh", 126, "/bin/sh: 1: /app/run.sh: Permission denied", "--chmod=755"],
+  ["wget x", 1, "wget: bad address 'x'", "--network host"],
+  ["apt-get update", 100, "W: Temporary failure resolving 'deb.debian.org'", "--network host"],
+  ["curl x", 127, "/bin/sh: 1: curl: not found", "curl is not in the image"],
+  ["x && make all", 127, "bash: line 1: make: command not found", "make is not in the image"],
   ["make", 137, "", "memory"],
 ])("%s: ends with %d and %j", (command, status, said, expected) => {
   expect(hint(command, status, said)).toContain(expected);
 });
 
 test.each([
-  ["x", 127, "/bin/sh: x: not found"],
+  ["./x", 127, "x: symbol not found"],
   ["curl", 3, "10%\r20%\r100%\r\n"],
   ["exit 3", 3, "something"],
   ["[ 'a' = 'b' ]", 1, ""],

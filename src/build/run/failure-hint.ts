@@ -4,6 +4,7 @@ export interface FailedRun {
   readonly status: number;
   /** The end of its output, as it came. */
   readonly output: string;
+  readonly network?: "default" | "none" | "host";
 }
 
 /** A list in single quotes, which JSON does not have. */
@@ -31,6 +32,18 @@ export function failureHint(run: FailedRun): string | undefined {
     return "the file, or the interpreter that its first line names, is not there; lines that end as in Windows (CR LF) do that too";
   if (run.status === 126 && /[Pp]ermission denied/.test(text))
     return "the file must be executable: COPY --chmod=755, or RUN chmod +x before";
+  if (
+    /bad address|[Cc]ould not resolve|Temporary failure (in name resolution|resolving)|Name or service not known/.test(
+      text,
+    )
+  )
+    return run.network === "none"
+      ? "this RUN has no network (--network none)"
+      : "names are not resolved: see whether this machine resolves them, or build with --network host";
+  if (run.status === 127) {
+    const program = /(?:^|: )([\w.+-]+): (?:command )?not found\s*$/m.exec(text)?.[1];
+    if (program !== undefined) return `${program} is not in the image: install it in an earlier RUN`;
+  }
   if (run.status === 137) return "137 is SIGKILL: most often the machine ran out of memory";
   return undefined;
 }
