@@ -9,7 +9,6 @@ const numbers = {
   mknodat: [259, 33],
   pipe2: [293, 59],
   prlimit64: [302, 261],
-  memfd_create: [319, 279],
   pidfd_send_signal: [424, 424],
   open_tree: [428, 428],
   move_mount: [429, 429],

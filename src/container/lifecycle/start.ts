@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { hostname as hostHostname } from "node:os";
 import { StrakeError, toStrakeError } from "../../errors/index.ts";
-import { bootId, lockFile, PromisedFile, processStartTime, sealedProgram } from "../../sys/index.ts";
+import { bootId, lockFile, PromisedFile, processStartTime } from "../../sys/index.ts";
 import { type Attachment, type AttachOptions, attach } from "../monitor/attach.ts";
-import { openMonitor } from "../monitor/conmon.ts";
+import { createUnderMonitor } from "../monitor/conmon.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
 import { lockVolume } from "../mount/volumes.ts";
 import { writeNetworkFiles } from "../network/files.ts";
@@ -83,11 +83,10 @@ async function bringUp(
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   mkdirSync(paths.rootfs, { mode: 0o755 });
   mkdirSync(paths.data, { recursive: true, mode: 0o700 });
-  const installed = services.runtime();
-  // Whenever crun runs it copies itself, against being overwritten from inside, and begins anew from the copy. A sealed one it runs as it is.
-  using sealed = installed.name === "crun" ? sealedProgram("crun") : undefined;
-  const runtime = sealed ? installed.startedBy(sealed.path) : installed;
-  using monitor = openMonitor({
+  const runtime = services.runtime();
+  // Monitor and runtime are started before there is anything for them to read: their own start goes on while the bundle is made.
+  using config = new PromisedFile(`${paths.run}/config.json`);
+  const creating = createUnderMonitor({
     id: record.id,
     name: record.name,
     program: record.args[0]!,
@@ -99,10 +98,6 @@ async function bringUp(
     exitCommand: exitCommand(services, record, { paths, attended: options.attended === true }),
     env: { STRAKE_ROOT: services.root, STRAKE_RUNROOT: services.runRoot },
   });
-  // The runtime is started before there is anything for it to read: its own start takes 3 ms, in which its bundle is made.
-  using config = new PromisedFile(`${paths.run}/config.json`);
-  sealed?.fill(installed.path);
-  const creating = monitor.create();
   creating.catch(() => {});
   try {
     return await bringUpUnder({ creating, config }, services, record, { paths, runtime, options });

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, readFileSync, writeSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import { toolEnvironment } from "../runtime/command.ts";
 import { startFailure } from "../runtime/failure.ts";
@@ -48,20 +48,12 @@ export function monitorArgs(options: MonitorOptions): string[] {
   return args;
 }
 
-/** A monitor that is ready to make its container. Disposed of, it ends if it was not asked for it. */
-export interface WaitingMonitor extends Disposable {
-  /**
-   * Makes (but does not start) the container of the bundle, whose config.json may be a promised one, and gives the pid of its first process. The monitor is
-   * nobody's child afterwards and outlives us. Errors: as `startFailure`.
-   */
-  create(): Promise<number>;
-}
-
 /**
- * Starts the monitor, which then waits (conmon's start pipe): its own start takes 3 ms, in which the bundle can be made. The caller's
- * mount namespace has to be entered before. Errors: CONTAINER_TOOL_MISSING.
+ * Starts the monitor, which makes (but does not start) the container of the bundle, and gives the pid of its first process. The bundle's
+ * config.json may be promised: what comes before it is read takes 6 ms. The monitor is nobody's child afterwards and outlives us. The caller's
+ * mount namespace has to be entered before. Errors: CONTAINER_TOOL_MISSING and as `startFailure`.
  */
-export function openMonitor(options: MonitorOptions): WaitingMonitor {
+export async function createUnderMonitor(options: MonitorOptions): Promise<number> {
   const conmon = findProgram("conmon");
   if (conmon === undefined)
     throw new StrakeError("CONTAINER_TOOL_MISSING", "conmon is not installed", {
@@ -70,31 +62,14 @@ export function openMonitor(options: MonitorOptions): WaitingMonitor {
     });
   mkdirSync(options.paths.exitFolder, { recursive: true, mode: 0o700 });
   const child = Bun.spawn([conmon, ...monitorArgs(options)], {
-    stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
-    env: { ...toolEnvironment(), ...options.env, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
+    stdio: ["ignore", "ignore", "pipe", "pipe"],
+    env: { ...toolEnvironment(), ...options.env, _OCI_SYNCPIPE: "3" },
     cwd: "/",
   });
-  const [report, start] = [child.stdio[3], child.stdio[4]] as unknown as [number, number];
-  let isWaiting = true;
-  return {
-    async create() {
-      isWaiting = false;
-      writeSync(start, "1");
-      closeSync(start);
-      const { data, message } = parseReport(await firstLine(report));
-      if (data > 0) return data;
-      const said = message || (await new Response(child.stderr as ReadableStream).text());
-      throw startFailure(options.program, said);
-    },
-    [Symbol.dispose]() {
-      if (!isWaiting) return;
-      isWaiting = false;
-      // Before the pipe is closed: its end would be as good as the word to go on.
-      child.kill("SIGKILL");
-      closeSync(start);
-      closeSync(report);
-    },
-  };
+  const { data, message } = parseReport(await firstLine(child.stdio[3] as unknown as number));
+  if (data > 0) return data;
+  const said = message || (await new Response(child.stderr as ReadableStream).text());
+  throw startFailure(options.program, said);
 }
 
 /** What conmon writes on its sync pipe: `{"data": PID}`, or a negative number and the runtime's words. */

@@ -60,11 +60,6 @@ export class Runtime {
     );
   }
 
-  /** The same, started by another path of the same program. */
-  startedBy(path: string): Runtime {
-    return new Runtime(this.name, path, this.#runRoot);
-  }
-
   /** Arguments that come before every subcommand. */
   get globalArgs(): string[] {
     return ["--root", this.stateRoot];
