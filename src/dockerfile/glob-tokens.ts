@@ -78,8 +78,8 @@ function classCharacter(pattern: string, from: number): [code: number, end: numb
 
 function bad(pattern: string, why: string): StrakeError {
   return new StrakeError("DOCKERFILE_PATTERN", `bad pattern "${pattern}": ${why}`, {
-    hint: /^\[\s*["']/.test(pattern)
-      ? 'where JSON is meant: words in double quotes with commas between, ["a", "/b"]'
+    hint: pattern.startsWith("[")
+      ? 'a [ that is part of a name is written \\[; where JSON is meant: words in double quotes with commas between, ["a", "/b"]'
       : undefined,
   });
 }
