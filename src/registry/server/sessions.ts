@@ -105,7 +105,7 @@ export interface Turn {
   readonly end: PromiseWithResolvers<void>;
 }
 
-/** The bytes of a request's body, until somebody else takes over. */
+/** The bytes of a request's body, until somebody else takes over. A chunk is only good until the next one is asked for. */
 export async function* takeable(
   body: ReadableStream<Uint8Array>,
   turn: Turn,
@@ -124,10 +124,19 @@ export async function* takeable(
       if (taken) throw new Refusal("BLOB_UPLOAD_INVALID", "another request went on with this upload");
       if (done) break;
       yield value;
+      free(value);
     }
     ended = true;
   } finally {
     turn.giveUp = undefined;
     if (!ended) reader.cancel().catch(() => {});
   }
+}
+
+/**
+ * Gives the memory of a chunk back. The collector does not see how much of it there is, and with many uploads at once would let it pile up.
+ */
+function free(chunk: Uint8Array): void {
+  const { buffer } = chunk;
+  if (buffer instanceof ArrayBuffer && chunk.byteLength === buffer.byteLength) buffer.transfer(0);
 }

@@ -96,7 +96,7 @@ export interface Upload {
   readonly version: string;
   /**
    * Appends what the source gives. When the source fails, what came before the failure is kept, `length` says how much,
-   * and the source's error is thrown. The driver holds at most one part (8 MiB) of it in memory.
+   * and the source's error is thrown. A chunk of the source is only good until the next one is asked for.
    */
   append(source: AsyncIterable<Uint8Array>, options?: AppendOptions): Promise<void>;
   /** The bytes so far. After this only `commit` or `abort` may follow. */

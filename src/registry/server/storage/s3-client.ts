@@ -15,10 +15,19 @@ export interface S3Options {
   readonly answerMs?: number;
 }
 
+/** A body that is in a file. A request that failed is sent again with the same. */
+export interface S3Content {
+  /** Bytes. */
+  readonly length: number;
+  /** In hexadecimal digits. */
+  readonly sha256: string;
+  readonly blob: Blob;
+}
+
 export interface S3Call {
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array<ArrayBuffer>;
+  readonly body?: Uint8Array<ArrayBuffer> | S3Content;
   /** Statuses beside success that the caller handles. */
   readonly accept?: readonly number[];
 }
@@ -159,6 +168,12 @@ export class S3Client {
     return (this.#prefix + key).split("/").map(escapeURI).join("/");
   }
 
+  /** The kernel sends a file through a plain connection. For TLS Bun would read it as a whole, so that is given it piece by piece. */
+  #bodyOf({ length, blob }: S3Content): Blob | ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> {
+    if (length === 0) return new Uint8Array();
+    return this.#options.endpoint.startsWith("https:") ? blob.stream() : blob;
+  }
+
   #send(method: string, key: string, call: S3Call): Promise<Response> {
     const { credentials, endpoint, region = "us-east-1", answerMs = 60_000 } = this.#options;
     const path = key === "" ? this.#base : `${this.#base}/${this.#escaped(key)}`;
@@ -166,15 +181,19 @@ export class S3Client {
       .map(([name, value]) => `${escapeURI(name)}=${escapeURI(value)}`)
       .sort()
       .join("&");
-    const payload = sha256Hex(call.body ?? "");
+    const { body } = call;
+    const content = body === undefined || body instanceof Uint8Array ? undefined : body;
+    const payload = content?.sha256 ?? sha256Hex((body as Uint8Array | undefined) ?? "");
     const signed = { method, path, query, payload, headers: { ...call.headers, host: this.#host } };
     const headers = signRequest(signed, { credentials, region, now: new Date() });
+    // A stream would be sent in chunks without it, which S3 refuses.
+    if (content) headers["content-length"] = String(content.length);
     const works = method === "POST" || call.headers?.["x-amz-copy-source"] !== undefined;
     return answered((works ? 10 : 1) * answerMs, (signal) =>
       fetch(`${new URL(endpoint).origin}${path}${query && `?${query}`}`, {
         method,
         headers,
-        body: call.body,
+        body: content ? this.#bodyOf(content) : (body as Uint8Array<ArrayBuffer> | undefined),
         redirect: "error",
         signal,
       }),

@@ -1,17 +1,17 @@
+import { StrakeError } from "../../../errors/index.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { objectChanged, storageFault, uploadGone } from "./fault.ts";
 import { checkKey } from "./key.ts";
 import type { AppendOptions, ObjectStore, Upload } from "./object-store.ts";
 import type { S3Client } from "./s3-client.ts";
-import { openPart, type Part, partSize } from "./s3-part.ts";
+import { Part, partSize } from "./s3-part.ts";
+import { PartLine, type StoredPart } from "./s3-part-line.ts";
 
 /** No key of the registry starts with an underscore. */
 export const uploadsPrefix = "_uploads/";
 
-interface StoredPart {
-  readonly etag: string;
-  readonly size: number;
-}
+/** Thrown within: S3 has no such multipart upload. */
+const multipartGone = new Error("there is no such multipart upload");
 
 /** Parts of uploads that nobody holds any more. */
 const forgotten = new FinalizationRegistry<Part>((part) => part.release());
@@ -41,6 +41,8 @@ export class S3Upload implements Upload {
   #etag: string;
   /** What comes after the stored parts, when this object has it. */
   #part: Part | undefined;
+  /** The beginning of the multipart upload. */
+  #begun: Promise<string> | undefined;
 
   private constructor(
     store: ObjectStore,
@@ -95,20 +97,29 @@ export class S3Upload implements Upload {
 
   async append(source: AsyncIterable<Uint8Array>, { onChunk, last }: AppendOptions = {}): Promise<void> {
     if (this.#state.sealed) throw uploadGone(this.id);
-    const part = await this.#open();
+    let part = await this.#open();
+    const line = this.#line();
+    const next = async () => {
+      part = this.#hold(await line.exchange(part));
+    };
     try {
-      for await (const chunk of source) {
-        for (let taken = 0; taken < chunk.byteLength; ) {
-          taken += part.write(chunk.subarray(taken));
-          if (part.length < partSize) continue;
-          await this.#putPart(part);
-          part.clear();
+      try {
+        for await (const chunk of source) {
+          for (let taken = 0; taken < chunk.byteLength; ) {
+            taken += part.write(chunk.subarray(taken));
+            if (part.isFull) await next();
+          }
+          onChunk?.(chunk);
+          collectGarbage(chunk.byteLength);
         }
-        onChunk?.(chunk);
-        collectGarbage(chunk.byteLength);
+        const hasParts = this.#state.parts.length > 0 || !line.isUnused;
+        if (last && hasParts && part.length > 0) await next();
+      } finally {
+        await this.#settle(line);
       }
     } catch (error) {
-      await this.#persist();
+      const isGone = error instanceof StrakeError && error.code === "UPLOAD_GONE";
+      if (!isGone) await this.#persist();
       throw error;
     }
     if (!last) await this.#persist();
@@ -117,7 +128,7 @@ export class S3Upload implements Upload {
   async *stream(): AsyncIterable<Uint8Array> {
     if (this.#state.parts.length === 0) {
       const part = await this.#open();
-      yield await part.use(async (bytes) => bytes.slice());
+      yield* part.blob.stream();
       return;
     }
     await this.#seal();
@@ -129,7 +140,7 @@ export class S3Upload implements Upload {
   async commit(key: string): Promise<void> {
     checkKey(key);
     if (this.#state.parts.length === 0) {
-      await (await this.#open()).use((bytes) => this.#store.put(key, bytes));
+      await this.#client.request("PUT", key, { body: await this.#open() });
     } else {
       await this.#seal();
       await this.#copy(this.#key("data"), key, this.length);
@@ -179,11 +190,16 @@ export class S3Upload implements Upload {
   async #open(): Promise<Part> {
     if (this.#part) return this.#part;
     const tail = await this.#tail();
-    const part = openPart();
+    const part = this.#hold(new Part());
+    part.write(tail);
+    return part;
+  }
+
+  #hold(part: Part): Part {
+    forgotten.unregister(this);
     this.#part = part;
     // An upload that is neither committed nor aborted, because its request failed, gives its room back too.
     forgotten.register(this, part, this);
-    part.write(tail);
     return part;
   }
 
@@ -202,19 +218,43 @@ export class S3Upload implements Upload {
     return new Uint8Array(found.bytes);
   }
 
-  async #putPart(part: Part): Promise<void> {
-    const multipart = this.#state.multipart ?? (await this.#begin(this.#key("data")));
-    const number = this.#state.parts.length + 1;
-    const response = await part.use((body) =>
-      this.#client.request("PUT", this.#key("data"), {
-        query: { partNumber: String(number), uploadId: multipart },
-        body,
-        accept: [404],
-      }),
-    );
-    if (response.status === 404) await this.#lost();
-    const stored: StoredPart = { etag: response.headers.get("etag") ?? "", size: part.length };
-    this.#state = { ...this.#state, multipart, parts: [...this.#state.parts, stored] };
+  #line(): PartLine {
+    return new PartLine(this.#state.parts.length, (part, number) => this.#putPart(part, number));
+  }
+
+  async #putPart(part: Part, number: number): Promise<StoredPart> {
+    const uploadId = await this.#multipart();
+    const response = await this.#client.request("PUT", this.#key("data"), {
+      query: { partNumber: String(number), uploadId },
+      body: part,
+      accept: [404],
+    });
+    if (response.status === 404) throw multipartGone;
+    return { etag: response.headers.get("etag") ?? "", size: part.length };
+  }
+
+  async #multipart(): Promise<string> {
+    if (this.#state.multipart !== undefined) return this.#state.multipart;
+    this.#begun ??= this.#begin(this.#key("data"));
+    try {
+      const multipart = await this.#begun;
+      this.#state = { ...this.#state, multipart };
+      return multipart;
+    } catch (error) {
+      this.#begun = undefined;
+      throw error;
+    }
+  }
+
+  /** Takes over what a line stored. Of what it could not store, the first part is what comes next, and the rest was never there. */
+  async #settle(line: PartLine): Promise<void> {
+    const { stored, failed } = await line.settle();
+    this.#state = { ...this.#state, parts: [...this.#state.parts, ...stored] };
+    if (!failed) return;
+    if (this.#part !== failed.part) this.#part?.release();
+    this.#hold(failed.part);
+    if (failed.error === multipartGone) await this.#lost();
+    throw failed.error;
   }
 
   /** Puts what is not yet a part beside the upload, and then the new state over the one that was read. */
@@ -225,8 +265,7 @@ export class S3Upload implements Upload {
     try {
       if (part && part.length > 0) {
         tail = { number: (before?.number ?? 0) + 1, size: part.length };
-        const key = this.#tailKey(tail.number);
-        await part.use((bytes) => this.#store.put(key, bytes));
+        await this.#client.request("PUT", this.#tailKey(tail.number), { body: part });
       }
       await this.#save({ ...this.#state, tail });
     } finally {
@@ -246,7 +285,14 @@ export class S3Upload implements Upload {
   async #seal(): Promise<void> {
     if (this.#state.sealed) return;
     const part = await this.#open();
-    if (part.length > 0) await this.#putPart(part);
+    if (part.length > 0) {
+      const line = this.#line();
+      try {
+        this.#hold(await line.exchange(part));
+      } finally {
+        await this.#settle(line);
+      }
+    }
     this.#release();
     const { multipart, parts, tail } = this.#state;
     if (!(await this.#complete(this.#key("data"), multipart!, parts))) await this.#lost();

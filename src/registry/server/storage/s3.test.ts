@@ -130,6 +130,19 @@ describe.skipIf(reason !== undefined)("s3", () => {
       }
     });
 
+    test("parts put together, and somebody goes on with several more: gone, told once", async () => {
+      const { store, upload, state, before } = await begin(8);
+      await using _ = store;
+      for await (const _ of upload.stream());
+      await store.put(state, before);
+      const again = (await store.openUpload(upload.id))!;
+      const more = async function* () {
+        for (let i = 0; i < 40; i++) yield bytes(1);
+      };
+      await expect(again.append(more(), { last: true })).rejects.toMatchObject({ code: "UPLOAD_GONE" });
+      expect(await left(store)).toEqual([]);
+    });
+
     test("of one that others went on with, nothing is removed", async () => {
       const { store, upload } = await begin(1);
       await using _ = store;
