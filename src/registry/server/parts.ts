@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { StrakeError } from "../../errors/index.ts";
 import { asksNobody } from "./access/config.ts";
@@ -46,20 +46,12 @@ export function checkCertificate(tls: { readonly cert: string; readonly key: str
   const key = usable("tls.key: this is no private key in PEM without a passphrase", () =>
     createPrivateKey(tls.key),
   );
-  if (!belongs(certificate, key))
+  // Not by checkPrivateKey: after a no of that, Bun's next call of node:crypto throws what BoringSSL had to say.
+  if (!certificate.publicKey.equals(createPublicKey(key)))
     throw new StrakeError("REGISTRY_SERVER_CONFIG", "tls.key: the key belongs to another certificate", {
       hint: "the file of a chain begins with the server's own certificate",
     });
   usable("tls: the certificate or its key cannot be used", () => createSecureContext(tls));
-}
-
-function belongs(certificate: X509Certificate, key: KeyObject): boolean {
-  try {
-    return certificate.checkPrivateKey(key);
-  } catch {
-    // Bun throws what BoringSSL says where Node says false.
-    return false;
-  }
 }
 
 function usable<T>(problem: string, make: () => T): T {
