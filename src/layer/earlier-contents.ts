@@ -56,6 +56,7 @@ export class EarlierContents {
 
   #lookUp(path: string, size: number, digest: Uint8Array): Uint8Array | undefined {
     try {
+      this.#tree.release();
       const node = this.#tree.lookup(path, { follow: false });
       if (node?.type !== "file") return undefined;
       const [extent, ...more] = this.#tree.extents(node).extents;

@@ -1,16 +1,13 @@
-import { closeSync, constants, openSync, readSync, rmSync } from "node:fs";
+import { closeSync, constants, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoName } from "./errno.ts";
 import { errno, libc, memoryAt } from "./libc.ts";
+import { ResidentPages } from "./resident-pages.ts";
 
 /** Bytes that one memory takes from the heap before a file is made: what 20,000 files need never gets there. */
 const heapLimit = 6 << 20;
 /** Bytes of the file made at once. */
 const step = 4 << 20;
-/** Bytes of the file that may be in the process; with less, pages that are used all the time come and go too often. */
-const residentLimit = 8 << 20;
-/** Calls of `release` after which pages are taken out, whatever the kernel says it counts. */
-const callsHeld = 32;
 /** Addresses set aside; only those that are used cost anything. */
 const reserved = 2 ** 36;
 const page = 4096;
@@ -20,8 +17,8 @@ const protection = { none: 0, readWrite: 3 } as const;
 const reserveFlags = 0x4022;
 /** MAP_SHARED | MAP_FIXED */
 const fileFlags = 0x11;
-const advice = { random: 1, dontNeed: 4 } as const;
-const statm = Buffer.alloc(128);
+/** MADV_RANDOM */
+const random = 1;
 /** O_TMPFILE less O_DIRECTORY, which is not the same number everywhere. */
 const temporaryFile = 0o20000000;
 
@@ -43,11 +40,7 @@ export class FileMemory {
   #size = 0;
   #used = 0;
   #state: "heap" | "file" | "none" = "heap";
-  /** Descriptor of what the kernel says about the process, -1 where it says nothing. */
-  #statm = -1;
-  #calls = 0;
-  /** Pages of files in the process when this memory's had just been taken out. */
-  #least = 0;
+  #resident: ResidentPages | undefined;
 
   /** `path`: of a file that may be made, which has no name by the time the constructor or `allocate` returns. */
   constructor(path: string, options: { readonly heapLimit?: number } = {}) {
@@ -77,11 +70,7 @@ export class FileMemory {
    * they are touched, from memory as long as there is enough.
    */
   release(): void {
-    if (this.#used === 0) return;
-    if (++this.#calls < callsHeld && (this.#filePages() - this.#least) * page < residentLimit) return;
-    libc().madvise(this.#base, this.#used, advice.dontNeed);
-    this.#calls = 0;
-    this.#least = this.#filePages();
+    if (this.#used > 0) this.#resident?.release(this.#used);
   }
 
   /** Gives everything back. Idempotent. */
@@ -89,17 +78,10 @@ export class FileMemory {
     if (this.#state === "file") {
       libc().munmap(this.#base, reserved);
       closeSync(this.#fd);
-      if (this.#statm >= 0) closeSync(this.#statm);
+      this.#resident?.close();
     }
     this.#state = "none";
     this.#used = 0;
-  }
-
-  /** Pages of files that are in the process: the third number of /proc/self/statm. */
-  #filePages(): number {
-    if (this.#statm < 0) return 0;
-    const length = readSync(this.#statm, statm, 0, statm.length, 0);
-    return Number(statm.toString("latin1", 0, length).split(" ")[2]);
   }
 
   [Symbol.dispose](): void {
@@ -115,7 +97,7 @@ export class FileMemory {
       closeSync(fd);
       return;
     }
-    this.#statm = openStatm();
+    this.#resident = new ResidentPages(base);
     this.#fd = fd;
     this.#base = base;
     this.#state = "file";
@@ -131,7 +113,7 @@ export class FileMemory {
     const length = size - this.#size;
     if (libc().mmap(at, length, protection.readWrite, fileFlags, this.#fd, this.#size) !== at) return false;
     // Else the page cache takes large pieces, and a touch of one byte brings 2 MiB into the process.
-    libc().madvise(at, length, advice.random);
+    libc().madvise(at, length, random);
     this.#size = size;
     return true;
   }
@@ -156,14 +138,6 @@ function openUnnamed(path: string): number {
     const fd = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     rmSync(path);
     return fd;
-  } catch {
-    return -1;
-  }
-}
-
-function openStatm(): number {
-  try {
-    return openSync("/proc/self/statm", "r");
   } catch {
     return -1;
   }

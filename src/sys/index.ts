@@ -34,6 +34,7 @@ export {
   parseKernelVersion,
   supportedFileSystems,
 } from "./kernel.ts";
+export { addressOf } from "./libc.ts";
 export {
   type FileLock,
   flock,
@@ -106,6 +107,7 @@ export { PromisedFile } from "./promised-file.ts";
 export { randomBetween, randomHex } from "./random.ts";
 export { readFrom } from "./read-from.ts";
 export { readPieces } from "./read-pieces.ts";
+export { ResidentPages } from "./resident-pages.ts";
 export { getRlimit, type Rlimit, type RlimitName, rlimitNames, setRlimit } from "./rlimit.ts";
 export { compileSeccomp, type SeccompFilter } from "./seccomp.ts";
 export { connectSeqpacket, shutdownWrite } from "./seqpacket.ts";

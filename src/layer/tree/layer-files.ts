@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { ErofsReader } from "../../erofs/index.ts";
 import { StrakeError } from "../../errors/index.ts";
+import { addressOf, ResidentPages } from "../../sys/index.ts";
 
 /** The two files of a layer, as the store hands them out. */
 export interface LayerPaths {
@@ -13,14 +14,24 @@ export class LayerFiles {
   readonly #paths: LayerPaths;
   #reader: ErofsReader | undefined;
   #tar = -1;
+  /** The index where it is mapped, and not read. */
+  #mapped: Uint8Array | undefined;
+  #resident: ResidentPages | undefined;
 
   constructor(paths: LayerPaths) {
     this.#paths = paths;
   }
 
   get reader(): ErofsReader {
-    this.#reader ??= new ErofsReader(mapFile(this.#paths.indexPath));
+    this.#reader ??= new ErofsReader(this.#map());
     return this.#reader;
+  }
+
+  /** Between many look-ups: what they touched of the index need not stay in the process. */
+  release(): void {
+    if (!this.#mapped) return;
+    this.#resident ??= new ResidentPages(addressOf(this.#mapped));
+    this.#resident.release(this.#mapped.length);
   }
 
   /**
@@ -44,19 +55,26 @@ export class LayerFiles {
   close(): void {
     if (this.#tar >= 0) closeSync(this.#tar);
     this.#tar = -1;
+    this.#resident?.close();
+    this.#resident = undefined;
+    this.#mapped = undefined;
     this.#reader = undefined;
   }
-}
 
-/**
- * A private mapping, so that no stray write can reach the file. mmap takes no empty file, and Bun opens for writing,
- * which read-only file systems refuse: such files are read.
- */
-function mapFile(path: string): Uint8Array {
-  if (statSync(path).size === 0) return new Uint8Array(0);
-  try {
-    return Bun.mmap(path, { shared: false });
-  } catch {
-    return readFileSync(path);
+  /**
+   * The index as a private mapping, so that no stray write can reach the file. mmap takes no empty file, and Bun opens for writing,
+   * which read-only file systems refuse: such files are read.
+   */
+  #map(): Uint8Array {
+    const path = this.#paths.indexPath;
+    if (statSync(path).size === 0) return new Uint8Array(0);
+    try {
+      const bytes = Bun.mmap(path, { shared: false });
+      // Only this: of memory that is no file nothing would come back.
+      if (process.platform === "linux") this.#mapped = bytes;
+      return bytes;
+    } catch {
+      return readFileSync(path);
+    }
   }
 }

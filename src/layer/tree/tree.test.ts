@@ -42,6 +42,15 @@ describe("paths", () => {
     { path: "file", body: "f" },
   ];
 
+  test("lead to the same after the indexes' pages were given back, also of a tree that looked at nothing yet", async () => {
+    using tree = await open(drafts);
+    for (let i = 0; i < 100; i++) {
+      tree.release();
+      const node = tree.lookup("/lib/x")!;
+      expect(Buffer.from(tree.readFile(node)).toString()).toBe("x");
+    }
+  });
+
   test("lead through symlinks, inside the tree", async () => {
     using tree = await open(drafts);
     for (const path of [

@@ -47,6 +47,11 @@ export class Tree {
     return new Tree(layers.map((layer) => new LayerFiles(layer)));
   }
 
+  /** Between many look-ups: what they touched of the indexes need not stay in the process. */
+  release(): void {
+    for (const layer of this.#layers) layer.release();
+  }
+
   /** The root directory; an empty one for no layers (`FROM scratch`). */
   get root(): Node {
     return this.#lookups.root;
