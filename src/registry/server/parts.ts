@@ -46,7 +46,6 @@ export function checkCertificate(tls: { readonly cert: string; readonly key: str
   const key = usable("tls.key: this is no private key in PEM without a passphrase", () =>
     createPrivateKey(tls.key),
   );
-  // Not by checkPrivateKey: after a no of that, Bun's next call of node:crypto throws what BoringSSL had to say.
   if (!certificate.publicKey.equals(createPublicKey(key)))
     throw new StrakeError("REGISTRY_SERVER_CONFIG", "tls.key: the key belongs to another certificate", {
       hint: "the file of a chain begins with the server's own certificate",

@@ -157,6 +157,7 @@ export class Registry implements AsyncDisposable {
    */
   static async start(options: RegistryOptions = {}): Promise<Registry> {
     checkOpen(options);
+    if (options.tls) checkCertificate(options.tls);
     const objects = options.storage ?? new MemoryStore();
     const robots = new Robots(objects);
     const control = await openControl(options, objects, robots);
