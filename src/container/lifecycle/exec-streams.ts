@@ -138,10 +138,17 @@ async function read(
   }
 }
 
+/** Of a terminal that a process is to get: as ours (`ours`: with whose output it is), or the usual one. */
+export function terminalSize(ours: boolean): { readonly columns: number; readonly rows: number } {
+  const own = ours ? windowSize(1) : undefined;
+  // A terminal that nobody looks at may have no size.
+  return own && own.columns > 0 && own.rows > 0 ? own : { columns: 80, rows: 24 };
+}
+
 /** What comes out of the terminal is stdout. */
 async function onNewTerminal(command: readonly string[], streams: ExecStreams): Promise<ExecOutcome> {
   const { ours, consume, signal } = streams;
-  const size = ours ? windowSize(1) : undefined;
+  const size = terminalSize(ours);
   let complaint: ExecOutcome["complaint"];
   let isFirst = true;
   const deliver = async (data: Uint8Array) => {
@@ -159,7 +166,8 @@ async function onNewTerminal(command: readonly string[], streams: ExecStreams): 
     env: toolEnvironment(),
     cwd: "/",
     terminal: {
-      ...(size ? { cols: size.columns, rows: size.rows } : {}),
+      cols: size.columns,
+      rows: size.rows,
       data: (_: unknown, data: Uint8Array) => {
         const copy = data.slice();
         delivering = delivering.then(() => deliver(copy));

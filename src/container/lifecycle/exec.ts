@@ -12,7 +12,7 @@ import { terminalRest } from "../runtime/terminal-rest.ts";
 import { capabilitySets } from "../spec/capabilities.ts";
 import { withHome } from "../spec/environment.ts";
 import type { Process, RuntimeSpec } from "../spec/types.ts";
-import { spawnExec } from "./exec-streams.ts";
+import { spawnExec, terminalSize } from "./exec-streams.ts";
 import type { ContainerRecord, ResolveUser } from "./record.ts";
 import { refresh } from "./refresh.ts";
 import type { ContainerServices } from "./services.ts";
@@ -87,8 +87,11 @@ function execProcess(
     if (inherited === undefined) env.delete(name);
     else env.set(name, inherited);
   }
+  const { columns, rows } = terminalSize(options.stdio === "inherit");
   return {
     terminal: options.terminal === true,
+    // runc gives it to the terminal before the process sees it; crun hands the size of its own on, while the process runs already.
+    ...(options.terminal ? { consoleSize: { width: columns, height: rows } } : {}),
     user,
     args: options.args,
     env: withHome(
