@@ -51,6 +51,8 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("a registry with %s 
       rules: {
         ...{ htpasswd, admins: { users: ["root"] }, ...kinds[kind] },
         policies: [{ users: ["ann"], repositories: ["team/**"], actions: ["pull"] }],
+        immutableTags: [{ repositories: ["fixed/**"], tags: ["v*"] }],
+        quotas: [{ repositories: ["small/**"], maxBytes: 10 }],
       },
     });
     host = new URL(registry.url).host;
@@ -97,6 +99,29 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("a registry with %s 
     expect(push.text).toStartWith("error: HOST does not let ann push to HOST/team/app");
     const gone = await told(deleteRemote(`${host}/team/app:1`, { env }), host);
     expect(gone.text).toStartWith("error: HOST does not let ann delete from HOST/team/app");
+  });
+
+  test("a rule that is about the content and not about who asks: no other login is offered", async () => {
+    const env = await user(host, { username: "root", password: secret });
+    const send = (target: string, type: string) =>
+      sendArtifact(target, { artifactType: type, files: [] }, { env });
+    await send(`${host}/fixed/app:v1`, "text/x-one");
+    const moved = await told(send(`${host}/fixed/app:v1`, "text/x-two"), host);
+    expect([moved.code, moved.text]).toEqual([
+      "REGISTRY_DENIED",
+      expect.stringContaining("the tag v1 is immutable"),
+    ]);
+    const full = await told(send(`${host}/small/app:1`, "text/x-one"), host);
+    expect([full.code, full.text]).toEqual([
+      "REGISTRY_DENIED",
+      expect.stringContaining("the quota of the repository"),
+    ]);
+    for (const { text } of [moved, full]) {
+      expect(text).toStartWith("error: HOST refused ");
+      expect(text).toEndWith(
+        "hint: that is a rule of the registry, whoever asks: another login does not help",
+      );
+    }
   });
 
   test("a token kept as a user name is not shown", async () => {

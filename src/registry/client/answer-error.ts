@@ -15,6 +15,13 @@ export async function answerError(response: HttpResponse, what: string): Promise
   const { status } = response;
   const make = (code: ErrorCode, message: string, hint?: string) =>
     new StrakeError(code, message + suffix, hint === undefined ? {} : { hint });
+  // Who may do everything may not do that either.
+  if (status === 403 && /\b(?:quota|immutable|read.?only)\b/i.test(said))
+    return make(
+      "REGISTRY_DENIED",
+      `${host} refused ${what}`,
+      "that is a rule of the registry, whoever asks: another login does not help",
+    );
   if (status === 401 || status === 403) {
     const { code, message, hint } = refusal(status, { what, host, access: response.access });
     const who = response.access?.tokenServer ?? "it";
