@@ -123,6 +123,10 @@ test("a team's registry: users, robots, retention, collection, undo, scrub, whil
   // Nobody serves: the commands work on the folder themselves.
   const root = ["--root", "images"];
   expect((await strake("trash", "empty", ...root)).out).toContain("0 entries");
+  for (const what of ["trash", "robot"])
+    expect(await strake(what, "ls", ...root)).toEqual(await strake(what, "list", ...root));
+  const kept = await strake("retain", ...root);
+  expect([kept.out, kept.err]).toEqual(["deleted 0 tags\n", expect.stringContaining("no rule was given")]);
   expect((await strake("gc", "--dry-run", ...root)).out).toContain("0 manifests would be removed");
   const clean = await strake("scrub", ...root);
   expect([clean.code, clean.out]).toEqual([0, expect.stringContaining("none damaged")]);

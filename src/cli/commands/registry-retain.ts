@@ -15,6 +15,10 @@ export const registryRetain: Handler<typeof registryRetainFlags> = async (cli, {
   // Without rules of its own the command leaves it to those of the process that serves.
   const rules = given ? [given] : config.collection.retention;
   const report = await administration.retain(rules, { dryRun: flags["dry-run"] });
+  if (rules === undefined && report.removed.length === 0)
+    cli.note(
+      "no rule was given: what the registry's own let go was looked for (collection.retention), if it has any\n",
+    );
   await printFacts(cli, report, flags.format, () => {
     const verb = report.dryRun ? "would delete" : "deleted";
     const line = (word: string) => (tag: (typeof report.removed)[number]) =>

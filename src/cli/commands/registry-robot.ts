@@ -11,7 +11,9 @@ type Opened = Awaited<ReturnType<typeof administerRegistry>>;
 type RobotFlags = FlagValues<typeof registryRobotFlags>;
 
 export const registryRobot: Handler<typeof registryRobotFlags> = async (cli, { args, flags }) => {
-  const [verb, name] = args;
+  const [word, name] = args;
+  // As volumes, networks and images have it.
+  const verb = word === "ls" ? "list" : word;
   if (verb !== "create" && verb !== "list" && verb !== "revoke")
     throw new StrakeError("USAGE", "strake registry robot takes create, list or revoke");
   if (verb !== "list" && (name === undefined || !/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)))

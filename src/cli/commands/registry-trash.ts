@@ -8,7 +8,9 @@ import { printList } from "../text/list.ts";
 import { placeOf } from "./registry-place.ts";
 
 export const registryTrash: Handler<typeof registryTrashFlags> = async (cli, { args, flags }) => {
-  const [verb, repository, digest] = args;
+  const [word, repository, digest] = args;
+  // As volumes, networks and images have it.
+  const verb = word === "ls" ? "list" : word;
   if (verb !== "list" && verb !== "restore" && verb !== "empty")
     throw new StrakeError("USAGE", "strake registry trash takes list, restore or empty");
   await using opened = await administerRegistry({ ...placeOf(cli, flags), env: cli.env });
