@@ -165,7 +165,7 @@ function contextOf(
 
 /** Runs the stages the target needs, each as soon as what it stands on is there. The first error stops all others. */
 async function runStages(opened: OpenSession): Promise<StageState> {
-  const { plan, bases, store } = opened;
+  const { plan, bases } = opened;
   const stop = new AbortController();
   const follow = () => stop.abort(opened.options.signal?.reason);
   opened.options.signal?.addEventListener("abort", follow, { once: true });
@@ -191,7 +191,7 @@ async function runStages(opened: OpenSession): Promise<StageState> {
         open: () => {
           const known = sources.get(chain);
           if (known) return known;
-          const source = openSource(store, diffIDs, chain);
+          const source = openSource(opened, diffIDs, chain);
           sources.set(chain, source);
           return source;
         },
@@ -216,12 +216,12 @@ async function runStages(opened: OpenSession): Promise<StageState> {
 }
 
 async function openSource(
-  store: BuildOptions["store"],
+  { store, memory }: Session,
   diffIDs: readonly Digest[],
   chain: string,
 ): Promise<CopySource> {
   const { openTreeSource } = await import("./copy/tree-source.ts");
-  return openTreeSource(store.layers.intact(diffIDs), chain);
+  return openTreeSource(store.layers.intact(diffIDs), chain, memory);
 }
 
 /** The error that stopped the build: not that of a stage which was only stopped by it. */

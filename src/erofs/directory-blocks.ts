@@ -71,6 +71,12 @@ export function sortByBytes(names: string[]): void {
   if (names.some(hasSurrogate)) names.sort(compareBytes);
 }
 
+/** Which of two file names comes first by bytes: below zero the first. */
+export function compareByBytes(a: string, b: string): number {
+  if (hasSurrogate(a) || hasSurrogate(b)) return compareBytes(a, b);
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 function hasSurrogate(name: string): boolean {
   for (let i = 0; i < name.length; i++) if ((name.charCodeAt(i) & 0xf800) === 0xd800) return true;
   return false;

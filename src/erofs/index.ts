@@ -1,6 +1,6 @@
 export { buildIndex } from "./build.ts";
 export { IndexBuilder } from "./builder.ts";
-export { sortByBytes } from "./directory-blocks.ts";
+export { compareByBytes, sortByBytes } from "./directory-blocks.ts";
 export { IdSort } from "./id-sort.ts";
 export type { FinishOptions, IndexSize, LayerIndex } from "./image.ts";
 export { type DirectoryEntry, type Extent, type Inode, type InodeType, isWhiteout } from "./inode.ts";

@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { libc } from "./libc.ts";
 
 /** Bytes of files that may come into the process; with less, pages that are used all the time come and go too often. */
-const residentLimit = 8 << 20;
+const residentLimit = 4 << 20;
 /** Calls of `release` after which pages are taken out, whatever the kernel says it counts. */
 const callsHeld = 32;
 const page = 4096;

@@ -10,3 +10,19 @@ test("digests come back by position, also across pieces; others have none", () =
   expect(Buffer.from(list.bytes(2048)!).toString("hex")).toBe(sha256("2048").slice(7));
   for (const index of [2, 2046, 2049, 9999, 10_001, 1_000_000]) expect(list.get(index)).toBeUndefined();
 });
+
+test("a digest far behind takes memory of its own place only", () => {
+  let taken = 0;
+  const list = new DigestList({
+    allocate: (bytes) => {
+      taken += bytes;
+      return new ArrayBuffer(bytes);
+    },
+    release: () => {},
+  });
+  list.set(50_000_000, sha256("far"));
+  list.set(3, sha256("near"));
+  expect(list.get(50_000_000)).toBe(sha256("far"));
+  expect(list.get(3)).toBe(sha256("near"));
+  expect(taken).toBe(2 * 65_536);
+});

@@ -7,8 +7,9 @@ const pieceLength = 2048;
 /** sha256 digests by position, 32 bytes each instead of a string of 80. Positions that were never set have none. */
 export class DigestList {
   readonly #memory: TableMemory;
-  readonly #pieces: Uint8Array[] = [];
-  readonly #known: Uint8Array[] = [];
+  /** Only those in which something was set. */
+  readonly #pieces: (Uint8Array | undefined)[] = [];
+  readonly #known: (Uint8Array | undefined)[] = [];
 
   constructor(memory: TableMemory = heapMemory) {
     this.#memory = memory;
@@ -16,12 +17,10 @@ export class DigestList {
 
   set(index: number, digest: Digest): void {
     const piece = Math.floor(index / pieceLength);
-    while (this.#pieces.length <= piece) {
-      this.#pieces.push(new Uint8Array(this.#memory.allocate(pieceLength * 32)));
-      this.#known.push(new Uint8Array(pieceLength));
-    }
-    this.#pieces[piece]!.set(Uint8Array.fromHex(digest.slice(7)), (index % pieceLength) * 32);
-    this.#known[piece]![index % pieceLength] = 1;
+    this.#pieces[piece] ??= new Uint8Array(this.#memory.allocate(pieceLength * 32));
+    this.#known[piece] ??= new Uint8Array(pieceLength);
+    this.#pieces[piece].set(Uint8Array.fromHex(digest.slice(7)), (index % pieceLength) * 32);
+    this.#known[piece][index % pieceLength] = 1;
   }
 
   /** The digest's 32 bytes, which are the list's. */

@@ -1,17 +1,30 @@
+import type { TableMemory } from "../../erofs/index.ts";
 import { type LayerPaths, type Node, Tree } from "../../layer/index.ts";
 import type { Digest } from "../../oci/index.ts";
+import { DigestList } from "./digest-list.ts";
 import type { CopySource, OpenFile, SourceNode } from "./source.ts";
 
-/** What a file of the tree is called where contents are remembered. */
-type DigestMemo = Map<string, Digest>;
+/** Names between two looks at how much of the indexes is at hand. */
+const releaseEvery = 512;
+
+interface TreeSourceOptions {
+  /** Files have no owner of their own, as in a build context. */
+  readonly ownedByRoot?: boolean;
+  /** For digests, to be open as long as the source is used. */
+  readonly memory?: TableMemory;
+}
 
 interface TreeNode extends SourceNode {
   readonly origin: Node;
 }
 
 /** The files of these layers as a source; see `TreeSource`. */
-export function openTreeSource(layers: readonly LayerPaths[], chain: string): TreeSource {
-  return new TreeSource(Tree.open(layers), chain);
+export function openTreeSource(
+  layers: readonly LayerPaths[],
+  chain: string,
+  memory: TableMemory,
+): TreeSource {
+  return new TreeSource(Tree.open(layers), chain, { memory });
 }
 
 /** A stage or an image as a source: read from its layers, never mounted. Owners, xattrs and hardlinks are kept. */
@@ -19,10 +32,13 @@ export class TreeSource implements CopySource<TreeNode> {
   readonly #tree: Tree;
   readonly #chain: string;
   readonly #ownedByRoot: boolean;
-  readonly #digests: DigestMemo = new Map();
+  readonly #memory: TableMemory | undefined;
+  /** By layer, then by the number of the node in it. */
+  readonly #digests: DigestList[] = [];
 
-  /** `chain`: identity of the tree's layers. With `ownedByRoot` files have no owner of their own, as in a build context. */
-  constructor(tree: Tree, chain: string, options: { readonly ownedByRoot?: boolean } = {}) {
+  /** `chain`: identity of the tree's layers. */
+  constructor(tree: Tree, chain: string, options: TreeSourceOptions = {}) {
+    this.#memory = options.memory;
     this.#tree = tree;
     this.#chain = chain;
     this.#ownedByRoot = options.ownedByRoot ?? false;
@@ -38,11 +54,13 @@ export class TreeSource implements CopySource<TreeNode> {
     return { path: found.path, node: found.node && this.#nodeOf(found.node) };
   }
 
-  children(_path: string, node: TreeNode): { name: string; node: TreeNode }[] {
-    return this.#tree.readdir(node.origin).flatMap((entry) => {
+  *children(_path: string, node: TreeNode): Generator<{ name: string; node: TreeNode }, void, undefined> {
+    let listed = 0;
+    for (const entry of this.#tree.entries(node.origin)) {
+      if (listed++ % releaseEvery === 0) this.#tree.release();
       const child = this.#nodeOf(entry.node);
-      return child ? { name: entry.name, node: child } : [];
-    });
+      if (child) yield { name: entry.name, node: child };
+    }
   }
 
   readlink(_path: string, node: TreeNode): string {
@@ -69,11 +87,14 @@ export class TreeSource implements CopySource<TreeNode> {
   }
 
   knownDigest(_path: string, node: TreeNode): Digest | undefined {
-    return this.#digests.get(node.origin.key);
+    const { layer, nid } = node.origin.parts[0]!;
+    return this.#digests[layer]?.get(nid);
   }
 
   learnDigest(_path: string, node: TreeNode, digest: Digest): void {
-    this.#digests.set(node.origin.key, digest);
+    const { layer, nid } = node.origin.parts[0]!;
+    this.#digests[layer] ??= new DigestList(this.#memory);
+    this.#digests[layer].set(nid, digest);
   }
 
   #nodeOf(origin: Node): TreeNode | undefined {

@@ -1,4 +1,12 @@
-import { type ErofsReader, type Inode, isWhiteout, opaqueName, sortByBytes } from "../../erofs/index.ts";
+import {
+  compareByBytes,
+  type DirectoryEntry,
+  type ErofsReader,
+  type Inode,
+  isWhiteout,
+  opaqueName,
+} from "../../erofs/index.ts";
+import { StrakeError } from "../../errors/index.ts";
 import type { Node, Part, TreeEntry } from "./node.ts";
 
 /** The readers of a tree's layers, lowest first. */
@@ -72,26 +80,56 @@ export function lookupName(readers: Readers, directory: Node, name: string): Nod
   return merger.node();
 }
 
-/** All names of a merged directory with their nodes, in byte order. */
-export function listNames(readers: Readers, directory: Node): TreeEntry[] {
-  const mergers = new Map<string, Merger>();
-  for (const { layer, nid } of directory.parts) {
-    const reader = readers(layer);
-    for (const entry of reader.readdir(nid)) {
-      let merger = mergers.get(entry.name);
-      if (!merger) {
-        merger = new Merger();
-        mergers.set(entry.name, merger);
-      }
-      if (!merger.done) merger.add(reader, layer, entry.nid);
+/**
+ * All names of a merged directory with their nodes, in byte order, which is the order of every index: none but the next name of each
+ * layer is at hand. Errors: `EROFS_INVALID` for an index in another order.
+ */
+export function* listNames(readers: Readers, directory: Node): Generator<TreeEntry, void, undefined> {
+  const lists = directory.parts.map(({ layer, nid }) => new NameList(readers(layer), layer, nid));
+  for (;;) {
+    let name: string | undefined;
+    for (const list of lists)
+      if (list.name !== undefined && (name === undefined || compareByBytes(list.name, name) < 0))
+        name = list.name;
+    if (name === undefined) return;
+    const merger = new Merger();
+    for (const list of lists) {
+      if (list.name !== name) continue;
+      if (!merger.done) merger.add(list.reader, list.layer, list.nid);
+      list.next();
     }
+    const node = merger.node();
+    if (node) yield { name, node };
   }
-  const names = [...mergers.keys()];
-  if (directory.parts.length > 1) sortByBytes(names);
-  const entries: TreeEntry[] = [];
-  for (const name of names) {
-    const node = mergers.get(name)!.node();
-    if (node) entries.push({ name, node });
+}
+
+/** The names of one layer's directory, one at a time. */
+class NameList {
+  readonly reader: ErofsReader;
+  readonly layer: number;
+  readonly #names: Iterator<DirectoryEntry>;
+  /** Undefined at the end. */
+  name: string | undefined;
+  nid = 0;
+
+  constructor(reader: ErofsReader, layer: number, directory: number) {
+    this.reader = reader;
+    this.layer = layer;
+    this.#names = reader.readdir(directory);
+    this.next();
   }
-  return entries;
+
+  next(): void {
+    const { done, value } = this.#names.next();
+    if (!done && this.name !== undefined && compareByBytes(this.name, value.name) >= 0)
+      throw new StrakeError(
+        "EROFS_INVALID",
+        "the layer index is damaged: the names of a directory are in no order",
+        {
+          hint: "run `strake gc --verify`; the index can be made again from the layer's tar",
+        },
+      );
+    this.name = done ? undefined : value.name;
+    if (!done) this.nid = value.nid;
+  }
 }

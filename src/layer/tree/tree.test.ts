@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sortByBytes } from "../../erofs/index.ts";
 import { StrakeError } from "../../errors/index.ts";
 import { type Draft, makeLayer } from "../layer.test-support.ts";
 import { Tree } from "./index.ts";
@@ -28,6 +29,20 @@ function codeOf(call: () => unknown): string {
   }
   return "no error";
 }
+
+test("names of many layers come once each, in byte order, which is not that of strings", async () => {
+  const names = ["a", "\u{1f600}", "\uffee", "b", "\udcff", "é", "z"];
+  const layers = names.map((name, i) => [
+    { path: `d/${name}`, body: name },
+    { path: `d/${names[(i + 2) % names.length]}`, body: "above" },
+    { path: `d/n${i}`, body: "" },
+  ]);
+  using tree = await open(...layers, [{ path: "d/.wh.b", body: "" }]);
+  const expected = [...names.filter((name) => name !== "b"), ...names.map((_, i) => `n${i}`)];
+  sortByBytes(expected);
+  expect(tree.readdir("/d").map(({ name }) => name)).toEqual(expected);
+  expect([...tree.entries("/d")].map(({ name }) => name)).toEqual(expected);
+});
 
 describe("paths", () => {
   const drafts: Draft[] = [

@@ -72,6 +72,11 @@ export class Tree {
 
   /** A directory's names with their nodes, in byte order. */
   readdir(at: string | Node): TreeEntry[] {
+    return [...this.entries(at)];
+  }
+
+  /** As `readdir`, one name at a time: those of a large directory need not be in memory together. */
+  entries(at: string | Node): Generator<TreeEntry, void, undefined> {
     const node = this.#find(at);
     if (node.type !== "directory")
       throw new StrakeError("TREE_NOT_DIRECTORY", `${shown(at, node)} in the image is not a directory`);
@@ -151,7 +156,7 @@ export class Tree {
       if (next.depth >= depthMax)
         throw new StrakeError("EROFS_INVALID", "a layer's directories are nested deeper than a path can be");
       const prefix = next.path === "/" ? "/" : `${next.path}/`;
-      const entries = listNames(this.#reader, next.node);
+      const entries = [...listNames(this.#reader, next.node)];
       for (let i = entries.length - 1; i >= 0; i--)
         pending.push({ path: prefix + entries[i]!.name, node: entries[i]!.node, depth: next.depth + 1 });
     }
