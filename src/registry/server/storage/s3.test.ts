@@ -227,9 +227,14 @@ describe.skipIf(reason !== undefined)("s3", () => {
   test("a bucket that does not exist, and credentials that are wrong, are reported without the secret", async () => {
     const secret = "very-secret";
     const wrong = { ...options(server.bucket()), credentials: { accessKeyId: "x", secretAccessKey: secret } };
-    for (const bad of [options("nobucket"), wrong]) {
+    const nobody = { ...options("any"), endpoint: "http://127.0.0.1:1" };
+    for (const [bad, hint] of [
+      [options("nobucket"), "make the bucket nobucket"],
+      [wrong, "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"],
+      [nobody, "check the endpoint"],
+    ] as const) {
       const error = await S3Store.open(bad).catch((thrown) => thrown);
-      expect(error).toMatchObject({ code: "REGISTRY_STORAGE" });
+      expect(error).toMatchObject({ code: "REGISTRY_STORAGE", hint: expect.stringContaining(hint) });
       expect(String(error)).not.toContain(secret);
     }
   });

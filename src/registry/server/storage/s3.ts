@@ -11,6 +11,7 @@ import type {
   Upload,
   WriteCondition,
 } from "./object-store.ts";
+import { withAdvice } from "./s3-advice.ts";
 import { S3Client, type S3Options } from "./s3-client.ts";
 import { S3Upload, uploadsPrefix } from "./s3-upload.ts";
 
@@ -35,7 +36,9 @@ export class S3Store implements ObjectStore {
    */
   static async open(options: S3Options): Promise<S3Store> {
     const store = new S3Store(options);
-    await store.check();
+    await store.check().catch((error) => {
+      throw withAdvice(error, options);
+    });
     const probe = `_probe/${crypto.randomUUID()}`;
     await store.put(probe, new Uint8Array(1), { ifNoneMatch: "*" });
     try {
