@@ -79,13 +79,13 @@ test("a target that is not there or refuses is named as the target, at once, and
   );
   const host = `127.0.0.1:${target.port}`;
   const refused = await copy(`${host}/my/app:1`, [mirror.host]);
-  expect(refused.error).toStartWith(`error: target ${host}/my/app:1: ${host} does not `);
+  expect(refused.error).toStartWith(`error: target ${host}/my/app:1: ${host} refused `);
   expect(refused.error).toContain("read-only");
   expect(refused.warnings).toEqual([]);
   // Each of the blobs once, or none for a blob that the first refusal stopped.
   expect(asked.filter((line) => line.startsWith("POST")).length).toBeLessThanOrEqual(3);
   const tags = await copy(`${host}/my/app`, [mirror.host], origin.host, ["--all-tags"]);
-  expect(tags.error).toStartWith(`tag 1 was not copied: error: target ${host}/my/app:1: ${host} does not `);
+  expect(tags.error).toStartWith(`tag 1 was not copied: error: target ${host}/my/app:1: ${host} refused `);
   expect(tags.warnings).toEqual([]);
 }, 60_000);
 
