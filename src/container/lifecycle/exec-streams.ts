@@ -8,6 +8,8 @@ export interface ExecStreams {
   /** Input and output are those of this process. */
   readonly ours: boolean;
   readonly terminal: boolean;
+  /** The runtime has the container's terminal end lines with LF alone, at some moment after the start, and leaves CR to ours (runc). */
+  readonly bareLines: boolean;
   /** With `ours`: false gives the process an empty stdin. */
   readonly openStdin: boolean;
   readonly stdin: ReadableStream<Uint8Array> | Uint8Array | undefined;
@@ -25,6 +27,9 @@ export interface ExecOutcome {
 
 /** How long a silent pipe is listened to after the process has ended, in milliseconds: something it left behind may hold it open. */
 const patience = 100;
+
+/** How long a terminal of an ended process has to be silent to be empty, in milliseconds. */
+const drainTime = 10;
 
 /**
  * Runs the `exec` of a runtime. A terminal of ours is never handed to the process, for which a pipe does: it could read from it what is typed long
@@ -145,9 +150,19 @@ export function terminalSize(ours: boolean): { readonly columns: number; readonl
   return own && own.columns > 0 && own.rows > 0 ? own : { columns: 80, rows: 24 };
 }
 
+const ends = (text: string) => text.replace(/(?<!\r)\n/g, "\r\n");
+
 /** What comes out of the terminal is stdout. */
 async function onNewTerminal(command: readonly string[], streams: ExecStreams): Promise<ExecOutcome> {
   const { ours, consume, signal } = streams;
+  let last = 0;
+  const withEnds = (data: Uint8Array): Uint8Array => {
+    if (!streams.bareLines) return data;
+    const text = Buffer.from(data).toString("latin1");
+    const isCut = last === 13 && text.startsWith("\n");
+    last = data.at(-1) ?? last;
+    return Buffer.from(isCut ? `\n${ends(text.slice(1))}` : ends(text), "latin1");
+  };
   const size = terminalSize(ours);
   let complaint: ExecOutcome["complaint"];
   let isFirst = true;
@@ -161,27 +176,32 @@ async function onNewTerminal(command: readonly string[], streams: ExecStreams): 
     isFirst = false;
   };
   let delivering = Promise.resolve();
-  const over = Promise.withResolvers<void>();
-  const child = Bun.spawn([...command], {
-    env: toolEnvironment(),
-    cwd: "/",
-    terminal: {
-      cols: size.columns,
-      rows: size.rows,
-      data: (_: unknown, data: Uint8Array) => {
-        const copy = data.slice();
-        delivering = delivering.then(() => deliver(copy));
-      },
-      exit: () => over.resolve(),
+  let pieces = 0;
+  const terminal = new Bun.Terminal({
+    cols: size.columns,
+    rows: size.rows,
+    data: (_, data) => {
+      pieces++;
+      const copy = withEnds(data.slice());
+      delivering = delivering.then(() => deliver(copy));
     },
-  } as Parameters<typeof Bun.spawn>[1]);
-  // The runtime copies to it what comes out of the container's terminal: a second one must not end the lines once more.
-  child.terminal?.setRawMode(true);
+  });
+  // The runtime copies to it what comes out of the container's terminal: a second one must not end the lines once more. Before the runtime
+  // starts, which puts the terminal back at its end as it found it.
+  terminal.setRawMode(true);
+  terminal.outputFlags = 0;
+  const child = Bun.spawn([...command], { env: toolEnvironment(), cwd: "/", terminal });
   const abort = () => child.kill("SIGKILL");
   signal?.addEventListener("abort", abort, { once: true });
   const status = await child.exited;
-  await over.promise;
+  // All is in the terminal by now; we hold its other end ourselves, so that no end of file tells when all is read.
+  for (let before = -1; before !== pieces; ) {
+    before = pieces;
+    await Bun.sleep(drainTime);
+    await Bun.sleep(0);
+  }
   await delivering;
+  terminal.close();
   signal?.removeEventListener("abort", abort);
   return { status, complaint };
 }

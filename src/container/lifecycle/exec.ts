@@ -141,6 +141,7 @@ async function execute(
   const { status, complaint } = await spawnExec(command, {
     ours: inherit,
     terminal: options.terminal === true && !options.detach,
+    bareLines: runtime.name === "runc",
     openStdin: options.openStdin === true,
     stdin: options.detach ? undefined : options.stdin,
     discard: options.detach === true,
