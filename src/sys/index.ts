@@ -26,6 +26,7 @@ export { exitAtOnce } from "./exit.ts";
 export { FileMemory } from "./file-memory.ts";
 export { Folder, openFolder } from "./folder.ts";
 export { type FileFacts, FolderStats } from "./folder-stats.ts";
+export { isCached } from "./is-cached.ts";
 export {
   isKernelAtLeast,
   type KernelVersion,
@@ -105,6 +106,7 @@ export {
 } from "./process.ts";
 export { PromisedFile } from "./promised-file.ts";
 export { randomBetween, randomHex } from "./random.ts";
+export { readAhead } from "./read-ahead.ts";
 export { readFrom } from "./read-from.ts";
 export { readPieces } from "./read-pieces.ts";
 export { ResidentPages } from "./resident-pages.ts";

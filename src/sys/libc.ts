@@ -19,6 +19,7 @@ const signatures = {
   munmap: [["u64_fast", "u64_fast"], "i32"],
   madvise: [["u64_fast", "u64_fast", "i32"], "i32"],
   fallocate: [["i32", "i32", "i64_fast", "i64_fast"], "i32"],
+  posix_fadvise: [["i32", "i64_fast", "i64_fast", "i32"], "i32"],
   sync_file_range: [["i32", "i64_fast", "i64_fast", "u32"], "i32"],
   statfs: [["ptr", "ptr"], "i32"],
   statx: [["i32", "ptr", "i32", "u32", "ptr"], "i32"],

@@ -1,9 +1,9 @@
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { fromNodeError } from "./errno.ts";
+import { isCached } from "./is-cached.ts";
 import { nodePath } from "./path.ts";
 import { allocatePiece, pieceSize } from "./piece.ts";
 import { readAt } from "./read-at.ts";
-import { syscall } from "./syscall.ts";
 
 /**
  * The bytes of a file in large pieces, each only good until the next one is asked for: while the caller works on one the next is read. A file
@@ -53,14 +53,4 @@ function open(path: string): number {
   } catch (error) {
     throw fromNodeError(error);
   }
-}
-
-/** Whether half of a file is in the page cache (cachestat(2), Linux 6.5); true where the kernel does not tell. */
-function isCached(fd: number): boolean {
-  const range = new Uint8Array(16);
-  // How many pages: cached, dirty, being written, evicted, evicted lately.
-  const found = new Uint8Array(40);
-  if (syscall("cachestat", fd, range, found, 0) !== 0) return true;
-  const pages = new DataView(found.buffer).getBigUint64(0, true);
-  return Number(pages) * 4096 * 2 >= fstatSync(fd).size;
 }

@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isCached } from "../../../sys/index.ts";
 import { testObjectStore } from "./conformance.ts";
 import { FileStore } from "./files.ts";
 
@@ -68,4 +69,36 @@ test("kill -9 in the middle of writes leaves whole objects and uploads that resu
   expect(upload.length).toBeGreaterThan(0);
   await upload.commit("resumed");
   expect((await store.head("resumed"))!.size).toBe(upload.length);
+});
+
+test("what is asked for right after it was pushed is brought into the page cache ahead of who sends it", async () => {
+  const at = join(base, "ahead");
+  await using store = await FileStore.open(at);
+  const cached = (key: string) => {
+    const fd = openSync(join(at, "objects", key), "r");
+    try {
+      return isCached(fd);
+    } finally {
+      closeSync(fd);
+    }
+  };
+  const push = async (key: string, mib: number) => {
+    const upload = await store.createUpload("");
+    const chunk = new Uint8Array(mib << 20).fill(mib);
+    await upload.append(
+      (async function* () {
+        yield chunk;
+      })(),
+    );
+    await upload.commit(key);
+    return cached(key);
+  };
+  // Where files cannot be written past the page cache there is nothing to bring.
+  const wasCached = [await push("blobs/large", 16), await push("blobs/small", 2)];
+  if (wasCached.includes(true)) return;
+  await store.head("blobs/large");
+  expect(cached("blobs/large")).toBe(false);
+  for (const key of ["blobs/large", "blobs/small"]) await store.get(key);
+  for (let i = 0; i < 500 && !cached("blobs/large"); i++) await Bun.sleep(2);
+  expect([cached("blobs/large"), cached("blobs/small")]).toEqual([true, false]);
 });

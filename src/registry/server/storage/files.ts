@@ -16,6 +16,7 @@ import type {
   Upload,
   WriteCondition,
 } from "./object-store.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import { Reserve } from "./reserve.ts";
 
 /** Keys that are written on the way to freeing space. */
@@ -37,6 +38,7 @@ export class FileStore implements ObjectStore {
   readonly #lock: FileLock;
   readonly #reserve: Reserve;
   /** Conditional writes of one key take turns. */
+  readonly #ahead = new ReadAhead();
   readonly #turns = new Map<string, Promise<unknown>>();
 
   private constructor(root: string, lock: FileLock) {
@@ -74,7 +76,9 @@ export class FileStore implements ObjectStore {
   async get(key: string, range?: ByteRange): Promise<ObjectContent | undefined> {
     const info = this.#stat(checkKey(key));
     if (!info) return undefined;
-    const file = Bun.file(this.#path(key));
+    const path = this.#path(key);
+    this.#ahead.begin(path, range ?? { start: 0, end: info.size });
+    const file = Bun.file(path);
     return { ...info, body: range ? file.slice(range.start, range.end) : file };
   }
 
