@@ -20,7 +20,7 @@ import { decodePath } from "../../tar/index.ts";
 import type { CopySource, OpenFile } from "../copy/source.ts";
 import { ContextNode, isCopyable } from "./context-node.ts";
 import { Fingerprint } from "./fingerprint.ts";
-import { FolderLists, type ListedName, type Listing, listed } from "./folder-list.ts";
+import { FolderLists, type Listing, namesOf, rowOf } from "./folder-list.ts";
 import type { WeightLimits } from "./large-context.ts";
 import { ScanRows } from "./scan-rows.ts";
 import type { FolderWeight } from "./weight.ts";
@@ -110,19 +110,24 @@ export class BuildContext implements CopySource<ContextNode> {
 
   /** Names in a directory, sorted, without what is ignored. Of a large one never all are at hand at once. */
   *children(path: string): Generator<Child, void, undefined> {
-    for (const { name, row } of listed(this.#list(path)))
-      yield { name, node: new ContextNode(this.#rows, row) };
+    const listing = this.#list(path);
+    for (let i = 0; i < listing.length; i++) {
+      const names = namesOf(listing[i]!);
+      for (let at = 0; at < names.length; at++)
+        yield { name: names[at]!, node: new ContextNode(this.#rows, rowOf(listing[i]!, at)) };
+    }
   }
 
   #list(path: string): Listing {
     const known = this.#listings.get(path);
     if (known) return known;
-    const listing = this.#lists.add(this.#scan(path));
+    const listing = this.#scan(path);
     this.#listings.set(path, listing);
     return listing;
   }
 
-  *#scan(path: string): Generator<ListedName, void, undefined> {
+  #scan(path: string): Listing {
+    const list = this.#lists.begin();
     const prefix = path === "/" ? "/" : `${path}/`;
     const host = this.#hostPath(path);
     const isKnown = this.#nodes.size > 0;
@@ -132,11 +137,12 @@ export class BuildContext implements CopySource<ContextNode> {
         this.#collections.passed(1);
         const at = prefix + name;
         const node = (isKnown ? this.#nodes.get(at) : undefined) ?? this.#lookIn(folder, name);
-        if (node && !this.#isIgnored(at, node)) yield { name, row: node.row };
+        if (node && !this.#isIgnored(at, node)) list.add(name, node.row);
       }
     } finally {
       folder.close();
     }
+    return list.end();
   }
 
   readlink(path: string): string {
@@ -224,14 +230,14 @@ export class BuildContext implements CopySource<ContextNode> {
 
   /** What was listed until now, folder by folder; files of more than `large` bytes are told by themselves. */
   *weights(large: number): Generator<FolderWeight> {
-    for (const [path, listing] of this.#listings) {
+    for (const path of this.#listings.keys()) {
       let files = 0;
       let bytes = 0;
       let looked = 0;
-      for (const { name, row } of listed(listing)) {
+      for (const { name, node } of this.children(path)) {
         if (looked++ % 512 === 0) this.#rows.memory.release();
         this.#collections.passed(1);
-        const { type, size } = new ContextNode(this.#rows, row);
+        const { type, size } = node;
         if (type === "directory") continue;
         if (size > large) yield { path: `${path === "/" ? "" : path}/${name}`, files: 1, bytes: size };
         else {

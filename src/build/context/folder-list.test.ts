@@ -1,21 +1,27 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { FolderLists, listed } from "./folder-list.ts";
+import { FolderLists, type Listing, namesOf, rowOf } from "./folder-list.ts";
 
 const name = fc
   .oneof(fc.string({ minLength: 1 }), fc.constantFrom("\udc80", "a\udcff", "é", "\u{1f600}", "x".repeat(255)))
   .filter((text) => !text.includes("/") && !text.includes("\0"));
+
+function add(lists: FolderLists, entries: readonly (readonly [name: string, row: number])[]): Listing {
+  const writer = lists.begin();
+  for (const [each, row] of entries) writer.add(each, row);
+  return writer.end();
+}
+
+const listed = (listing: Listing) =>
+  listing.flatMap((part) => namesOf(part).map((each, i) => [each, rowOf(part, i)] as [string, number]));
 
 describe("FolderLists", () => {
   test("gives back the names and rows of each folder", () => {
     fc.assert(
       fc.property(fc.array(fc.array(fc.tuple(name, fc.nat(2 ** 32 - 1)))), (folders) => {
         const lists = new FolderLists();
-        const listings = folders.map((folder) =>
-          lists.add(folder.map(([each, row]) => ({ name: each, row }))),
-        );
-        for (const [i, folder] of folders.entries())
-          expect([...listed(listings[i]!)]).toEqual(folder.map(([each, row]) => ({ name: each, row })));
+        const listings = folders.map((folder) => add(lists, folder));
+        for (const [i, folder] of folders.entries()) expect(listed(listings[i]!)).toEqual(folder);
       }),
     );
   });
@@ -30,11 +36,14 @@ describe("FolderLists", () => {
       release: () => {},
     };
     const names = Array.from({ length: 10_000 }, (_, i) => `${String(i).padStart(250, "x")}`);
-    const listing = new FolderLists(memory).add(names.map((each, row) => ({ name: each, row })));
+    const listing = add(
+      new FolderLists(memory),
+      names.map((each, row) => [each, row] as const),
+    );
     expect(listing).toHaveLength(5);
     expect(pieces.length).toBeGreaterThan(2);
     let next = 0;
-    for (const { name: each, row } of listed(listing)) {
+    for (const [each, row] of listed(listing)) {
       expect(row).toBe(next);
       expect(each).toBe(names[next++]!);
     }

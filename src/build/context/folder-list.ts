@@ -6,14 +6,9 @@ import { decodePath, encodePath } from "../../tar/index.ts";
 const partLength = 2048;
 
 /** Some names of one folder: their rows, four bytes each, then the names with slashes between them. */
-interface Part {
+export interface Part {
   readonly bytes: Buffer;
   readonly count: number;
-}
-
-export interface ListedName {
-  readonly name: string;
-  readonly row: number;
 }
 
 /** What one folder holds. */
@@ -27,39 +22,61 @@ export class FolderLists {
     this.#pieces = new BytePieces(memory);
   }
 
-  /** Keeps names and their rows in the order they come in. */
-  add(entries: Iterable<ListedName>): Listing {
-    const parts: Part[] = [];
-    let names: string[] = [];
-    let rows: number[] = [];
-    for (const { name, row } of entries) {
-      names.push(name);
-      rows.push(row);
-      if (names.length < partLength) continue;
-      parts.push(this.#part(names, rows));
-      names = [];
-      rows = [];
-    }
-    if (names.length > 0) parts.push(this.#part(names, rows));
-    return parts;
-  }
-
-  #part(names: readonly string[], rows: readonly number[]): Part {
-    const text = names.join("/");
-    const count = names.length;
-    const encoded = text.isWellFormed() ? undefined : encodePath(text);
-    const bytes = this.#pieces.take(count * 4 + (encoded?.length ?? Buffer.byteLength(text)));
-    for (let i = 0; i < count; i++) bytes.writeUInt32LE(rows[i]!, i * 4);
-    if (encoded) bytes.set(encoded, count * 4);
-    else bytes.write(text, count * 4);
-    return { bytes, count };
+  /** A folder's list, to be filled in the order its names are to come in. */
+  begin(): ListingWriter {
+    return new ListingWriter(this.#pieces);
   }
 }
 
-/** Names and rows, as they were added. */
-export function* listed(listing: Listing): Generator<ListedName, void, undefined> {
-  for (const { bytes, count } of listing) {
-    const names = decodePath(bytes.subarray(count * 4)).split("/");
-    for (let i = 0; i < count; i++) yield { name: names[i]!, row: bytes.readUInt32LE(i * 4) };
+export class ListingWriter {
+  readonly #pieces: BytePieces;
+  readonly #parts: Part[] = [];
+  #names: string[] = [];
+  #rows: number[] = [];
+
+  constructor(pieces: BytePieces) {
+    this.#pieces = pieces;
   }
+
+  add(name: string, row: number): void {
+    this.#names.push(name);
+    this.#rows.push(row);
+    if (this.#names.length === partLength) this.#flush();
+  }
+
+  end(): Listing {
+    if (this.#names.length > 0) this.#flush();
+    return this.#parts;
+  }
+
+  #flush(): void {
+    const names = this.#names;
+    const rows = this.#rows;
+    const text = names.join("/");
+    const encoded = text.isWellFormed() ? undefined : encodePath(text);
+    const bytes = this.#pieces.take(rows.length * 4 + (encoded?.length ?? Buffer.byteLength(text)));
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i]!;
+      bytes[i * 4] = row;
+      bytes[i * 4 + 1] = row >>> 8;
+      bytes[i * 4 + 2] = row >>> 16;
+      bytes[i * 4 + 3] = row >>> 24;
+    }
+    if (encoded) bytes.set(encoded, rows.length * 4);
+    else bytes.write(text, rows.length * 4);
+    this.#parts.push({ bytes, count: rows.length });
+    this.#names = [];
+    this.#rows = [];
+  }
+}
+
+/** The names of a part, as they were added. */
+export function namesOf({ bytes, count }: Part): string[] {
+  return decodePath(bytes.subarray(count * 4)).split("/");
+}
+
+/** The row of a part's name. */
+export function rowOf({ bytes }: Part, index: number): number {
+  const at = index * 4;
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }
