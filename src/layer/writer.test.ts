@@ -15,10 +15,17 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ErofsReader } from "../erofs/index.ts";
+import { ErofsReader, IndexBuilder } from "../erofs/index.ts";
 import { type Digest, sha256 } from "../oci/index.ts";
 import { type Lease, Store } from "../store/index.ts";
-import { type EntryHeader, encodeHeader, endOfArchive, paddingOf, readTar } from "../tar/index.ts";
+import {
+  type EntryHeader,
+  encodeHeader,
+  endOfArchive,
+  paddingOf,
+  readTar,
+  TarScanner,
+} from "../tar/index.ts";
 import { ingestTar, LayerWriter } from "./index.ts";
 
 let home: string;
@@ -129,6 +136,31 @@ describe("a layer made of entries", () => {
     };
     expect((await make()).diffID).toBe((await make()).diffID);
     expect(leftovers()).toHaveLength(1);
+  });
+
+  test("a layer whose tables lie in a file has the index that the heap's tables give, and no more files", async () => {
+    const writer = begin();
+    const count = 60_000;
+    const dirs = readdirSync(store.layout.layers);
+    for (let i = 0; i < count; i++)
+      writer.addEntry({ ...blank, path: `d${i % 300}/${(i * 7919) % count}`, mtime: i % 5 });
+    const during = readdirSync(join(store.layout.layers, dirs[0]!));
+    const { diffID, indexPath, size, tarPath, dir } = await writer.commit();
+    expect(during).toEqual(["layer.tar"]);
+    expect(readdirSync(dir).sort()).toEqual(["layer.erofs", "layer.tar"]);
+    const builder = new IndexBuilder();
+    new TarScanner({ onEntry: (entry) => builder.add(entry) }).write(readFileSync(tarPath));
+    const uuid = Buffer.from(diffID.slice(7, 39), "hex");
+    expect(Buffer.compare(readFileSync(indexPath), builder.finish({ tarSize: size, uuid }).image)).toBe(0);
+  });
+
+  test("who gives a layer up while it is committed gets an error, and nothing is left", async () => {
+    const writer = begin();
+    for (let i = 0; i < 60_000; i++) writer.addEntry({ ...blank, path: `f${i}` });
+    const committed = writer.commit();
+    writer.abort();
+    await expect(committed).rejects.toThrow();
+    expect(leftovers()).toEqual([]);
   });
 
   test("a layer of nothing is the end mark, whose digest every engine knows", async () => {

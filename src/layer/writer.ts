@@ -53,6 +53,7 @@ export class LayerWriter {
   #stream: TarStream | undefined;
   #mode: "new" | "tar" | "entries" | "failed" | "ended" = "new";
   #entries = 0;
+  #isAborted = false;
 
   constructor(transaction: LayerTransaction, options: LayerWriterOptions = {}) {
     this.#transaction = transaction;
@@ -147,6 +148,8 @@ export class LayerWriter {
       else this.#file.append(endOfArchive);
       this.#mode = "ended";
       const diffID = await (this.#stream ?? this.#file).finish();
+      // Its tables are gone.
+      if (this.#isAborted) throw new StrakeError("INTERNAL", "a layer was given up while it was committed");
       const { size } = this;
       verify(diffID, size, options);
       // What the entries left behind makes room for the index's tables (10 ms).
@@ -171,6 +174,7 @@ export class LayerWriter {
   /** Drops everything. Idempotent; does nothing after a commit. */
   abort(): void {
     this.#mode = "ended";
+    this.#isAborted = true;
     // What it still writes goes to a file without a name.
     void this.#stream?.close();
     this.#file.close();
