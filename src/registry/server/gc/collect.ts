@@ -91,7 +91,7 @@ export async function collect(core: Core, options: CollectOptions = {}): Promise
     }
   if (!dryRun) await core.quotas.recount(start);
   for (const id of await core.objects.staleUploads(start - uploads)) {
-    if (!dryRun) await (await core.objects.openUpload(id))?.abort();
+    if (!dryRun) await core.objects.dropUpload(id);
     report.uploads++;
   }
   return report;

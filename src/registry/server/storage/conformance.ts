@@ -253,11 +253,14 @@ export function testObjectStore(name: string, factory: StoreFactory): void {
     );
 
     test(
-      "uploads nobody touched are found",
+      "uploads nobody touched are found and dropped",
       withStore(async (store) => {
         const upload = await store.createUpload("");
         expect(await store.staleUploads(Date.now() - 60_000)).toEqual([]);
         expect(await store.staleUploads(Date.now() + 60_000)).toEqual([upload.id]);
+        for (const _ of [1, 2]) await store.dropUpload(upload.id);
+        expect(await store.staleUploads(Date.now() + 60_000)).toEqual([]);
+        expect(await store.openUpload(upload.id)).toBeUndefined();
       }),
     );
 

@@ -149,6 +149,10 @@ export class FileStore implements ObjectStore {
       .map((name) => name.slice(0, -".data".length));
   }
 
+  async dropUpload(id: string): Promise<void> {
+    await (await this.openUpload(id))?.abort();
+  }
+
   async check(): Promise<void> {
     const probe = join(this.root, "temporary", crypto.randomUUID());
     try {

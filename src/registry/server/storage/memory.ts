@@ -83,6 +83,10 @@ export class MemoryStore implements ObjectStore {
     return [...this.#uploads.values()].filter((upload) => upload.touched < before).map((upload) => upload.id);
   }
 
+  async dropUpload(id: string): Promise<void> {
+    await (await this.openUpload(id))?.abort();
+  }
+
   async check(): Promise<void> {}
 
   async [Symbol.asyncDispose](): Promise<void> {

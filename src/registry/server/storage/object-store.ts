@@ -74,6 +74,8 @@ export interface ObjectStore extends AsyncDisposable {
   openUpload(id: string): Promise<Upload | undefined>;
   /** Uploads untouched since a time (milliseconds since the epoch), for whoever clears away what was given up. */
   staleUploads(before: number): Promise<string[]>;
+  /** Takes away what is left of an upload, be it one that can be opened no more. Idempotent. */
+  dropUpload(id: string): Promise<void>;
   /** Rejects with REGISTRY_STORAGE when the medium cannot be used now. */
   check(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { objectChanged, storageFault } from "./fault.ts";
 import { escapeURI, type S3Credentials, sha256Hex, signRequest } from "./s3-sign.ts";
+import { unescapeXML } from "./s3-xml.ts";
 
 export interface S3Options {
   /** `https://s3.eu-central-1.amazonaws.com`; the bucket is put into the path. */
@@ -31,6 +32,18 @@ export interface S3Call {
   /** Statuses beside success that the caller handles. */
   readonly accept?: readonly number[];
 }
+
+/** A multipart upload that was neither completed nor aborted. */
+export interface OpenMultipart {
+  /** Without the registry's prefix. */
+  readonly key: string;
+  readonly uploadId: string;
+  /** Milliseconds since the epoch. */
+  readonly begun: number;
+}
+
+/** Of servers that list no multipart uploads, or not to everybody. */
+const notListed = [403, 405, 501];
 
 export interface ListedObject {
   /** Without the registry's prefix. */
@@ -162,6 +175,33 @@ export class S3Client {
       last = next;
     }
     return found;
+  }
+
+  /** Multipart uploads under a prefix; none where the server does not tell. */
+  async *multiparts(prefix: string): AsyncGenerator<OpenMultipart, void, undefined> {
+    let marker: Record<string, string> = {};
+    for (;;) {
+      const { response, bytes } = await this.read("GET", "", {
+        query: { uploads: "", prefix: this.#prefix + prefix, ...marker },
+        accept: notListed,
+      });
+      if (!response.ok) return;
+      const text = new TextDecoder().decode(bytes);
+      const field = (xml: string, name: string) =>
+        unescapeXML(new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? "");
+      for (const [, entry] of text.matchAll(/<Upload>(.*?)<\/Upload>/gs))
+        yield {
+          key: field(entry!, "Key").slice(this.#prefix.length),
+          uploadId: field(entry!, "UploadId"),
+          begun: Date.parse(field(entry!, "Initiated")) || 0,
+        };
+      const next = {
+        "key-marker": field(text, "NextKeyMarker"),
+        "upload-id-marker": field(text, "NextUploadIdMarker"),
+      };
+      if (field(text, "IsTruncated") !== "true" || next["key-marker"] === marker["key-marker"]) return;
+      marker = next;
+    }
   }
 
   #escaped(key: string): string {

@@ -6,6 +6,7 @@ import type { AppendOptions, ObjectStore, Upload } from "./object-store.ts";
 import type { S3Client } from "./s3-client.ts";
 import { Part, partSize } from "./s3-part.ts";
 import { PartLine, type StoredPart } from "./s3-part-line.ts";
+import { escapeXML, unescapeXML } from "./s3-xml.ts";
 
 /** No key of the registry starts with an underscore. */
 export const uploadsPrefix = "_uploads/";
@@ -354,16 +355,4 @@ async function expectResult(response: Response, element: string): Promise<string
   const text = await response.text();
   if (text.includes(`<${element}`)) return text;
   throw storageFault(`the S3 server failed: ${/<Code>([^<]{1,80})<\/Code>/.exec(text)?.[1] ?? "no result"}`);
-}
-
-function escapeXML(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
-}
-
-function unescapeXML(text: string): string {
-  return text
-    .replaceAll("&quot;", '"')
-    .replaceAll("&#34;", '"')
-    .replaceAll("&lt;", "<")
-    .replaceAll("&amp;", "&");
 }

@@ -13,6 +13,7 @@ import { testRegistry } from "../protocol/suite/index.ts";
 import { Registry } from "../server.ts";
 import { testObjectStore } from "./conformance.ts";
 import { S3Store } from "./s3.ts";
+import { S3Client } from "./s3-client.ts";
 import { escapeURI, signRequest } from "./s3-sign.ts";
 
 const found = findS3Server();
@@ -57,6 +58,27 @@ describe.skipIf(reason !== undefined)("s3", () => {
         page = await store.list("blobs/", { after: seen.at(-1), limit: size });
       expect(seen).toEqual(ours);
     }
+  });
+
+  test("pieces of uploads that a kill left without a state are stale uploads too, and can be dropped", async () => {
+    const place = options(server.bucket());
+    await using store = await S3Store.open(place);
+    const client = new S3Client(place);
+    const multiparts = () => Array.fromAsync(client.multiparts("_uploads/"));
+    const [tail, parts] = [crypto.randomUUID(), crypto.randomUUID()];
+    await store.put(`_uploads/${tail}/tail-3`, new Uint8Array(10));
+    await client.request("POST", `_uploads/${parts}/data`, { query: { uploads: "" } });
+    // One that is being written: its multipart upload is not in its state yet.
+    const living = await store.createUpload("");
+    await client.request("POST", `_uploads/${living.id}/data`, { query: { uploads: "" } });
+    expect((await multiparts()).map(({ key }) => key).sort()).toEqual(
+      [parts, living.id].map((id) => `_uploads/${id}/data`).sort(),
+    );
+    expect(await store.staleUploads(Date.now() - 60_000)).toEqual([]);
+    expect((await store.staleUploads(Date.now() + 60_000)).sort()).toEqual([tail, parts, living.id].sort());
+    for (const id of [tail, parts, living.id]) for (const _ of [1, 2]) await store.dropUpload(id);
+    expect(await store.staleUploads(Date.now() + 60_000)).toEqual([]);
+    expect([await store.list("_uploads/", { limit: 10 }), await multiparts()]).toEqual([[], []]);
   });
 
   test("of two that continue one upload, the one that is late is told", async () => {

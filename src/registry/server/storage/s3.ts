@@ -13,7 +13,8 @@ import type {
 } from "./object-store.ts";
 import { withAdvice } from "./s3-advice.ts";
 import { S3Client, type S3Options } from "./s3-client.ts";
-import { S3Upload, uploadsPrefix } from "./s3-upload.ts";
+import { dropLeftovers, staleUploads } from "./s3-leftovers.ts";
+import { S3Upload } from "./s3-upload.ts";
 
 /**
  * Objects in a bucket of an S3 server that has conditional writes (AWS since 2024, MinIO, versitygw, Ceph, R2). All state
@@ -138,14 +139,12 @@ export class S3Store implements ObjectStore {
   }
 
   async staleUploads(before: number): Promise<string[]> {
-    const stale: string[] = [];
-    for (let after: string | undefined; ; ) {
-      const page = await this.#client.list(uploadsPrefix, { after, limit: 1000 });
-      const states = page.filter(({ key, modified }) => key.endsWith("/state") && modified < before);
-      stale.push(...states.map(({ key }) => key.slice(uploadsPrefix.length, -"/state".length)));
-      after = page.at(-1)?.key;
-      if (page.length < 1000) return stale;
-    }
+    return (await staleUploads(this.#client, before)).filter(isUploadId);
+  }
+
+  async dropUpload(id: string): Promise<void> {
+    await (await this.openUpload(id))?.abort();
+    if (isUploadId(id)) await dropLeftovers(this.#client, id);
   }
 
   async check(): Promise<void> {
