@@ -60,7 +60,7 @@ export class BuildContext implements CopySource<ContextNode> {
   readonly #nodes = new Map<string, ContextNode | undefined>();
   readonly #listings = new Map<string, Listing>();
   readonly #lists: FolderLists;
-  readonly #collections = new Collections({ every: 8000, fullEvery: 8 });
+  readonly #collections = new Collections({ every: 16_000, fullEvery: 8 });
 
   /** `root` as `rootOf` gives it. */
   constructor(root: string, options: ContextOptions = {}) {
@@ -207,6 +207,7 @@ export class BuildContext implements CopySource<ContextNode> {
     const print = new Fingerprint();
     const visit = (path: string, name: string, { row, type }: ContextNode): void => {
       const isDirectory = type === "directory";
+      this.#collections.passed(1);
       print.add(name, this.#rows, row, isDirectory);
       if (!isDirectory) return;
       const prefix = path === "/" ? "/" : `${path}/`;
