@@ -71,7 +71,8 @@ test("much that nobody reads holds nobody up", async () => {
     file.keep("x".repeat(5 << 20));
   }
   for (let i = 0; i < 200 && descriptors() > before; i++) await Bun.sleep(10);
-  expect(descriptors()).toBe(before);
+  // What earlier tests had open may be closed meanwhile.
+  expect(descriptors()).toBeLessThanOrEqual(before);
   expect(lstatSync(path).size).toBe(5 << 20);
 });
 
