@@ -1,10 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 /** Milliseconds that a server has to end by itself: dockerd stops containers and unmounts. */
 const patience = 10_000;
+
+/** statfs(2). */
+const tmpfsMagic = 0x01021994;
 
 /** Milliseconds in which a signal is taken for the one before. */
 const sameSignal = 2000;
@@ -19,10 +22,23 @@ export function atTheEnd(work: () => void | Promise<void>): void {
   works.push(work);
 }
 
-/** A folder that is gone at the end, with what is mounted in it. `inRun`: in /run, where that is there. */
-export function scratch(name: string, { inRun = false } = {}): string {
-  const folder = mkdtempSync(join(inRun && existsSync("/run/lock") ? "/run" : tmpdir(), name));
+/** A folder that is gone at the end, with what is mounted in it. */
+export function scratch(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), name));
   folders.push(folder);
+  return folder;
+}
+
+/**
+ * A folder for what goes with the next start of the machine, in memory as /run is where systemd has set it up. On disk it would be measured how
+ * long ext4 looks for the number of a new file past those that were deleted in the last minutes (a quarter of a container's start here).
+ */
+export function runScratch(name: string): string {
+  const folder = scratch(name);
+  if (statfsSync(folder).type !== tmpfsMagic) {
+    const { success } = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "mode=0711", "strake-bench", folder]);
+    if (!success) console.error(`${folder} is on disk: no tmpfs could be mounted there`);
+  }
   return folder;
 }
 

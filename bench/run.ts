@@ -9,7 +9,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { atTheEnd, breath, end, listen, scratch } from "./ending.ts";
+import { atTheEnd, breath, end, listen, runScratch, scratch } from "./ending.ts";
 import { type Sample, timed } from "./measure.ts";
 import { docker } from "./peers/docker.ts";
 import type { Peer } from "./peers/peer.ts";
@@ -34,7 +34,7 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds);
 const executable = join(import.meta.dir, "..", "dist", "strake");
 const workspace = options.keep ? mkdtempSync(join(tmpdir(), "strake-bench-")) : scratch("strake-bench-");
-const runSpace = scratch("strake-bench-", { inRun: true });
+const runSpace = runScratch("strake-bench-run-");
 listen();
 const baseTag = "strake.test/busybox:1";
 const baseArchive = join(workspace, "base.tar");
@@ -63,6 +63,9 @@ const build = (peer: Peer, directory: string, tag: string): Sample =>
 
 const repeat = (measure: (round: number) => number | Promise<number>, warmUp?: number) =>
   repeated(rounds, measure, warmUp);
+
+/** For what takes milliseconds, of which a machine's noise is a larger part. */
+const repeatOften = (measure: () => number) => repeated(5 * rounds, measure, 3);
 
 const copyFile = `FROM ${baseTag}\nWORKDIR /src\nCOPY . .\nCMD ["true"]\n`;
 const smallFile = `FROM ${baseTag}
@@ -126,16 +129,16 @@ const rows: readonly Row[] = [
   {
     ...{ id: "run-host", what: "run --rm --network host … true", unit: "ms", reach: 40, runs: true },
     measure: (peer) =>
-      repeat(() => timed(peer.run(baseTag, "host", ["true"]), { env: peer.env() }).wallMs, 2),
+      repeatOften(() => timed(peer.run(baseTag, "host", ["true"]), { env: peer.env() }).wallMs),
   },
   {
     ...{ id: "run-bridge", what: "run --rm (bridge) … true", unit: "ms", reach: 70, runs: true },
     measure: (peer) =>
-      repeat(() => timed(peer.run(baseTag, "bridge", ["true"]), { env: peer.env() }).wallMs, 2),
+      repeatOften(() => timed(peer.run(baseTag, "bridge", ["true"]), { env: peer.env() }).wallMs),
   },
   {
     ...{ id: "version", what: "version", unit: "ms", reach: 15, runs: false },
-    measure: (peer) => repeat(() => timed(peer.version(), { env: peer.env() }).wallMs, 2),
+    measure: (peer) => repeatOften(() => timed(peer.version(), { env: peer.env() }).wallMs),
   },
   {
     ...{ id: "memory-many", what: "peak memory: COPY 20,000 files", unit: "MiB", reach: 128, runs: false },
