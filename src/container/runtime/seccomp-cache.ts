@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { compileSeccomp } from "../../sys/index.ts";
 import type { RuntimeSpec, Seccomp } from "../spec/types.ts";
 import type { Runtime } from "./runtime.ts";
@@ -7,26 +7,53 @@ import type { Runtime } from "./runtime.ts";
 const annotation = "run.oci.seccomp_bpf_data";
 
 /**
- * The spec with its system call filter also as a program, for crun. Compiling the 360 rules for three architectures is half of
- * what starting a container costs (13 of 24 ms), every time; here it is done once. The rules stay in the spec: they
- * count wherever the program cannot be made.
+ * The spec with its system call filter as a program, for a crun that takes one. Compiling the 360 rules for three architectures is half of what
+ * starting a container costs (13 of 24 ms), every time; here it is done once. The rules are left out then, which spares crun reading
+ * them (a tenth of a start); what stays refuses every call, should the program not be used after all. They stay as they are wherever the
+ * program cannot be made, and for runtimes that know rules only.
  */
-export function withCompiledSeccomp(spec: RuntimeSpec, runtime: Runtime, runRoot: string): RuntimeSpec {
+export function withCompiledSeccomp(
+  spec: RuntimeSpec,
+  runtime: Pick<Runtime, "name" | "path">,
+  runRoot: string,
+): RuntimeSpec {
   const { seccomp } = spec.linux;
   if (seccomp === undefined || runtime.name !== "crun") return spec;
-  const program = compiled(seccomp, `${runRoot}/seccomp`);
-  return program === "" ? spec : { ...spec, annotations: { ...spec.annotations, [annotation]: program } };
+  const folder = `${runRoot}/seccomp`;
+  if (!takesPrograms(runtime.path, folder)) return spec;
+  const program = compiled(seccomp, folder);
+  if (program === "") return spec;
+  return {
+    ...spec,
+    annotations: { ...spec.annotations, [annotation]: program },
+    linux: { ...spec.linux, seccomp: { ...seccomp, syscalls: [] } },
+  };
 }
 
-/** The folder is below the run root, which others cannot enter: whoever writes here decides what containers may call. */
+/** Whether this crun knows the annotation: it is among its strings. Asked once of each that is installed. */
+function takesPrograms(path: string, folder: string): boolean {
+  const { ino, size, mtimeMs } = statSync(path);
+  const answer = remembered(`${folder}/crun-${ino}-${size}-${mtimeMs}`, () =>
+    readFileSync(path).includes(annotation) ? "programs" : "rules",
+  );
+  return answer === "programs";
+}
+
 function compiled(seccomp: Seccomp, folder: string): string {
-  const path = `${folder}/${new Bun.CryptoHasher("sha256").update(JSON.stringify(seccomp)).digest("hex")}`;
+  const hash = new Bun.CryptoHasher("sha256").update(JSON.stringify(seccomp)).digest("hex");
+  return remembered(`${folder}/${hash}`, () => {
+    const program = compileSeccomp(seccomp);
+    return program === undefined ? "" : Buffer.from(program).toString("base64");
+  });
+}
+
+/** A text that is made once. The folder is below the run root, which others cannot enter: whoever writes here decides what containers may call. */
+function remembered(path: string, make: () => string): string {
   try {
     return readFileSync(path, "latin1");
   } catch {
-    const program = compileSeccomp(seccomp);
-    const text = program === undefined ? "" : Buffer.from(program).toString("base64");
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const text = make();
+    mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o700 });
     const temporary = `${path}.${process.pid}`;
     writeFileSync(temporary, text, { mode: 0o600 });
     renameSync(temporary, path);
