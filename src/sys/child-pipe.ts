@@ -1,12 +1,8 @@
 import { closeSync, write } from "node:fs";
-import { sysError } from "./errno.ts";
-import { errno } from "./libc.ts";
-import { syscall } from "./syscall.ts";
-
-const closeOnExec = 0o2000000;
+import { openPipe } from "./pipe.ts";
 
 /**
- * A pipe (pipe2(2)) for the input or output of a child process. What Bun makes for `stdout: "pipe"` is a socket, and a socket cannot be opened by
+ * A pipe for the input or output of a child process. What Bun makes for `stdout: "pipe"` is a socket, and a socket cannot be opened by
  * its name: `echo > /dev/stderr` in the child would fail with ENXIO.
  */
 export class ChildPipe implements Disposable {
@@ -17,12 +13,9 @@ export class ChildPipe implements Disposable {
 
   /** `input` is what the child reads, `output` what it writes. */
   constructor(direction: "input" | "output") {
-    const ends = new Int32Array(2);
-    if (syscall("pipe2", new Uint8Array(ends.buffer), closeOnExec) !== 0)
-      throw sysError(errno(), { call: "pipe2" });
-    const [readEnd, writeEnd] = ends as unknown as [number, number];
+    const { readEnd, writeEnd } = openPipe();
     [this.childEnd, this.#ourEnd] = direction === "input" ? [readEnd, writeEnd] : [writeEnd, readEnd];
-    this.#open = new Set(ends);
+    this.#open = new Set([readEnd, writeEnd]);
   }
 
   /** The child has it: our copy of its end is closed, so that the pipe ends with the last process that holds it. */

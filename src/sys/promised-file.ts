@@ -1,9 +1,7 @@
 import { close, closeSync, renameSync, rmSync, symlinkSync, write, writeFileSync, writeSync } from "node:fs";
-import { sysError } from "./errno.ts";
-import { errno } from "./libc.ts";
+import { openPipe } from "./pipe.ts";
 import { syscall } from "./syscall.ts";
 
-const closeOnExec = 0o2000000;
 const setPipeSize = 1031;
 /** Bytes that a new pipe takes before anybody reads. */
 const usualRoom = 64 << 10;
@@ -21,17 +19,16 @@ export class PromisedFile implements Disposable {
 
   /** Errors: as of `symlinkSync`, for instance EEXIST. */
   constructor(path: string) {
-    const ends = new Int32Array(2);
-    if (syscall("pipe2", new Uint8Array(ends.buffer), closeOnExec) !== 0)
-      throw sysError(errno(), { call: "pipe2" });
-    this.#path = path;
-    [this.#readEnd, this.#writeEnd] = ends as unknown as [number, number];
+    const { readEnd, writeEnd } = openPipe();
     try {
-      symlinkSync(`/proc/${process.pid}/fd/${this.#readEnd}`, path);
+      symlinkSync(`/proc/${process.pid}/fd/${readEnd}`, path);
     } catch (error) {
-      for (const fd of ends) closeSync(fd);
+      for (const fd of [readEnd, writeEnd]) closeSync(fd);
       throw error;
     }
+    this.#path = path;
+    this.#readEnd = readEnd;
+    this.#writeEnd = writeEnd;
   }
 
   /** The content, for the one who waits and, as a usual file in the pipe's place, for all who come later. Once only. */
