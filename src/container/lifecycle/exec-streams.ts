@@ -58,24 +58,36 @@ export async function spawnExec(command: readonly string[], streams: ExecStreams
   if (stdin) void handOn(stdin, child.exited);
   const abort = () => child.kill("SIGKILL");
   streams.signal?.addEventListener("abort", abort, { once: true });
-  let complaint: ExecOutcome["complaint"];
-  let isFirst = true;
-  const deliver = async (stream: OutputStream, data: Uint8Array) => {
-    const held = complaint;
-    complaint = undefined;
-    const mayComplain = isFirst && (stream === "stderr" || merged);
-    if (mayComplain) isFirst = false;
-    if (held) await consume(held.stream, held.data);
-    else if (mayComplain && isRuntimeComplaint(Buffer.from(data).toString())) complaint = { stream, data };
-    if (complaint === undefined) await consume(stream, data);
-  };
+  const output = new Output(consume);
   const [status] = await Promise.all([
     child.exited,
-    read(stdout, child.exited, (data) => deliver("stdout", data)),
-    read(stderr, child.exited, (data) => deliver("stderr", data)),
+    read(stdout, child.exited, (data) => output.deliver("stdout", data, merged)),
+    read(stderr, child.exited, (data) => output.deliver("stderr", data, true)),
   ]);
   streams.signal?.removeEventListener("abort", abort);
-  return { status, complaint };
+  return { status, complaint: output.complaint };
+}
+
+/** Hands output on, and holds back a first piece that may be the runtime's own line: it is one if nothing follows. */
+class Output {
+  complaint: ExecOutcome["complaint"];
+  readonly #consume: ExecStreams["consume"];
+  #isFirst = true;
+
+  constructor(consume: ExecStreams["consume"]) {
+    this.#consume = consume;
+  }
+
+  /** `mayComplain`: this is where the runtime would say it. */
+  async deliver(stream: OutputStream, data: Uint8Array, mayComplain: boolean): Promise<void> {
+    const held = this.complaint;
+    this.complaint = undefined;
+    const isFirst = this.#isFirst && mayComplain;
+    if (isFirst) this.#isFirst = false;
+    if (held) await this.#consume(held.stream, held.data);
+    else if (isFirst && isRuntimeComplaint(Buffer.from(data).toString())) this.complaint = { stream, data };
+    if (this.complaint === undefined) await this.#consume(stream, data);
+  }
 }
 
 function stdinOf({ ours, openStdin, stdin }: ExecStreams): unknown {
@@ -164,17 +176,7 @@ async function onNewTerminal(command: readonly string[], streams: ExecStreams): 
     return Buffer.from(isCut ? `\n${ends(text.slice(1))}` : ends(text), "latin1");
   };
   const size = terminalSize(ours);
-  let complaint: ExecOutcome["complaint"];
-  let isFirst = true;
-  const deliver = async (data: Uint8Array) => {
-    if (isFirst && isRuntimeComplaint(Buffer.from(data).toString())) complaint = { stream: "stdout", data };
-    else {
-      if (complaint) await consume("stdout", complaint.data);
-      complaint = undefined;
-      await consume("stdout", data);
-    }
-    isFirst = false;
-  };
+  const output = new Output(consume);
   let delivering = Promise.resolve();
   let pieces = 0;
   const terminal = new Bun.Terminal({
@@ -183,7 +185,7 @@ async function onNewTerminal(command: readonly string[], streams: ExecStreams): 
     data: (_, data) => {
       pieces++;
       const copy = withEnds(data.slice());
-      delivering = delivering.then(() => deliver(copy));
+      delivering = delivering.then(() => output.deliver("stdout", copy, true));
     },
   });
   // The runtime copies to it what comes out of the container's terminal: a second one must not end the lines once more. Before the runtime
@@ -203,5 +205,5 @@ async function onNewTerminal(command: readonly string[], streams: ExecStreams): 
   await delivering;
   terminal.close();
   signal?.removeEventListener("abort", abort);
-  return { status, complaint };
+  return { status, complaint: output.complaint };
 }
