@@ -84,6 +84,36 @@ const small = (directory: string) => {
 };
 let seed = 1;
 
+const memoryHead = { unit: "MiB", reach: 128 } as const;
+
+/** A COPY of so many files, as the name of the row says it. */
+function memoryOfCopy(
+  id: string,
+  name: string,
+  size: { readonly count: number; readonly bytes: number },
+): Row {
+  return {
+    ...{ ...memoryHead, id, what: `peak memory: COPY ${name}`, runs: false },
+    async measure(peer) {
+      const directory = await context(copyFile, (d) => writeManyFiles(d, seed++, size));
+      const { peakMiB } = build(peer, directory, `bench/${id}`);
+      rmSync(directory, { recursive: true });
+      return peakMiB;
+    },
+  };
+}
+
+function memoryOfRun(id: string, count: number): Row {
+  return {
+    ...{ ...memoryHead, id, what: `peak memory: RUN makes ${count.toLocaleString("en")} files`, runs: true },
+    async measure(peer) {
+      const making = `mkdir /made && cd /made && seq ${count} | xargs touch`;
+      const directory = await context(`FROM ${baseTag}\nRUN ${making} && echo ${seed++}\n`, () => {});
+      return build(peer, directory, `bench/${id}`).peakMiB;
+    },
+  };
+}
+
 const rows: readonly Row[] = [
   {
     ...{ id: "cold", what: "build: COPY 20,000 files (92 MB), cold", unit: "ms", reach: 800, runs: false },
@@ -162,68 +192,10 @@ const rows: readonly Row[] = [
       return build(peer, directory, "bench/memory-changed").peakMiB;
     },
   },
-  {
-    ...{
-      id: "memory-more",
-      what: "peak memory: COPY 100,000 files (460 MB)",
-      unit: "MiB",
-      reach: 128,
-      runs: false,
-    },
-    async measure(peer) {
-      const directory = await context(copyFile, (d) =>
-        writeManyFiles(d, seed++, { count: 100_000, bytes: 460_000_000 }),
-      );
-      const { peakMiB } = build(peer, directory, "bench/memory-more");
-      rmSync(directory, { recursive: true });
-      return peakMiB;
-    },
-  },
-  {
-    ...{
-      id: "memory-most",
-      what: "peak memory: COPY 200,000 files (920 MB)",
-      unit: "MiB",
-      reach: 128,
-      runs: false,
-    },
-    async measure(peer) {
-      const directory = await context(copyFile, (d) =>
-        writeManyFiles(d, seed++, { count: 200_000, bytes: 920_000_000 }),
-      );
-      const { peakMiB } = build(peer, directory, "bench/memory-most");
-      rmSync(directory, { recursive: true });
-      return peakMiB;
-    },
-  },
-  {
-    ...{
-      id: "memory-run",
-      what: "peak memory: RUN makes 100,000 files",
-      unit: "MiB",
-      reach: 128,
-      runs: true,
-    },
-    async measure(peer) {
-      const making = "mkdir /made && cd /made && seq 100000 | xargs touch";
-      const directory = await context(`FROM ${baseTag}\nRUN ${making} && echo ${seed++}\n`, () => {});
-      return build(peer, directory, "bench/memory-run").peakMiB;
-    },
-  },
-  {
-    ...{
-      id: "memory-run-most",
-      what: "peak memory: RUN makes 200,000 files",
-      unit: "MiB",
-      reach: 128,
-      runs: true,
-    },
-    async measure(peer) {
-      const making = "mkdir /made && cd /made && seq 200000 | xargs touch";
-      const directory = await context(`FROM ${baseTag}\nRUN ${making} && echo ${seed++}\n`, () => {});
-      return build(peer, directory, "bench/memory-run-most").peakMiB;
-    },
-  },
+  memoryOfCopy("memory-more", "100,000 files (460 MB)", { count: 100_000, bytes: 460_000_000 }),
+  memoryOfCopy("memory-most", "200,000 files (920 MB)", { count: 200_000, bytes: 920_000_000 }),
+  memoryOfRun("memory-run", 100_000),
+  memoryOfRun("memory-run-most", 200_000),
   {
     ...{
       id: "memory-large",
