@@ -176,6 +176,7 @@ export const errorCodes = {
     "this user may not make the mounts and namespaces that RUN and containers need",
   ],
   CONTAINER_TOOL_MISSING: ["precondition", "a program that containers need is not installed"],
+  RUNTIME_UNKNOWN: ["invalid", "STRAKE_RUNTIME names a program that strake does not run containers with"],
   CAPABILITY_UNKNOWN: ["invalid", "a Linux capability of that name does not exist"],
   NETWORK_FAILED: ["internal", "the network of a container could not be set up"],
   NETWORK_EXHAUSTED: ["exhausted", "no free address or port is left"],

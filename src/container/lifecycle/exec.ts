@@ -127,7 +127,7 @@ async function execute(
   id: string,
   { mark, options }: { mark: string; options: ExecOptions },
 ): Promise<number> {
-  const runtime = services.runtime();
+  const runtime = services.runtime().makerOf(id);
   const command = runtime.command("--log", `${mark}.log`, "exec", "--process", `${mark}.json`);
   if (options.detach) command.push("--detach");
   if (options.terminal) command.push("--tty");

@@ -10,6 +10,7 @@ import { writeNetworkFiles } from "../network/files.ts";
 import { placeMarks } from "../rootfs/marks.ts";
 import { readInRoot } from "../rootfs/read.ts";
 import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
+import { controlGroupOf } from "../runtime/control-group.ts";
 import { readyControlGroups } from "../runtime/grace.ts";
 import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
 import { releaseContainer } from "../runtime/release.ts";
@@ -164,7 +165,7 @@ async function bringUpUnder(
         ...network.files.map((file) => bindMount(file.source, file.destination)),
         ...volumes,
       ]),
-      cgroupsPath: `/strake/${record.id}`,
+      cgroupsPath: controlGroupOf(record.id),
     },
     hostFacts(),
   );

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import { run } from "./command.ts";
+import { removeControlGroups } from "./control-group.ts";
 
 /** Where programs of the system live, also for users whose PATH has no sbin. */
 const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -19,6 +20,9 @@ export function findProgram(
   }
   return undefined;
 }
+
+/** In the order in which they are taken. */
+const names = ["crun", "runc"] as const;
 
 export interface RuntimeOptions {
   /** $STRAKE_RUNROOT. The runtime's own state is kept below it, so that no other engine's containers are seen. */
@@ -42,19 +46,24 @@ export class Runtime {
     this.stateRoot = `${runRoot}/runtime/${name}`;
   }
 
-  /** Errors: CONTAINER_TOOL_MISSING when neither is installed or the asked one is not. */
+  /** Errors: CONTAINER_TOOL_MISSING when neither is installed or the asked one is not, RUNTIME_UNKNOWN. */
   static find(options: RuntimeOptions): Runtime {
-    const wanted = options.prefer ?? process.env.STRAKE_RUNTIME;
-    const names = wanted === "crun" || wanted === "runc" ? ([wanted] as const) : (["crun", "runc"] as const);
-    for (const name of names) {
+    const wanted = options.prefer ?? (process.env.STRAKE_RUNTIME || undefined);
+    const allowed = wanted === undefined ? names : names.filter((name) => name === wanted);
+    if (allowed.length === 0)
+      throw new StrakeError("RUNTIME_UNKNOWN", `there is no runtime "${wanted}"`, {
+        hint: "STRAKE_RUNTIME takes crun or runc",
+        exitCode: 125,
+      });
+    for (const name of allowed) {
       const path = findProgram(name);
       if (path !== undefined) return new Runtime(name, path, options.runRoot);
     }
     throw new StrakeError(
       "CONTAINER_TOOL_MISSING",
-      `no container runtime: ${names.join(" or ")} is not installed`,
+      `no container runtime: ${allowed.join(" or ")} is not installed`,
       {
-        hint: `apt-get install ${names[0]}`,
+        hint: `apt-get install ${allowed[0]}`,
         exitCode: 125,
       },
     );
@@ -75,14 +84,26 @@ export class Runtime {
   }
 
   /**
-   * Kills what is left of a container and forgets it. A container no runtime knows is fine; one that the other runtime made, before
-   * STRAKE_RUNTIME changed, is that one's to delete.
+   * The runtime that made a container that is there, which is another than this one when STRAKE_RUNTIME has changed since: each knows
+   * its own only. This one for a container that neither knows. Errors: CONTAINER_TOOL_MISSING.
+   */
+  makerOf(id: string): Runtime {
+    const name = names.find((candidate) => existsSync(`${this.#runRoot}/runtime/${candidate}/${id}`));
+    if (name === undefined || name === this.name) return this;
+    return Runtime.find({ runRoot: this.#runRoot, prefer: name });
+  }
+
+  /**
+   * Kills what is left of a container, whichever runtime made it, and forgets it: its control groups too, which a runtime leaves that fails
+   * halfway. A container no runtime knows is fine.
    */
   async delete(id: string): Promise<void> {
-    for (const name of ["crun", "runc"] as const) {
-      if (!existsSync(`${this.#runRoot}/runtime/${name}/${id}`)) continue;
+    for (const name of names) {
+      const stateRoot = `${this.#runRoot}/runtime/${name}`;
+      if (!existsSync(`${stateRoot}/${id}`)) continue;
       const path = name === this.name ? this.path : findProgram(name);
-      if (path) await run([path, "--root", `${this.#runRoot}/runtime/${name}`, "delete", "--force", id]);
+      if (path) await run([path, "--root", stateRoot, "delete", "--force", id]);
     }
+    await removeControlGroups(id);
   }
 }

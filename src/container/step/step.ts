@@ -4,6 +4,7 @@ import { ChildPipe, processStartTime, randomHex } from "../../sys/index.ts";
 import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
 import { watchStubs } from "../rootfs/stubs.ts";
 import { toolEnvironment } from "../runtime/command.ts";
+import { controlGroupOf } from "../runtime/control-group.ts";
 import { isRuntimeComplaint, startFailure } from "../runtime/failure.ts";
 import { readyControlGroups } from "../runtime/grace.ts";
 import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
@@ -84,7 +85,7 @@ export async function runStep(options: StepOptions): Promise<StepResult> {
         hostname: network.hostname,
         network: network.namespace,
         mounts,
-        cgroupsPath: `/strake/${id}`,
+        cgroupsPath: controlGroupOf(id),
         ...(options.shmSize === undefined ? {} : { shmSize: options.shmSize }),
         ...(options.capabilities ? { capabilities: options.capabilities } : {}),
       },
