@@ -14,6 +14,7 @@ import {
   withDefaultTag,
 } from "../oci/index.ts";
 import type { Lease } from "../store/index.ts";
+import { runChecks } from "./checks.ts";
 import type { StageState } from "./config/stage-state.ts";
 import { BuildContext } from "./context/context.ts";
 import { type FoundDockerfile, findDockerfile, findIgnoreRules } from "./context/dockerfile.ts";
@@ -84,6 +85,14 @@ async function openSession(options: BuildOptions, lease: Lease, memory: TableMem
         throw locate(error, place);
       }
     },
+  });
+  await runChecks({
+    plan,
+    platform,
+    dockerfilePath: found.path,
+    options,
+    environmentOf: async (reference, of) => (await bases.get(reference, of)).config.config?.Env ?? [],
+    emit,
   });
   warn(plan, emit);
   const contexts = archive
@@ -252,8 +261,6 @@ function epochOf(buildArgs: Readonly<Record<string, string>>, plan: Plan): numbe
 
 function warn(plan: Plan, emit: Session["emit"]): void {
   const at = Date.now();
-  for (const { rule, message, range } of plan.dockerfile.warnings)
-    emit({ type: "warning", code: rule, message, source: range, at });
   for (const name of plan.unusedArguments)
     emit({
       type: "warning",
@@ -261,8 +268,9 @@ function warn(plan: Plan, emit: Session["emit"]): void {
       message: `build argument ${name} is used by no ARG`,
       at,
     });
-  for (const label of plan.skipped) {
-    const step = `skipped ${label}`;
+  for (const [index, label] of plan.skipped.entries()) {
+    // Labels may come twice.
+    const step = `skipped ${index}`;
     emit({ type: "step.started", step, name: `[${label}] not needed`, kind: "build", at });
     emit({ type: "step.done", step, outcome: "skipped", at });
   }

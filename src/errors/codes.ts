@@ -158,6 +158,7 @@ export const errorCodes = {
     "exhausted",
     "a Dockerfile or an ignore file exceeds a limit (size, lines, nesting, pattern work)",
   ],
+  DOCKERFILE_CHECK: ["invalid", "a Dockerfile whose `check` directive says error=true breaks a build check"],
   DOCKERFILE_PATTERN: ["invalid", "a pattern of an ignore file or of COPY is malformed"],
   // container
   CONTAINER_NOT_FOUND: ["not-found", "no container has this name or id"],

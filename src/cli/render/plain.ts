@@ -1,6 +1,13 @@
 import type { StrakeEvent } from "../../events/index.ts";
 import { humanSize, seconds } from "../text/human.ts";
-import { advance, noProgress, type ProgressState, type StepView, splitLines } from "./progress-state.ts";
+import {
+  advance,
+  noProgress,
+  type ProgressState,
+  type StepView,
+  splitLines,
+  warningText,
+} from "./progress-state.ts";
 import { speedText, totalsText } from "./transfer-text.ts";
 
 /** Where a plain rendering is: the steps so far and the unfinished line of each. */
@@ -25,7 +32,7 @@ export function renderPlain(state: PlainState, event: StrakeEvent): { state: Pla
   const before = "step" in event ? state.progress.steps.get(event.step) : undefined;
   const progress = advance(state.progress, event);
   const next: PlainState = { ...state, progress, startedAt: state.startedAt ?? event.at };
-  if (event.type === "warning") return { state: next, text: warning(event) };
+  if (event.type === "warning") return { state: next, text: `warning: ${warningText(event)}\n` };
   // What came out is the command's result, not progress.
   if (event.type === "image") return { state: next, text: "" };
   if (event.type === "transfer.done") return { state: next, text: `${totalsText(event)}\n` };
@@ -69,9 +76,4 @@ function bytesText({
   const share = total === undefined || total === 0 ? "" : ` ${Math.floor((current / total) * 100)}%`;
   const of = total === undefined ? "" : ` / ${humanSize(total)}${share}`;
   return `${humanSize(current)}${of}${bytesPerSecond === undefined ? "" : ` ${speedText(bytesPerSecond)}`}`;
-}
-
-function warning(event: Extract<StrakeEvent, { type: "warning" }>): string {
-  const where = event.source ? ` (${event.source.file ?? "Dockerfile"}:${event.source.startLine})` : "";
-  return `warning: ${event.code}: ${event.message}${where}\n`;
 }

@@ -42,8 +42,7 @@ const linesKept = 200;
 
 /** The state after an event. Pure. */
 export function advance(state: ProgressState, event: StrakeEvent): ProgressState {
-  if (event.type === "warning")
-    return { ...state, warnings: [...state.warnings, `${event.code}: ${event.message}`] };
+  if (event.type === "warning") return { ...state, warnings: [...state.warnings, warningText(event)] };
   if (event.type === "image") return state;
   if (event.type === "transfer.done") return { ...state, totals: [...state.totals, event] };
   const before = state.steps.get(event.step);
@@ -51,6 +50,12 @@ export function advance(state: ProgressState, event: StrakeEvent): ProgressState
     event.type === "step.started" ? begin(event, state.steps.size + 1) : before && change(before, event);
   if (view === undefined) return state;
   return { ...state, steps: new Map(state.steps).set(event.step, view) };
+}
+
+/** What is to be looked at, and where. */
+export function warningText({ code, message, source }: Extract<StrakeEvent, { type: "warning" }>): string {
+  const where = source ? ` (${source.file ?? "Dockerfile"}:${source.startLine})` : "";
+  return `${code}: ${message}${where}`;
 }
 
 function begin({ name, kind, total, at }: StepStarted, number: number): StepView {

@@ -129,6 +129,20 @@ describe("findings", () => {
     expect(lint(text, options("a\n!b"))).toEqual([]);
   });
 
+  test("of stages that are not built only what is seen in the file as written", () => {
+    const text = "FROM x as A\nENV a b\nCMD $c\nWORKDIR $d\nFROM x AS b\nCMD x\nWORKDIR $d";
+    expect(lint(text)).toHaveLength(8);
+    const rules = (stages: ReadonlySet<number>) =>
+      lint(text, { stages }).map((line) => line.slice(0, line.indexOf(":")));
+    expect(rules(new Set([1]))).toEqual([
+      "1 StageNameCasing",
+      "1 FromAsCasing",
+      "2 LegacyKeyValueFormat",
+      "6 JSONArgsRecommended",
+      "7 UndefinedVar",
+    ]);
+  });
+
   test("variables of the base image are known when given", () => {
     const text = "FROM jdk\nCOPY x $JAVA_HOME";
     expect(lint(text)).toHaveLength(1);

@@ -4,7 +4,7 @@ import { expand } from "../expand.ts";
 import type { IgnoreMatcher } from "../ignore.ts";
 import { type LintFinding, type Report, reporter, skips } from "./finding.ts";
 import { checkFrom, checkFromVariables } from "./from-checks.ts";
-import { type LintRule, lintRules } from "./rules.ts";
+import { type LintRule, type LintRuleName, lintRules } from "./rules.ts";
 import { checkDescriptions, checkKeywordCasing, checkStage } from "./stage-checks.ts";
 import { checkVariables, type StageState } from "./variable-checks.ts";
 
@@ -15,6 +15,8 @@ export interface LintOptions {
   readonly ignore?: IgnoreMatcher;
   /** `os/arch[/variant]` of the build's target and host; `linux/amd64` when absent. */
   readonly platform?: string;
+  /** Numbers of the stages that are built, all when absent: what needs a build to be seen is looked for in these only. */
+  readonly stages?: ReadonlySet<number>;
   /** Variables that a base image sets, by the image's name in the Dockerfile; only PATH is assumed when absent. */
   readonly baseEnvironment?: (image: string) => Iterable<readonly [string, string]>;
 }
@@ -27,7 +29,7 @@ export interface LintResult {
 }
 
 /**
- * Runs the build checks over a Dockerfile, whatever stage is to be built. Rules that `# check=skip=` turns off, for the file, a
+ * Runs the build checks over a Dockerfile. Rules that `# check=skip=` turns off, for the file, a
  * stage or an instruction, report nothing; experimental ones only report when enabled.
  */
 export function lintDockerfile(dockerfile: Dockerfile, options: LintOptions = {}): LintResult {
@@ -75,7 +77,7 @@ function checkStages(
   const defaults = globalArgs(dockerfile, predefined, new Map());
   const finished: (StageState & { hasShell: boolean })[] = [];
   for (const stage of dockerfile.stages) {
-    const report: Report = reporter(findings, stage.from);
+    const report = reportOf(stage, options, findings);
     checkFrom(stage, dockerfile, report);
     quietly(() => checkFromVariables(stage, dockerfile, { values, defaults }, report));
     for (const instruction of [stage.from, ...stage.instructions]) checkDescriptions(instruction, report);
@@ -94,6 +96,26 @@ function checkStages(
       hasShell: hasShell || stage.instructions.some(({ kind }) => kind === "shell"),
     });
   }
+}
+
+/** Rules that BuildKit looks at while it turns a stage into steps, so not in those it leaves out. */
+const ofBuiltStages: ReadonlySet<LintRuleName> = new Set([
+  "JSONArgsRecommended",
+  "WorkdirRelativePath",
+  "UndefinedVar",
+  "MultipleInstructionsDisallowed",
+  "SecretsUsedInArgOrEnv",
+  "CopyIgnoredFile",
+  "ExposeProtoCasing",
+  "ExposeInvalidFormat",
+]);
+
+function reportOf(stage: Stage, { stages }: LintOptions, findings: LintFinding[]): Report {
+  const report = reporter(findings, stage.from);
+  if (stages === undefined || stages.has(stage.index)) return report;
+  return (rule, detail, at) => {
+    if (!ofBuiltStages.has(rule)) report(rule, detail, at);
+  };
 }
 
 function baseImage(stage: Stage, values: ReadonlyMap<string, string>, escapeCharacter: string): string {
