@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BuildWorkshop, type FileSpec } from "../../test/support/build.ts";
 
@@ -50,6 +50,21 @@ describe("COPY is cached", () => {
     const second = await shop.build(text, { context: other });
     expect(second.config.rootfs).toEqual(first.config.rootfs);
     expect(second.id).toBe(first.id);
+  });
+  test("in another checkout of the same files, with other times; what runs on it is too", async () => {
+    const lines = `FROM scratch AS a\nCOPY . /app\nFROM a\nCOPY --from=a /app/b /copied\nCOPY b /again\n`;
+    const first = await shop.build(lines);
+    const context = join(shop.folder, "another");
+    cpSync(shop.context, context, { recursive: true, verbatimSymlinks: true });
+    const layers = shop.store.layers.list().length;
+    const second = await shop.build(lines, { context });
+    expect(second.outcomes).toEqual(first.outcomes.map((line) => line.replace(/done$/, "cached")));
+    expect(second.id).toBe(first.id);
+    expect(shop.store.layers.list().length).toBe(layers);
+    const third = await shop.build(lines, { context });
+    expect([third.id, third.outcomes]).toEqual([first.id, second.outcomes]);
+    writeFileSync(join(context, "a.txt"), "other");
+    expect((await shop.build(lines, { context })).id).not.toBe(first.id);
   });
   test("when a stage it copies from was built another way to the same files", async () => {
     const stages = (how: string) => `FROM scratch AS a\n${how}\nFROM scratch\nCOPY --from=a /app/a.txt /`;

@@ -45,8 +45,17 @@ export function record(
   const kept = before?.layer === layer && typeof before.created === "string" ? before.created : created;
   const result: StoredResult = { layer, created: session.epoch === undefined ? kept : created };
   cache.put(key, { result, inputs, refs, ...(files && { texts: { files } }) });
-  cache.put(placeKey(place), { result: { latest: key }, inputs: { place }, refs: [] });
+  recordPlace(session, inputs, place);
   return { diffID: layer, created: result.created };
+}
+
+/** Notes what the step at this place had last: its next inputs are looked up before anything is written. */
+export function recordPlace(session: Session, inputs: StepInputs, place: string): void {
+  session.store.cache.put(placeKey(place), {
+    result: { latest: keyOf(inputs) },
+    inputs: { place },
+    refs: [],
+  });
 }
 
 /** Whether a step of this kind at this place was ever recorded: if not, looking for its key is in vain. */

@@ -16,7 +16,7 @@ import type { CopySource } from "../copy/source.ts";
 import { unpackArchive } from "../copy/unpack.ts";
 import { digestOf, writeEntries } from "../copy/write.ts";
 import { chainOf, keyOf, type StepInputs } from "../key/inputs.ts";
-import { latest, lookUp, record, wasRecorded } from "./cached.ts";
+import { latest, lookUp, record, recordPlace, wasRecorded } from "./cached.ts";
 import type { CopyLike, StepOutcome } from "./copy-step.ts";
 import { createdText, layersOf, type Session, type StepLayer } from "./session.ts";
 
@@ -45,14 +45,16 @@ export async function copyThrough(
   const known = step.lookUp();
   if (known) return { outcome: { layer: known.layer, cached: true }, key: known.key };
   if (source === undefined) await session.writesContext?.();
-  const { layer, key } = await session.slots.run(() => step.write(onProgress));
-  return { outcome: { layer, cached: false }, key };
+  const { layer, key, cached } = await session.slots.run(() => step.write(onProgress));
+  return { outcome: { layer, cached: cached === true }, key };
 }
 
 interface KeyedLayer {
   readonly layer: StepLayer;
   /** Absent when the layer was not recorded. */
   readonly key?: string;
+  /** What was written is what another place had written before, so it was dropped. */
+  readonly cached?: boolean;
 }
 
 /** Entries between collections of a large copy. Left alone, the collector lets the heap of 20,000 files grow by another 12 MB. */
@@ -126,6 +128,13 @@ class CopyStep {
     const writer = new LayerWriter(store.layers.begin(lease));
     try {
       const described = await this.#writeAll(writer, onProgress);
+      const before = described && !this.#expected && lookUp(this.#session, described.inputs);
+      if (before) {
+        // Its times are those of the layer that came first, so that another checkout of the same files gives the same image.
+        writer.abort();
+        recordPlace(this.#session, described.inputs, this.#place);
+        return { layer: before, key: keyOf(described.inputs), cached: true };
+      }
       const { diffID } = await writer.commit();
       if (!described) return { layer: { diffID, created: createdText(this.#session, Date.now()) } };
       const { inputs, files } = described;
