@@ -73,6 +73,8 @@ export interface CommandSpec<F extends Flags = Flags> {
   readonly name: string;
   /** Other names of the same command, as Docker's grouped commands have: `container ls` for `ps`. */
   readonly aliases?: readonly string[];
+  /** The command that is meant where words fit it and not this one: docker and oras both have an `attach`. */
+  readonly orWithMore?: string;
   readonly group: CommandGroup;
   /** One line. */
   readonly summary: string;

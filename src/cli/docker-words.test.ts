@@ -30,7 +30,6 @@ test.each([
   ["run -rm busybox", "did you mean --rm?"],
   ["run --detached busybox", "did you mean --detach?"],
   ["load x.tar", "strake load -i x.tar"],
-  ["attach", "strake start -a NAME"],
   ["buid .", "did you mean strake build?"],
 ])("strake %s: %s", (line, hint) => {
   expect(hintFor(line)).toContain(hint);

@@ -4,8 +4,6 @@ const notYet = "docker has it, strake does not yet";
 
 /** Commands of docker's that strake does not have, and what does their work. */
 const commands: Readonly<Record<string, string>> = {
-  attach:
-    "strake start -a NAME starts a container and stays with it; strake logs -f NAME follows one that runs",
   builder: "strake build, strake gc",
   buildx: "strake build needs no buildx",
   commit: `${notYet}; a Dockerfile with FROM does the same and can be repeated`,
@@ -60,7 +58,6 @@ export function dockerHint(error: StrakeError, words: readonly string[]): string
   const [first = "", second] = words;
   if (error.message.startsWith("strake load takes no arguments"))
     return `the archive comes from stdin or from -i: strake load -i ${second}`;
-  if (error.message.startsWith("strake attach needs")) return commands.attach;
   if (!error.message.endsWith("is not a strake command")) return undefined;
   if (first === "-H" || first.startsWith("--host"))
     return "strake has no daemon to speak to; STRAKE_ROOT says where its data are";

@@ -1,5 +1,6 @@
 import { nearest, StrakeError } from "../errors/index.ts";
 import type { CommandSpec } from "./command.ts";
+import { parseWords } from "./parse.ts";
 
 export interface Found {
   readonly spec: CommandSpec;
@@ -12,13 +13,29 @@ export function namesOf(spec: CommandSpec): readonly string[] {
   return [spec.name, ...(spec.aliases ?? [])];
 }
 
+/** The command of two of one name that the words fit. */
+function meant(specs: readonly CommandSpec[], found: Found): Found {
+  const other = specs.find(({ name }) => name === found.spec.orWithMore);
+  if (other === undefined || fits(found.spec, found.rest) || !fits(other, found.rest)) return found;
+  return { spec: other, rest: found.rest };
+}
+
+function fits(spec: CommandSpec, words: readonly string[]): boolean {
+  try {
+    parseWords(spec, words);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The command that the words begin with: two words first, then one. Throws USAGE with the nearest name. */
 export function findCommand(specs: readonly CommandSpec[], words: readonly string[]): Found {
   for (const length of [2, 1]) {
     if (words.length < length) continue;
     const name = words.slice(0, length).join(" ");
     const spec = specs.find((candidate) => namesOf(candidate).includes(name));
-    if (spec !== undefined) return { spec, rest: words.slice(length) };
+    if (spec !== undefined) return meant(specs, { spec, rest: words.slice(length) });
   }
   const [first = "", second] = words;
   const names = specs.filter((spec) => !spec.hidden).flatMap(namesOf);

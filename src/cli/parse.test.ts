@@ -108,3 +108,22 @@ describe("names of commands", () => {
       expect([name, typeof (await loadCommand())]).toEqual([name, "function"]);
   });
 });
+
+test("attach is docker's, and with files or their flags oras's", () => {
+  const meant = (line: string) => findCommand(specs, line.split(" ")).spec.name;
+  expect(
+    [
+      "attach web",
+      "container attach web",
+      "attach --no-stdin web",
+      "attach",
+      "attach r.example/app:1 sbom.json",
+      "attach --artifact-type text/x r.example/app:1 sbom.json",
+      "attach --artifact-type text/x r.example/app:1",
+      "artifact attach r.example/app:1",
+    ].map(meant),
+  ).toEqual([
+    ...["attach", "attach", "attach", "attach"],
+    ...["artifact attach", "artifact attach", "attach", "artifact attach"],
+  ]);
+});

@@ -1,9 +1,10 @@
 import type { BuildResult } from "../build/index.ts";
-import type { Containers } from "../container/index.ts";
+import type { ContainerRecord, Containers } from "../container/index.ts";
 import { type Image, Store } from "../store/index.ts";
 import { exitAtOnce } from "../sys/index.ts";
 import { type BootstrapOptions, bootstrap } from "./bootstrap.ts";
 import type { BuildRequest } from "./build.ts";
+import type { ContainerSize } from "./container-size.ts";
 import { openContainersOf } from "./containers.ts";
 import type { CreateRequest } from "./create.ts";
 import type { DoctorReport } from "./doctor.ts";
@@ -66,6 +67,15 @@ export class Engine {
   async create(request: CreateRequest): Promise<string> {
     const [{ createFromImage }, containers] = await Promise.all([import("./create.ts"), this.containers()]);
     return createFromImage(this.store, containers, request);
+  }
+
+  /** What a container of `containers().list()` takes on disk. */
+  async containerSize(container: ContainerRecord): Promise<ContainerSize> {
+    const [{ containerSize }, containers] = await Promise.all([
+      import("./container-size.ts"),
+      this.containers(),
+    ]);
+    return await containerSize(this.store, containers, container);
   }
 
   /** All images, the newest first, with their sizes. */

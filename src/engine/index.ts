@@ -4,6 +4,7 @@ export { artifactFile } from "./artifact/files.ts";
 export { attachArtifact, sendArtifact } from "./artifact/push.ts";
 export type { BootstrapOptions } from "./bootstrap.ts";
 export type { BuildRequest } from "./build.ts";
+export type { ContainerSize } from "./container-size.ts";
 export { type CopiedTag, type CopyTagsRequest, copyAllTags } from "./copy/all-tags.ts";
 export { type CopiedImage, type CopyRequest, copyBetween } from "./copy/copy.ts";
 export type { CreateRequest } from "./create.ts";

@@ -43,7 +43,6 @@ export {
   lockFile,
   tryFlock,
   tryLockFile,
-  unlockFlock,
 } from "./lock.ts";
 export { bindMount, type MountCall, mount, mountFlags, umount, umountFlags } from "./mount.ts";
 export { type ErofsMount, mountErofs } from "./mount-erofs.ts";
@@ -60,9 +59,7 @@ export {
   unshare,
 } from "./namespace.ts";
 export {
-  attachTree,
   canOpenFileSystem,
-  cloneTree,
   longestParameter,
   mountAttributes,
   mountNew,
@@ -101,8 +98,6 @@ export {
   pidfdSendSignal,
   processStartTime,
   processStat,
-  setChildSubreaper,
-  setParentDeathSignal,
 } from "./process.ts";
 export { PromisedFile } from "./promised-file.ts";
 export { randomBetween, randomHex } from "./random.ts";
@@ -110,7 +105,6 @@ export { readAhead } from "./read-ahead.ts";
 export { readFrom } from "./read-from.ts";
 export { readPieces } from "./read-pieces.ts";
 export { ResidentPages } from "./resident-pages.ts";
-export { getRlimit, type Rlimit, type RlimitName, rlimitNames, setRlimit } from "./rlimit.ts";
 export { compileSeccomp, type SeccompFilter } from "./seccomp.ts";
 export { connectSeqpacket, shutdownWrite } from "./seqpacket.ts";
 export { type FileSystemStat, statfs } from "./statfs.ts";

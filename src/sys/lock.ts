@@ -8,7 +8,6 @@ export type LockKind = "shared" | "exclusive";
 
 const operations = { shared: 1, exclusive: 2 } as const;
 const nonBlocking = 4;
-const unlockOperation = 8;
 
 /**
  * flock(2) without waiting: true when the lock was taken, false when somebody else holds it. The lock belongs to the
@@ -20,11 +19,6 @@ export function tryFlock(fd: number, kind: LockKind): boolean {
   const number = errno();
   if (errnoName(number) === "EAGAIN") return false;
   throw sysError(number, { call: "flock", path: `descriptor ${fd}` });
-}
-
-/** Gives a lock back; harmless when none is held. */
-export function unlockFlock(fd: number): void {
-  libc().flock(fd, unlockOperation);
 }
 
 /**

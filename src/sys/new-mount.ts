@@ -62,24 +62,6 @@ function attach(mounted: number, target: string): void {
   check(result, "move_mount", target);
 }
 
-const openTreeClone = 1;
-const openTreeCloexec = 0o2000000;
-const recursiveTree = 0x8000;
-
-/**
- * open_tree(2): a detached copy of the mount at `path`, as a descriptor for `attachTree`. It is freed when the last
- * descriptor is closed, unless it has been attached.
- */
-export function cloneTree(path: string, options: { recursive?: boolean } = {}): number {
-  const flags = openTreeClone | openTreeCloexec | (options.recursive ? recursiveTree : 0);
-  return check(syscall("open_tree", atCwd, cPath(path), flags), "open_tree", path);
-}
-
-/** move_mount(2) of a detached tree onto a path. The descriptor stays the caller's to close. */
-export function attachTree(tree: number, target: string): void {
-  attach(tree, target);
-}
-
 /**
  * Whether the kernel can mount a file system type now, its module being loaded for the question if there is one. Needs the
  * right to mount; false without.

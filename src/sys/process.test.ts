@@ -8,9 +8,7 @@ import {
   pidfdSendSignal,
   processStartTime,
   processStat,
-  setChildSubreaper,
 } from "./process.ts";
-import { getRlimit, setRlimit } from "./rlimit.ts";
 
 describe("the text of /proc/PID/stat", () => {
   const rest = "S 7 12 12 0 -1 4194560 2117 0 0 0 1 1 0 0 20 0 1 0 98765 5000000 300";
@@ -55,20 +53,5 @@ describe.skipIf(process.platform !== "linux")("processes", () => {
 
   test("a wrong signal number is invalid", () => {
     expect(() => kill(process.pid, 999)).toThrow("EINVAL");
-  });
-
-  test("becoming a subreaper works", () => {
-    setChildSubreaper(true);
-    setChildSubreaper(false);
-  });
-
-  test("limits: the soft one can be lowered and raised again", () => {
-    const before = getRlimit("RLIMIT_NOFILE");
-    expect(before.hard).toBeGreaterThanOrEqual(before.soft);
-    setRlimit("RLIMIT_NOFILE", { ...before, soft: before.soft - 1 });
-    expect(getRlimit("RLIMIT_NOFILE").soft).toBe(before.soft - 1);
-    setRlimit("RLIMIT_NOFILE", before);
-    const core = getRlimit("RLIMIT_CPU");
-    expect(core.hard).toBe(Number.POSITIVE_INFINITY);
   });
 });

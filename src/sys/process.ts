@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { errnoName, sysError } from "./errno.ts";
-import { check, errno, libc } from "./libc.ts";
+import { errno, libc } from "./libc.ts";
 import { syscall } from "./syscall.ts";
 
 /**
@@ -93,19 +93,6 @@ export function bootId(): string {
     }
   }
   return bootIdRead;
-}
-
-const prSetPdeathsig = 1;
-const prSetChildSubreaper = 36;
-
-/** Makes orphaned descendants children of this process instead of init's, so that it can wait for them. */
-export function setChildSubreaper(on = true): void {
-  check(libc().prctl(prSetChildSubreaper, on ? 1 : 0, 0, 0, 0), "prctl", "PR_SET_CHILD_SUBREAPER");
-}
-
-/** Has the kernel send `signal` to this process when its parent thread ends; 0 turns it off. */
-export function setParentDeathSignal(signal: number): void {
-  check(libc().prctl(prSetPdeathsig, signal, 0, 0, 0), "prctl", "PR_SET_PDEATHSIG");
 }
 
 /** Real user id; 0 off Linux is never given. */

@@ -2,14 +2,14 @@ import { relative, resolve } from "node:path";
 import { fetchArtifact, sendArtifact } from "../../engine/index.ts";
 import type { Handler } from "../command.ts";
 import { openDisplay } from "../render/show.ts";
-import type { artifactPullFlags, attachFlags } from "../spec/remote.ts";
+import type { artifactFlags, artifactPullFlags } from "../spec/remote.ts";
 import { artifactOf } from "./artifact-files.ts";
 import { remoteOptions } from "./remote-options.ts";
 
 /** Of files of which nobody says what they are; oras's word for it, so that its users find the same. */
 const unknownType = "application/vnd.unknown.artifact.v1";
 
-export const artifactPush: Handler<typeof attachFlags> = async (cli, { args, flags }) => {
+export const artifactPush: Handler<typeof artifactFlags> = async (cli, { args, flags }) => {
   const [name = "", ...files] = args;
   const type = flags["artifact-type"] ?? unknownType;
   const artifact = await artifactOf(cli, files, { ...flags, "artifact-type": type });

@@ -1,16 +1,14 @@
-import { attachArtifact } from "../../engine/index.ts";
 import type { Handler } from "../command.ts";
-import type { attachFlags } from "../spec/remote.ts";
-import { artifactOf } from "./artifact-files.ts";
-import { remoteOptions } from "./remote-options.ts";
+import type { attachFlags } from "../spec/containers.ts";
 
-export const attach: Handler<typeof attachFlags> = async (cli, { args, flags }) => {
-  const [name = "", ...files] = args;
-  const descriptor = await attachArtifact(
-    name,
-    await artifactOf(cli, files, flags),
-    remoteOptions(cli, flags),
-  );
-  cli.print(`${descriptor.digest}\n`);
-  return 0;
+export const attach: Handler<typeof attachFlags> = async (cli, { args: [name = ""], flags }) => {
+  const containers = await (await cli.engine()).containers();
+  cli.yieldSignals();
+  const keys = flags["detach-keys"];
+  const { exitCode } = await containers.attach(name, {
+    ...(keys === undefined ? {} : { detachKeys: keys }),
+    signalProxy: flags["sig-proxy"] !== "false",
+    noStdin: flags["no-stdin"],
+  });
+  return exitCode;
 };

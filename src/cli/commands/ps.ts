@@ -1,5 +1,4 @@
 import { type ContainerRecord, describeState, formatPort, parseFilters } from "../../container/index.ts";
-import type { Digest } from "../../oci/index.ts";
 import type { Handler } from "../command.ts";
 import type { psFlags } from "../spec/containers.ts";
 import { ago, humanSize, shortId, truncate } from "../text/human.ts";
@@ -37,12 +36,8 @@ export const ps: Handler<typeof psFlags> = async (cli, { flags }) => {
   const sizes = new Map<string, string>();
   if (flags.size || /\.Size\b/.test(flags.format ?? ""))
     for (const row of rows) {
-      const own = await containers.writtenBytes(row);
-      const image = row.image.layers.reduce(
-        (sum, diffID) => sum + (engine.store.layers.get(diffID as Digest)?.size ?? 0),
-        0,
-      );
-      sizes.set(row.id, `${humanSize(own)} (virtual ${humanSize(own + image)})`);
+      const { written, whole } = await engine.containerSize(row);
+      sizes.set(row.id, `${humanSize(written)} (virtual ${humanSize(whole)})`);
     }
   const size = { field: "Size", value: (row: ContainerRecord) => sizes.get(row.id) ?? "" };
   if (flags.size) columns.push({ head: "SIZE", ...size });

@@ -43,6 +43,23 @@ export const startFlags = {
   interactive: { type: "boolean", short: "i", help: "hand it our stdin" },
 } as const satisfies Flags;
 
+export const attachFlags = {
+  "no-stdin": { type: "boolean", help: "keep our stdin to ourselves" },
+  "detach-keys": {
+    type: "string",
+    value: "KEYS",
+    default: "ctrl-p,ctrl-q",
+    help: "what leaves a container that was run with -i running",
+  },
+  "sig-proxy": {
+    type: "string",
+    value: "BOOLEAN",
+    choices: ["true", "false"],
+    default: "true",
+    help: "pass signals such as Ctrl-C on to it, where it has no terminal",
+  },
+} as const satisfies Flags;
+
 export const killFlags = {
   signal: { type: "string", short: "s", value: "SIGNAL", default: "KILL", help: "what to send" },
 } as const satisfies Flags;
@@ -103,6 +120,18 @@ export const containerSpecs = [
     stopsAtFirstArgument: true,
     examples: ["strake exec -it web bash"],
     load: async () => (await import("../commands/exec.ts")).exec,
+  }),
+  command({
+    name: "attach",
+    aliases: ["container attach"],
+    orWithMore: "artifact attach",
+    group: "Containers",
+    summary: "Stay with a running container: its output from now on, and its input",
+    description:
+      "Ends with the container, with its exit code. What it printed before: strake logs. With files behind a registry's reference it is `artifact attach`.",
+    args: [{ name: "CONTAINER", completes: "container" }],
+    flags: attachFlags,
+    load: async () => (await import("../commands/attach.ts")).attach,
   }),
   command({
     name: "start",

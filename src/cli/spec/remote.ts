@@ -61,7 +61,7 @@ export const referrersFlags = {
   ...remoteFlags,
 } as const satisfies Flags;
 
-export const attachFlags = {
+export const artifactFlags = {
   "artifact-type": { type: "string", value: "TYPE", help: "what it is, for example application/spdx+json" },
   "media-type": {
     type: "string",
@@ -211,20 +211,23 @@ export const remoteSpecs = [
     load: async () => (await import("../commands/browse.ts")).referrers,
   }),
   command({
-    name: "attach",
+    name: "artifact attach",
     group,
-    summary: "Attach files to an image at its registry",
+    summary: "Attach files to an image at its registry, as oras does",
+    description: "`strake attach REFERENCE FILE...` means this too.",
     args: [{ name: "REFERENCE" }, { name: "FILE", completes: "file", repeat: true }],
-    flags: attachFlags,
-    examples: ["strake attach --artifact-type application/spdx+json registry.example/app:1 sbom.json"],
-    load: async () => (await import("../commands/attach.ts")).attach,
+    flags: artifactFlags,
+    examples: [
+      "strake artifact attach --artifact-type application/spdx+json registry.example/app:1 sbom.json",
+    ],
+    load: async () => (await import("../commands/artifact-attach.ts")).artifactAttach,
   }),
   command({
     name: "artifact push",
     group,
     summary: "Push files as an artifact, as oras does",
     args: [{ name: "REFERENCE" }, { name: "FILE[:MEDIA-TYPE]", completes: "file", repeat: true }],
-    flags: attachFlags,
+    flags: artifactFlags,
     examples: [
       "strake artifact push --artifact-type application/vnd.example.model registry.example/model:1 weights.bin",
     ],
