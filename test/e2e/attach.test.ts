@@ -30,7 +30,7 @@ describe.skipIf(obstacle !== undefined)("attach", () => {
     expect(outcome).toEqual({ code: 7, stdout, stderr: "no\n" });
     const late = await strake.run(["container", "attach", "reader"]);
     expect(late.code).toBe(1);
-    expect(late.stderr).toMatch(/reader is exited[^]*strake start reader/);
+    expect(late.stderr).toMatch(/reader is exited[\s\S]*strake start reader/);
   }, 30_000);
 
   test("--no-stdin keeps the input; a signal goes to the container, unless --sig-proxy=false", async () => {
