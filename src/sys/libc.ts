@@ -80,8 +80,8 @@ function load(): Libc {
     });
   if (process.versions.bun === undefined)
     throw new StrakeError("SYS_UNSUPPORTED", "this operation calls the kernel and needs Bun; this is Node");
-  // require and not import: the module exists only in Bun, and loading it costs nothing until the first call.
-  const ffi = require("bun:ffi") as typeof import("bun:ffi");
+  // Asked for and not imported: the module exists only in Bun, and loading it costs nothing until the first call.
+  const ffi = process.getBuiltinModule("bun:ffi") as typeof import("bun:ffi");
   for (const library of libraryNames) {
     let functions: Functions;
     try {

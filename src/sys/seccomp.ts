@@ -125,7 +125,7 @@ const signatures = {
 
 function load(): Library | undefined {
   if (process.versions.bun === undefined) return undefined;
-  const ffi = require("bun:ffi") as typeof import("bun:ffi");
+  const ffi = process.getBuiltinModule("bun:ffi") as typeof import("bun:ffi");
   try {
     return ffi.dlopen("libseccomp.so.2", signatures).symbols as unknown as Library;
   } catch {

@@ -1,0 +1,69 @@
+/**
+ * `bun scripts/bundle.ts FOLDER`: packs the program's modules into FOLDER/strake.js and what it loads, in few files for the commands that are run most. A file costs 0.1 ms when it is loaded, whatever is in it, and
+ * a bundler that splits by who shares what makes 40 of those that `run` needs (docs/decisions/0065).
+ */
+import { join } from "node:path";
+import { type OutputChunk, type RolldownOutput, rolldown } from "rolldown";
+
+const source = join(import.meta.dir, "..", "src");
+const folder = process.argv[2];
+if (folder === undefined) throw new Error("usage: scripts/bundle.ts FOLDER");
+
+/** What is loaded together, first come first: the modules that these reach without a dynamic import, less what is in the packs before. */
+const packs = [
+  { name: "start", roots: ["cli/main.ts"] },
+  {
+    name: "run",
+    roots: ["cli/commands/run.ts", "cli/open-engine.ts", "engine/create.ts", "container/index.ts"],
+  },
+  { name: "build", roots: ["cli/commands/build.ts", "engine/build.ts"] },
+];
+
+const program = await rolldown({
+  input: { strake: join(source, "cli/main.ts") },
+  platform: "node",
+  external: /^(bun|node)(:|$)/,
+  checks: { ineffectiveDynamicImport: false },
+});
+const shared = await program.generate({ format: "esm" });
+const packOf = placeModules(shared);
+await program.write({
+  dir: folder,
+  format: "esm",
+  codeSplitting: {
+    groups: packs.map(({ name }, index) => ({
+      name,
+      test: (module: string) => packOf.get(module) === name,
+      priority: packs.length - index,
+    })),
+  },
+});
+await program.close();
+
+/** The pack of each module that belongs to one, found from a bundle in which only what is used is left. */
+function placeModules({ output }: RolldownOutput): Map<string, string> {
+  const chunks = new Map(
+    output.filter((part) => part.type === "chunk").map((chunk) => [chunk.fileName, chunk]),
+  );
+  const places = new Map<string, string>();
+  for (const { name, roots } of packs)
+    for (const root of roots) {
+      const begin = [...chunks.values()].find((chunk) => chunk.facadeModuleId === join(source, root));
+      if (begin === undefined)
+        throw new Error(`scripts/bundle.ts: nothing is loaded from src/${root} any more`);
+      for (const chunk of loadedWith(begin, chunks))
+        for (const [module, { renderedLength }] of Object.entries(chunk.modules))
+          if (renderedLength > 0 && !places.has(module)) places.set(module, name);
+    }
+  return places;
+}
+
+function loadedWith(begin: OutputChunk, chunks: ReadonlyMap<string, OutputChunk>): Set<OutputChunk> {
+  const found = new Set([begin]);
+  for (const chunk of found)
+    for (const name of chunk.imports) {
+      const next = chunks.get(name);
+      if (next !== undefined) found.add(next);
+    }
+  return found;
+}
