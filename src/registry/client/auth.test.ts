@@ -22,6 +22,23 @@ describe("basic", () => {
     expect(server.seen.map(({ headers }) => headers.authorization)).toEqual([undefined, expected, expected]);
   });
 
+  test("requests that set out together are each let in after their own challenge", async () => {
+    // None is answered before all are here: each is sent without credentials, and the last to hear of it knows the challenge already.
+    const waiting: (() => void)[] = [];
+    using server = await serve((request, response) => {
+      if (request.headers.authorization === expected) return void response.end(content);
+      const late = waiting.length * 50;
+      waiting.push(() => {
+        setTimeout(() => response.writeHead(401, { "www-authenticate": 'Basic realm="r"' }).end(), late);
+      });
+      if (waiting.length === 3) for (const answer of waiting) answer();
+    });
+    using registry = await impatient(server.host, { credentials: async () => basic });
+    const repository = registry.repository("a");
+    const all = await Promise.all([1, 2, 3].map(() => collect(repository.getBlob(blob))));
+    expect(all.map(String)).toEqual(["hello", "hello", "hello"]);
+  });
+
   test("wrong ones are reported without being shown", async () => {
     using server = await serve(
       (_, response) => void response.writeHead(401, { "www-authenticate": "Basic" }).end(),
@@ -83,6 +100,17 @@ describe("bearer", () => {
     await collect(registry.repository("a").getBlob(blob));
     valid.clear();
     await collect(registry.repository("a").getBlob(blob));
+    expect(issued()).toBe(2);
+  });
+
+  test("requests whose token ended together ask for one new token", async () => {
+    const { server, valid, issued } = await tokenRegistry();
+    using _ = server;
+    using registry = await impatient(server.host, { credentials: async () => basic });
+    const repository = registry.repository("a");
+    await collect(repository.getBlob(blob));
+    valid.clear();
+    await Promise.all([1, 2, 3, 4].map(() => collect(repository.getBlob(blob))));
     expect(issued()).toBe(2);
   });
 

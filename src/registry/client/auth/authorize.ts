@@ -28,14 +28,25 @@ export function authorize(options: AuthorizeOptions): Link {
     const tokenFor = async (challenge: Challenge, request: HttpRequest): Promise<string> => {
       const scopes = scopesOf(request, challenge);
       const key = scopes.join(" ");
-      const cached = await tokens.get(key)?.catch(() => undefined);
-      if (cached && cached.expiresAt > Date.now()) return cached.value;
+      for (let known = tokens.get(key); known !== undefined; known = tokens.get(key)) {
+        const token = await known.catch(() => undefined);
+        if (token && token.expiresAt > Date.now()) return token.value;
+        // Somebody who waited for the same one may have asked for the next already.
+        if (tokens.get(key) === known) break;
+      }
       const asked = ask(next, { challenge, scopes, request, options });
       tokens.set(key, asked);
       asked.catch(() => {
         if (tokens.get(key) === asked) tokens.delete(key);
       });
       return (await asked).value;
+    };
+
+    /** A token that the registry did not take; not the one that another request has had since. */
+    const forget = async (authorization: string, key: string): Promise<void> => {
+      const asked = tokens.get(key);
+      const token = await asked?.catch(() => undefined);
+      if (token && authorization === `Bearer ${token.value}` && tokens.get(key) === asked) tokens.delete(key);
     };
 
     const headerFor = async (challenge: Challenge, request: HttpRequest): Promise<string | undefined> => {
@@ -47,31 +58,23 @@ export function authorize(options: AuthorizeOptions): Link {
         : undefined;
     };
 
-    const attempt = async (request: HttpRequest, challenge: Challenge | undefined): Promise<HttpResponse> => {
-      const authorization = challenge && (await headerFor(challenge, request));
-      return await next(
-        authorization === undefined
-          ? request
-          : { ...request, headers: { ...request.headers, authorization } },
-      );
-    };
-
     const answer = async (request: HttpRequest): Promise<HttpResponse> => {
       // An upload's Location, or a link, may lead to another origin: nothing of ours is shown there.
       if (request.url.origin !== options.origin) return await next(request);
-      const response = await attempt(request, known);
+      const before = known;
+      const sent = before && (await headerFor(before, request));
+      const response = await next(withAuthorization(request, sent));
       if (response.status !== 401 || response.url.origin !== options.origin) return response;
       const challenge = pick(parseChallenges(response.headers["www-authenticate"]));
       if (challenge === undefined) return response;
-      if (known !== undefined) tokens.delete(scopesOf(request, known).join(" "));
-      tokens.delete(scopesOf(request, challenge).join(" "));
-      const hadBasic = known?.scheme === "basic" && challenge.scheme === "basic";
       known = challenge;
-      // The same name and password will not be liked better a second time.
-      if (hadBasic || (challenge.scheme === "basic" && !(await options.credentials(repositoryOf(request)))))
-        return response;
+      if (before !== undefined && sent !== undefined)
+        for (const one of [before, challenge]) await forget(sent, scopesOf(request, one).join(" "));
+      const again = await headerFor(challenge, request);
+      // What was refused will not be liked better a second time.
+      if (again === undefined || again === sent) return response;
       response.discard();
-      return await attempt(request, challenge);
+      return await next(withAuthorization(request, again));
     };
 
     return async (request) => {
@@ -85,6 +88,11 @@ export function authorize(options: AuthorizeOptions): Link {
       return { ...response, access: accessOf(options.name, { scopes, credentials, challenge: again }) };
     };
   };
+}
+
+function withAuthorization(request: HttpRequest, authorization: string | undefined): HttpRequest {
+  if (authorization === undefined) return request;
+  return { ...request, headers: { ...request.headers, authorization } };
 }
 
 function accessOf(
