@@ -55,7 +55,9 @@ export function readText(path: string): string {
   try {
     if (statSync(path).size <= fileLimit) return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new StrakeError("REGISTRY_SERVER_CONFIG", `${path} cannot be read`, { cause });
+    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    const problem = code === "ENOENT" ? "there is no such file" : code;
+    throw new StrakeError("REGISTRY_SERVER_CONFIG", `${path} cannot be read: ${problem}`, { cause });
   }
   throw new StrakeError("REGISTRY_SERVER_CONFIG", `${path} is larger than ${fileLimit} bytes`);
 }

@@ -32,7 +32,13 @@ export async function answerError(response: HttpResponse, what: string): Promise
   if (status === 429) {
     const wait = retryAfter(response);
     const when = wait === undefined ? "" : `; try again in ${Math.ceil(wait / 1000)} seconds`;
-    return make("REGISTRY_RATE_LIMITED", `${host} allows no more requests for now${when}`);
+    return new StrakeError(
+      "REGISTRY_RATE_LIMITED",
+      `${host} allows no more requests for now${when}${suffix}`,
+      {
+        cause: { retryAfterMs: wait },
+      },
+    );
   }
   if (status === 507)
     return make(
@@ -71,4 +77,10 @@ export function clean(text: string): string {
     .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ")
     .trim();
   return line.length > textLimit ? `${line.slice(0, textLimit)}…` : line;
+}
+
+/** Milliseconds after which the registry that answered 429 said to come again; undefined where it did not say. */
+export function toldToWait(error: StrakeError): number | undefined {
+  const wait = (error.cause as { retryAfterMs?: unknown } | undefined)?.retryAfterMs;
+  return typeof wait === "number" ? wait : undefined;
 }

@@ -1,3 +1,4 @@
+export { toldToWait } from "./answer-error.ts";
 export { type Artifact, type ArtifactFile, pushArtifact, titleAnnotation } from "./artifact.ts";
 export type { Credentials, FindCredentials } from "./auth/credentials.ts";
 export { type DownloadOptions, type OpenedBlob, verified } from "./blob-download.ts";

@@ -8,8 +8,10 @@ export interface AccessRecord {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly status: number;
-  /** Bytes of the response's body. */
+  /** Bytes of the response's body, all of which the client may not have taken. */
   readonly bytes: number;
+  /** Bytes of the request's body that arrived, where any did. */
+  readonly received?: number;
   /** Milliseconds until the answer began. */
   readonly duration: number;
   readonly userAgent?: string;

@@ -24,11 +24,17 @@ export interface Core {
   readonly undo: number;
 }
 
+/** What a request has brought so far: its headers need not say it. */
+export interface Traffic {
+  received: number;
+}
+
 /** One request, after its own access was granted. */
 export interface Call {
   readonly core: Core;
   readonly request: Request;
   readonly method: string;
+  readonly traffic: Traffic;
   readonly query: URLSearchParams;
   readonly actor: string | undefined;
   readonly visible: ((repository: string) => boolean) | undefined;

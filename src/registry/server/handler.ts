@@ -2,10 +2,11 @@ import { StrakeError } from "../../errors/index.ts";
 import type { Access, AccessDecision, AccessRequest } from "./access.ts";
 import { deleteBlob, serveBlob } from "./blobs.ts";
 import { listCatalog } from "./catalog.ts";
-import type { Call, Core } from "./core.ts";
+import type { Call, Core, Traffic } from "./core.ts";
 import { deleteManifest, putManifest, serveManifest } from "./manifests.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
 import { parseRoute, type Route } from "./protocol/route.ts";
+import { jsonAnswer } from "./protocol/text-answer.ts";
 import { type CachedAnswer, serveCached } from "./proxy/index.ts";
 import { listReferrers } from "./referrers.ts";
 import { listTags } from "./tags.ts";
@@ -17,6 +18,8 @@ export interface Outcome {
   readonly route: Route["kind"] | "token" | "other";
   readonly actor?: string;
   readonly error?: string;
+  /** Bytes of the request's body that were read. */
+  readonly received?: number;
   /** Where the image is from, for one of another registry: its prefix here, and what the cache did. */
   readonly upstream?: string;
   readonly cache?: CachedAnswer["cache"];
@@ -43,6 +46,7 @@ export async function handle(
   let route: Route | undefined;
   let actor: string | undefined;
   let upstream: string | undefined;
+  const traffic: Traffic = { received: 0 };
   try {
     route = parseRoute(path);
     if (!route) throw new Refusal("UNSUPPORTED", "the registry has nothing at this path", { status: 404 });
@@ -57,15 +61,17 @@ export async function handle(
     actor = decision.actor;
     const may = async (action: AccessRequest["action"], repository?: string) =>
       (await access({ action, repository, headers, remote })).allow;
-    const call: Call = { core, request, method, query, actor, visible: decision.visible, may };
+    const { visible } = decision;
+    const call: Call = { core, request, method, traffic, query, actor, visible, may };
     const { response, cache }: CachedAnswer =
       core.proxy && target
         ? await serveCached(call, core.proxy, { route, target })
         : { response: await dispatch(call, route) };
-    return { response, route: route.kind, actor, upstream, cache };
+    return { response, route: route.kind, actor, upstream, cache, received: traffic.received };
   } catch (error) {
     const { response, message } = failure(error);
-    return { response, route: route?.kind ?? "other", actor, upstream, error: message };
+    const { received } = traffic;
+    return { response, route: route?.kind ?? "other", actor, upstream, error: message, received };
   }
 }
 
@@ -90,8 +96,7 @@ function dispatch(call: Call, route: Route): Promise<Response> | Response {
   const read = call.method === "GET" || call.method === "HEAD";
   switch (route.kind) {
     case "base":
-      if (read)
-        return new Response("{}", { headers: { ...versionHeader, "Content-Type": "application/json" } });
+      if (read) return jsonAnswer({}, { headers: versionHeader });
       break;
     case "catalog":
       if (read) return listCatalog(call);

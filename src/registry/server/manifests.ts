@@ -76,6 +76,7 @@ export async function putManifest(call: Call, repository: string, reference: str
   const named = checkReference(reference);
   const tags = tagsToSet(call, reference, named);
   const bytes = await readManifestBody(call.request);
+  call.traffic.received += bytes.byteLength;
   if (named && !matchesDigest(bytes, named))
     throw new Refusal("DIGEST_INVALID", "the manifest has another digest", { detail: { expected: named } });
   const digest = named ?? sha256(bytes);

@@ -38,7 +38,8 @@ export class Metrics {
   proxy: ProxyMetrics | undefined;
   #bytesIn = 0;
   #bytesOut = 0;
-  inFlight = 0;
+  /** Requests whose answer is not all sent. */
+  inFlight: () => number = () => 0;
 
   observe({ route, method, status, seconds, bytesIn, bytesOut }: Observation): void {
     const known = methods.has(method) ? method : "other";
@@ -88,7 +89,9 @@ export class Metrics {
       for (const [labels, value] of samples) lines.push(`${name}${labels && `{${labels}}`} ${value}`);
     };
     family("strake_registry_requests_total", "counter", "Requests answered.", this.#requests);
-    family("strake_registry_in_flight_requests", "gauge", "Requests being answered.", [["", this.inFlight]]);
+    family("strake_registry_in_flight_requests", "gauge", "Requests being answered.", [
+      ["", this.inFlight()],
+    ]);
     family("strake_registry_received_bytes_total", "counter", "Bytes of request bodies.", [
       ["", this.#bytesIn],
     ]);

@@ -17,6 +17,7 @@ import { denial, failure, handle, type Outcome, splitURL } from "./handler.ts";
 import { type CollectionTimes, Housekeeping, type OnFailure, type ScrubTimes } from "./housekeeping.ts";
 import { Metrics } from "./metrics.ts";
 import { checkCertificate, checkOpen, openControl, openWebhooks, type Parts, storedRules } from "./parts.ts";
+import { textAnswer } from "./protocol/text-answer.ts";
 import { type ProxyConfig, PullThrough } from "./proxy/index.ts";
 import type { RetentionOptions, RetentionReport } from "./retention/retain.ts";
 import type { RetentionRule } from "./retention/rules.ts";
@@ -118,6 +119,8 @@ export class Registry implements AsyncDisposable {
     const proxies = options.proxy ?? [];
     const proxy = proxies.length > 0 ? new PullThrough(proxies, options.names) : undefined;
     this.#metrics.proxy = proxy?.metrics;
+    this.#metrics.inFlight = () =>
+      [this.#server, ...this.#retired].reduce((sum, { pendingRequests }) => sum + pendingRequests, 0);
     this.#core = {
       ...{ objects, proxy, cache, sessions: new Sessions(), ...storedRules(options, { objects, proxy }) },
       admit: async (change) => {
@@ -310,16 +313,11 @@ export class Registry implements AsyncDisposable {
   async #answer(request: Request, server: Bun.Server<undefined>): Promise<Response> {
     const started = performance.now();
     const remote = () => server.requestIP(request)?.address ?? "";
-    this.#metrics.inFlight++;
-    try {
-      const outcome = splitURL(request.url).path.startsWith("/v2")
-        ? await handle(this.#core, this.#access, request, remote)
-        : await this.#page(request, remote);
-      this.#record(request, outcome, { started, remote });
-      return outcome.response;
-    } finally {
-      this.#metrics.inFlight--;
-    }
+    const outcome = splitURL(request.url).path.startsWith("/v2")
+      ? await handle(this.#core, this.#access, request, remote)
+      : await this.#page(request, remote);
+    this.#record(request, outcome, { started, remote });
+    return outcome.response;
   }
 
   /** What is served beside the API: health for load balancers, metrics, the pages of access. */
@@ -355,20 +353,19 @@ export class Registry implements AsyncDisposable {
     if (path === "/") return plain("a registry of images; its API is at /v2/\n");
     if (path !== "/metrics") return plain("not found\n", 404);
     const headers = { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" };
-    return new Response(this.#metrics.render(), { headers });
+    return textAnswer(this.#metrics.render(), { headers });
   }
 
   #record(
     request: Request,
-    { response, route, actor, error, upstream, cache }: Outcome,
+    { response, route, actor, error, upstream, cache, received = 0 }: Outcome,
     { started, remote }: { started: number; remote: () => string },
   ): void {
     const { method } = request;
     const { status } = response;
     const elapsed = performance.now() - started;
-    const bytes = method === "HEAD" ? 0 : Number(response.headers.get("content-length") ?? 0);
-    const received =
-      method === "GET" || method === "HEAD" ? 0 : Number(request.headers.get("content-length") ?? 0);
+    const hasBody = method !== "HEAD" && status !== 304;
+    const bytes = hasBody ? Number(response.headers.get("content-length") ?? 0) : 0;
     this.#metrics.observe({
       route,
       method,
@@ -390,6 +387,7 @@ export class Registry implements AsyncDisposable {
         query: loggedQuery(query),
         status,
         bytes,
+        ...(received > 0 ? { received } : {}),
       },
       duration: Math.round(elapsed * 1000) / 1000,
       userAgent: loggedText(request.headers.get("user-agent")),
@@ -399,5 +397,5 @@ export class Registry implements AsyncDisposable {
 }
 
 function plain(body: string, status = 200): Response {
-  return new Response(body, { status, headers: { "Content-Type": "text/plain; charset=utf-8" } });
+  return textAnswer(body, { status, headers: { "Content-Type": "text/plain; charset=utf-8" } });
 }

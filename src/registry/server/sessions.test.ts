@@ -11,13 +11,15 @@ test("a chunk's memory is given back when the next one is asked for, a part of s
     },
   });
   const turn: Turn = { giveUp: undefined, end: Promise.withResolvers() };
+  const traffic = { received: 0 };
   const seen: number[] = [];
   const own: ArrayBufferLike[] = [];
-  for await (const chunk of takeable(body, turn)) {
+  for await (const chunk of takeable(body, turn, traffic)) {
     seen.push(chunk.byteLength, chunk[0]!);
     own.push(chunk.buffer);
   }
   expect(seen).toEqual([1000, 1, 10, 7, 500, 2]);
+  expect(traffic.received).toBe(1510);
   expect(own.map((buffer) => (buffer as ArrayBuffer).detached)).toEqual([true, false, true]);
   expect(shared.every((byte) => byte === 7)).toBe(true);
 });

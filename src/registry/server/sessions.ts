@@ -1,4 +1,5 @@
 import { createDigester, type Digest, type DigestAlgorithm, type Digester } from "../../oci/index.ts";
+import type { Traffic } from "./core.ts";
 import { Refusal } from "./protocol/refusal.ts";
 
 /** The running digest of an upload that this process has seen from its first byte. */
@@ -109,6 +110,7 @@ export interface Turn {
 export async function* takeable(
   body: ReadableStream<Uint8Array>,
   turn: Turn,
+  traffic: Traffic,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = body.getReader();
   let taken = false;
@@ -123,6 +125,7 @@ export async function* takeable(
       const { done, value } = await reader.read();
       if (taken) throw new Refusal("BLOB_UPLOAD_INVALID", "another request went on with this upload");
       if (done) break;
+      traffic.received += value.byteLength;
       yield value;
       free(value);
     }

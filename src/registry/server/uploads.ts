@@ -173,7 +173,7 @@ async function receive(
   if (!body) return;
   const session = call.core.sessions.at(upload);
   try {
-    await upload.append(takeable(body, turn), {
+    await upload.append(takeable(body, turn, call.traffic), {
       onChunk: session && ((chunk) => session.update(chunk)),
       last,
     });

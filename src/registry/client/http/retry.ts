@@ -5,6 +5,8 @@ import type { HttpResponse, Link } from "./message.ts";
 export interface RetryOptions {
   /** How often in all. Default: 5. */
   readonly attempts?: number;
+  /** How often in all what is only met with silence. Default: `attempts`. */
+  readonly silentAttempts?: number;
   /** Milliseconds before the second attempt; doubled for each further one. Default: 250. */
   readonly baseMs?: number;
   /** Longest wait of our own choosing, in milliseconds. Default: 10 s. */
@@ -31,7 +33,9 @@ export function retry(options: RetryOptions = {}): Link {
         response.discard();
         wait = asked ?? pause(attempt, options);
       } catch (error) {
-        if (last || !isPassing(error)) throw error;
+        const isSilence = error instanceof StrakeError && error.code === "REGISTRY_STALLED";
+        const isLast = last || (isSilence && attempt >= (options.silentAttempts ?? attempts));
+        if (isLast || !isPassing(error)) throw error;
         wait = pause(attempt, options);
       }
       await rest(wait, request.signal);

@@ -143,6 +143,12 @@ for (const algorithm of ["ES256", "EdDSA"] as const)
       401,
       expect.stringContaining('error="insufficient_scope"'),
     ]);
+    // What is no token any more is asked to be replaced by one for the same.
+    const ended = await get(registry, "v2/team/x/manifests/a", bearer(`${token}x`));
+    expect([ended.status, ended.headers.get("www-authenticate")]).toEqual([
+      401,
+      `Bearer realm="${registry.url}token",service="strake",scope="repository:team/x:pull",error="invalid_token"`,
+    ]);
     expect((await get(registry, "v2/bob/x/manifests/a", bearer(token!))).status).toBe(403);
     expect((await get(registry, "v2/", bearer(refresh!))).status).toBe(401);
     expect((await get(registry, "token", basic("ann", "x"))).status).toBe(401);

@@ -22,7 +22,6 @@ interface Caller {
   readonly principal: Principal;
   readonly claims?: Claims;
 }
-type Asked = Pick<AccessRequest, "headers" | "remote">;
 
 const realmHost = /^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9A-Fa-f:]+\](?::\d{1,5})?$/;
 
@@ -109,7 +108,7 @@ export class AccessControl {
     return answerRobots(this.#robots, request, { path, actor: result.principal.name });
   }
 
-  async #identify({ headers, remote }: Asked): Promise<Caller | Denied> {
+  async #identify({ action, repository, headers, remote }: AccessRequest): Promise<Caller | Denied> {
     const header = headers.get("authorization");
     if (header === null) return { principal: this.#directory.anonymous };
     const bearer = /^bearer +(\S+)$/i.exec(header)?.[1];
@@ -118,13 +117,16 @@ export class AccessControl {
       const principal = claims && (await this.#directory.byName(claims.sub));
       if (principal) return { principal, claims };
       return this.#unauthorized(headers, "the token is not good, or not any more", {
+        scope: neededScope(action, repository),
         error: "invalid_token",
       });
     }
     const result = await this.#login.basic(header, remote());
     if ("principal" in result) return result;
     if ("wait" in result) return tooManyPasswords(result.wait);
-    return this.#unauthorized(headers, "the user name or the password is wrong");
+    return this.#unauthorized(headers, "the user name or the password is wrong", {
+      scope: neededScope(action, repository),
+    });
   }
 
   #limited({ principal }: Caller, remote: string): Denied | undefined {
@@ -147,7 +149,7 @@ export class AccessControl {
         // Clients learn here that, and how, they can log in.
         return nobody && !claims ? this.#unauthorized(headers, "credentials are needed") : granted;
       case "catalog": {
-        const scope = "registry:catalog:*";
+        const scope = neededScope(action, repository);
         if (claims && !claimsAllow(claims.access, "registry", "catalog", "*"))
           return this.#unauthorized(headers, "the token is not for this", {
             scope,
@@ -189,6 +191,13 @@ export class AccessControl {
     if (error !== undefined) parts.push(`error="${error}"`);
     return { allow: false, status: 401, message, challenge: `Bearer ${parts.join(",")}` };
   }
+}
+
+/** What a token has to be for, where any token will not do. */
+function neededScope(action: AccessRequest["action"], repository?: string): string | undefined {
+  if (action === "catalog") return "registry:catalog:*";
+  const isOfRepository = action === "pull" || action === "push" || action === "delete";
+  return isOfRepository && repository !== undefined ? scopeOf(action, repository) : undefined;
 }
 
 const basicChallenge = 'Basic realm="strake", charset="UTF-8"';

@@ -8,6 +8,7 @@ import {
   members,
   oneOf,
   required,
+  seconds,
   text,
 } from "../config/value.ts";
 import { decodeQuotas } from "../quota/decode.ts";
@@ -83,9 +84,16 @@ function decodeToken(value: ConfigValue): TokenConfig {
     realm: found.realm && text(found.realm, /^https?:\/\/[^\s"\\]+$/, "an http or https URL"),
     service: found.service && text(found.service, /^[A-Za-z0-9._:/-]{1,128}$/, "a name"),
     algorithm: found.algorithm && oneOf(found.algorithm, ["ES256", "EdDSA"] as const),
-    lifetime: found.lifetime && count(found.lifetime),
-    refreshLifetime: found.refreshLifetime && count(found.refreshLifetime),
+    lifetime: found.lifetime && tokenLifetime(found.lifetime),
+    refreshLifetime: found.refreshLifetime && seconds(found.refreshLifetime),
   };
+}
+
+/** Docker, podman and skopeo go on with a token for a minute, whatever it says of its end (token specification). */
+function tokenLifetime(value: ConfigValue): number {
+  const lifetime = seconds(value);
+  if (lifetime >= 60) return lifetime;
+  throw configError(value.path, "it is shorter than 60 seconds", "clients keep a token so long at least");
 }
 
 function decodeGroup([name, value]: [string, ConfigValue]): [string, string[]] {
@@ -113,7 +121,7 @@ function decodeLimit<K extends string>(value: ConfigValue, what: K) {
   const found = members<K | "seconds">(value, [what, "seconds"]);
   return {
     [what]: count(required(value, what, found[what])),
-    seconds: count(required(value, "seconds", found.seconds)),
+    seconds: seconds(required(value, "seconds", found.seconds)),
   } as Record<K | "seconds", number>;
 }
 

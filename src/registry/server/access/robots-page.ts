@@ -1,7 +1,8 @@
 import { StrakeError } from "../../../errors/index.ts";
-import { configError, count, items, members, required, text } from "../config/value.ts";
+import { configError, items, members, required, seconds, text } from "../config/value.ts";
 import { readManifestBody } from "../manifest-body.ts";
 import { Refusal } from "../protocol/refusal.ts";
+import { jsonAnswer } from "../protocol/text-answer.ts";
 import { decodeScope } from "./decode-config.ts";
 import { type Robots, robotName, robotPrefix } from "./robots.ts";
 
@@ -21,7 +22,7 @@ export async function answerRobots(
     if (await robots.revoke(name)) return new Response(null, { status: 204 });
     throw new Refusal("NAME_UNKNOWN", "there is no such robot");
   }
-  if (request.method === "GET" && name === "") return Response.json({ robots: await robots.list() });
+  if (request.method === "GET" && name === "") return jsonAnswer({ robots: await robots.list() });
   if (request.method !== "POST" || name !== "") throw new Refusal("UNSUPPORTED", "robots are not changed so");
   // A page of another origin cannot send this type without being asked first: a browser that knows an administrator's
   // password is not made to make robots.
@@ -32,7 +33,7 @@ export async function answerRobots(
   try {
     const { robot, secret } = await robots.create({ ...described, scopes, expiresAt, createdBy: actor });
     const made = { ...robot, username: robotPrefix + robot.name, secret };
-    return Response.json(made, { status: 201, headers: { "Cache-Control": "no-store" } });
+    return jsonAnswer(made, { status: 201, headers: { "Cache-Control": "no-store" } });
   } catch (error) {
     if (!(error instanceof StrakeError && error.code === "OBJECT_CHANGED")) throw error;
     throw new Refusal("DENIED", "there is a robot of this name already", { status: 409 });
@@ -48,7 +49,7 @@ function describe(body: Uint8Array) {
     return {
       name: text(required(root, "name", found.name), robotName, "a robot's name"),
       scopes,
-      lifetime: found.lifetime ? count(found.lifetime) : standardLifetime,
+      lifetime: found.lifetime ? seconds(found.lifetime) : standardLifetime,
     };
   } catch (error) {
     if (error instanceof StrakeError) throw new Refusal("UNSUPPORTED", error.message, { status: 400 });

@@ -1,5 +1,6 @@
 import { readManifestBody } from "../manifest-body.ts";
 import { Refusal } from "../protocol/refusal.ts";
+import { jsonAnswer } from "../protocol/text-answer.ts";
 import type { TokenConfig } from "./config.ts";
 import type { Directory } from "./directory.ts";
 import type { Tokens } from "./jwt.ts";
@@ -84,7 +85,7 @@ export class TokenPage {
       scope: access.map(({ type, name, actions }) => `${type}:${name}:${actions.join(",")}`).join(" "),
       ...(refresh === undefined ? {} : { refresh_token: refresh }),
     };
-    return Response.json(issued, { headers: { "Cache-Control": "no-store", Pragma: "no-cache" } });
+    return jsonAnswer(issued, { headers: { "Cache-Control": "no-store", Pragma: "no-cache" } });
   }
 
   async #refreshed(token: string): Promise<Principal> {

@@ -88,6 +88,20 @@ test("everything a file can say", () => {
   });
 });
 
+test("seconds are a number or a time span", () => {
+  const { access } = config(`
+    [access.token]
+    lifetime = "15m"
+    refreshLifetime = 3600
+    [access]
+    rateLimit = { requests = 10, seconds = "1m30s" }
+  `);
+  expect(access).toEqual({
+    token: { lifetime: 900, refreshLifetime: 3600 },
+    rateLimit: { requests: 10, seconds: 90 },
+  });
+});
+
 test.each([
   [{ storge: {} }, "storge: there is no such setting"],
   [{ storage: { driver: "gcs" } }, 'storage.driver: "gcs" is not one of files, memory, s3'],
@@ -103,6 +117,10 @@ test.each([
   [{ collection: { every: "soon" } }, 'collection.every: "soon" is not a time span'],
   [{ collection: { every: "6" } }, "collection.every:"],
   [{ collection: { every: "10ms" } }, "collection.every: it would never rest"],
+  [{ access: { token: { lifetime: 59 } } }, "access.token.lifetime: it is shorter than 60 seconds"],
+  [{ access: { token: { lifetime: "soon" } } }, 'access.token.lifetime: "soon" is not a time span'],
+  [{ access: { token: { refreshLifetime: "500ms" } } }, "access.token.refreshLifetime:"],
+  [{ access: { rateLimit: { requests: 1, seconds: 0.5 } } }, "access.rateLimit.seconds:"],
   [{ retention: [{ tags: "x" }] }, "retention[0]: it does not say what is kept"],
   [{ retention: [{ keepLast: -1 }] }, "retention[0].keepLast:"],
   [{ retention: {} }, "retention: this has to be a list"],

@@ -69,6 +69,14 @@ export function duration({ value, path }: ConfigValue): number {
   throw configError(path, `${shown(value)} is not a time span`, 'write it like "90s", "15m", "6h" or "7d"');
 }
 
+/** Whole seconds: a number of them, or a time span. */
+export function seconds(given: ConfigValue): number {
+  if (typeof given.value === "number") return count(given);
+  const found = duration(given) / 1000;
+  if (Number.isSafeInteger(found) && found > 0) return found;
+  throw configError(given.path, "this has to be whole seconds, and at least one");
+}
+
 /** A time span that was given elsewhere than in a file; `name` is what an error calls it. */
 export function timeSpan(text: string, name: string): number {
   return duration({ value: text, path: name });

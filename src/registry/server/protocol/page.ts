@@ -1,4 +1,5 @@
 import { Refusal, versionHeader } from "./refusal.ts";
+import { jsonAnswer } from "./text-answer.ts";
 
 /** More than this is never gathered for one answer, whatever `n` asks for (CVE-2023-2253). */
 export const pageLimit = 10_000;
@@ -22,7 +23,5 @@ export function pageResponse(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const link = next && { Link: `<${next.path}?${new URLSearchParams(next.query)}>; rel="next"` };
-  return new Response(JSON.stringify(body), {
-    headers: { ...versionHeader, "Content-Type": "application/json", ...link, ...headers },
-  });
+  return jsonAnswer(body, { headers: { ...versionHeader, ...link, ...headers } });
 }

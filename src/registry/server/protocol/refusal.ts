@@ -1,3 +1,5 @@
+import { jsonAnswer } from "./text-answer.ts";
+
 /** Error codes of the distribution-spec, with the HTTP status each comes with unless the case says otherwise. */
 const statuses = {
   BLOB_UNKNOWN: 404,
@@ -51,11 +53,8 @@ export class Refusal extends Error {
 
   response(): Response {
     const { code, message, detail } = this;
-    const body = JSON.stringify({ errors: [{ code, message, ...(detail === undefined ? {} : { detail }) }] });
-    return new Response(body, {
-      status: this.status,
-      headers: { ...versionHeader, "Content-Type": "application/json", ...this.headers },
-    });
+    const errors = [{ code, message, ...(detail === undefined ? {} : { detail }) }];
+    return jsonAnswer({ errors }, { status: this.status, headers: { ...versionHeader, ...this.headers } });
   }
 }
 

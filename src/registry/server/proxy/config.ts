@@ -39,6 +39,8 @@ export interface ProxyConfig {
   readonly ttl?: number;
   /** Milliseconds for which it is believed that the upstream has no such thing. Default: 30 seconds. */
   readonly missTtl?: number;
+  /** Milliseconds without a byte after which a question to the upstream is given up. Default: 20 seconds. */
+  readonly timeout?: number;
   /** Bytes of what is kept; what was used longest ago goes first. Default: no limit. */
   readonly maxBytes?: number;
   /** Milliseconds after its last use at which something goes. Default: never. */

@@ -59,7 +59,7 @@ export function upstreamURL(upstream: string): URL | undefined {
 function decodeOne(value: ConfigValue): ProxyConfig {
   const found = members(value, [
     ...(["prefix", "upstream", "namespaces", "library", "credentials", "ca", "caFile", "insecure"] as const),
-    ...(["internalRedirects", "ttl", "missTtl", "maxBytes", "maxAge", "pinned"] as const),
+    ...(["internalRedirects", "ttl", "missTtl", "timeout", "maxBytes", "maxAge", "pinned"] as const),
   ]);
   return {
     prefix: text(required(value, "prefix", found.prefix), /./, "a prefix"),
@@ -73,10 +73,17 @@ function decodeOne(value: ConfigValue): ProxyConfig {
     internalRedirects: found.internalRedirects && flag(found.internalRedirects),
     ttl: found.ttl && duration(found.ttl),
     missTtl: found.missTtl && duration(found.missTtl),
+    timeout: found.timeout && decodeTimeout(found.timeout),
     maxBytes: found.maxBytes && size(found.maxBytes),
     maxAge: found.maxAge && duration(found.maxAge),
     pinned: found.pinned && items(found.pinned).map((item) => text(item, pin, "REPOSITORY:TAG with globs")),
   };
+}
+
+function decodeTimeout(value: ConfigValue): number {
+  const timeout = duration(value);
+  if (timeout > 0) return timeout;
+  throw configError(value.path, "this has to be more than 0");
 }
 
 function decodeCredentials(value: ConfigValue): UpstreamCredentials {

@@ -196,21 +196,47 @@ test.each([
     }
     // It is left alone for a while.
     expect(shop.wire.seen.length - before).toBe(1);
-    expect((await shop.get("hub/app/manifests/v2")).status).toBe(answer);
+    const refused = await shop.get("hub/app/manifests/v2");
+    expect(refused.status).toBe(answer);
+    // Who may come again is told when, in the upstream's words.
+    expect(refused.headers.get("retry-after")).toBe(status === 429 ? "3600" : null);
   },
 );
 
-test("an upstream that takes its time over a tag that is held keeps nobody waiting", async () => {
-  await using shop = await cached({ config: { ttl: 0 } });
+test("an upstream that answers nothing is waited for once, and then left alone for a while", async () => {
+  await using shop = await cached({ config: { ttl: 0, timeout: 200 } });
   const image = await pushImage(shop.upstream.url, "app", "v1");
   await shop.get("hub/app/manifests/v1");
-  // It never answers.
   shop.wire.state.meddle = () => true;
+  const before = shop.wire.seen.length;
+  for (const path of ["hub/app/manifests/v2", "hub/app/manifests/v3", `hub/app/manifests/${digestOf("x")}`])
+    expect([path, (await shop.get(path)).status]).toEqual([path, 502]);
   const held = await shop.get("hub/app/manifests/v1");
   expect([held.headers.get("docker-content-digest"), held.headers.get("warning")]).toEqual([
     image.digest,
     expect.stringMatching(/^110 /),
   ]);
+  expect(await (await shop.get("hub/app/tags/list")).json()).toEqual({ name: "hub/app", tags: ["v1"] });
+  expect(shop.wire.seen.slice(before)).toEqual(["GET /v2/app/manifests/v2"]);
+});
+
+test("an upstream that takes its time over a tag that is held keeps nobody waiting", async () => {
+  await using shop = await cached({ config: { ttl: 0 } });
+  const image = await pushImage(shop.upstream.url, "app", "v1");
+  await shop.get("hub/app/manifests/v1");
+  await pushImage(shop.upstream.url, "app", "v2");
+  await shop.get("hub/app/manifests/v2");
+  // It never answers.
+  shop.wire.state.meddle = () => true;
+  const before = shop.wire.seen.length;
+  const held = await shop.get("hub/app/manifests/v1");
+  expect([held.headers.get("docker-content-digest"), held.headers.get("warning")]).toEqual([
+    image.digest,
+    expect.stringMatching(/^110 /),
+  ]);
+  // Who asks next about another one is answered at once.
+  expect((await shop.get("hub/app/manifests/v2")).headers.get("warning")).toStartWith("110 ");
+  expect(shop.wire.seen.length - before).toBe(1);
 });
 
 test("a lying Content-Length, a wrong manifest and a huge one are refused", async () => {

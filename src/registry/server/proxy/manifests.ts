@@ -11,6 +11,7 @@ import {
   type CacheResult,
   nameOf,
   type PullThrough,
+  rest,
   type Target,
 } from "./pull-through.ts";
 import { upstreamFailure, upstreamRefusal } from "./upstream-failure.ts";
@@ -24,8 +25,6 @@ export type UnknownCode = "MANIFEST_UNKNOWN" | "BLOB_UNKNOWN" | "NAME_UNKNOWN";
 
 /** Milliseconds after which a client gets the old answer when the upstream takes its time over whether there is a new one. */
 const patience = 3000;
-/** Milliseconds for which an upstream that failed is not asked about what is held. */
-const rest = 15_000;
 
 /** GET and HEAD of a manifest: from the cache, from the upstream on a miss. By tag the upstream is asked now and then. */
 export async function serveCachedManifest(
@@ -86,7 +85,11 @@ async function haveTag(core: Core, proxy: PullThrough, { target, reference }: As
       return joined ? "joined" : result;
     }
     const late = Promise.withResolvers<CacheResult>();
-    const timer = setTimeout(() => late.resolve("stale"), patience);
+    const timer = setTimeout(() => {
+      // The next one need not wait as long to learn the same.
+      upstream.awayUntil = Date.now() + rest;
+      late.resolve("stale");
+    }, patience);
     work.catch(() => {});
     return await Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { StrakeError } from "../../../errors/index.ts";
+import { StrakeError } from "../../../errors/index.ts";
 import type { Digest } from "../../../oci/index.ts";
 import type { Core } from "../core.ts";
 import { Refusal } from "../protocol/refusal.ts";
@@ -11,6 +11,9 @@ import { Flights } from "./flight.ts";
 import { ProxyMetrics } from "./proxy-metrics.ts";
 import { Upstream } from "./upstream.ts";
 import { upstreamFailure } from "./upstream-failure.ts";
+
+/** Milliseconds for which an upstream that failed is not asked about what is held, and one that is silent nothing. */
+export const rest = 15_000;
 
 /** A repository that is cached here. */
 export interface Target {
@@ -113,9 +116,16 @@ export class PullThrough {
   /** One question to an upstream, however many clients wait for its answer. */
   ask<T>(upstream: Upstream, name: string, work: () => Promise<T>): Promise<T> {
     return this.flights.do(name, async () => {
+      if (Date.now() < upstream.silentUntil)
+        throw new StrakeError(
+          "REGISTRY_STALLED",
+          `the upstream of ${upstream.prefix}/ did not answer a moment ago`,
+        );
       try {
         return await work();
       } catch (error) {
+        if (error instanceof StrakeError && error.code === "REGISTRY_STALLED")
+          upstream.silentUntil = Date.now() + rest;
         this.noteFailure(upstream, error);
         throw error;
       }

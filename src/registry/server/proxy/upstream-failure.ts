@@ -1,5 +1,9 @@
 import { StrakeError } from "../../../errors/index.ts";
+import { toldToWait } from "../../client/index.ts";
 import { Refusal, type RefusalCode } from "../protocol/refusal.ts";
+
+/** Milliseconds after which a client is told to come again where the upstream did not say. */
+const standardWait = 60_000;
 
 /**
  * What an error of the upstream means: it has no such thing (`gone`), it does not let us have it (`forbidden`), or it cannot
@@ -41,11 +45,13 @@ export function upstreamRefusal(error: unknown, unknown: RefusalCode): Refusal {
       status: 404,
       log,
     });
-  if ((error as StrakeError).code === "REGISTRY_RATE_LIMITED")
+  if ((error as StrakeError).code === "REGISTRY_RATE_LIMITED") {
+    const wait = Math.ceil((toldToWait(error as StrakeError) ?? standardWait) / 1000);
     return new Refusal("TOOMANYREQUESTS", "the upstream allows no more requests for now", {
-      headers: { "Retry-After": "60" },
+      headers: { "Retry-After": String(Math.max(1, wait)) },
       log,
     });
+  }
   return new Refusal("UNAVAILABLE", "the upstream cannot be used now, and this is not in the cache", {
     status: 502,
     log,

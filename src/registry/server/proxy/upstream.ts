@@ -20,8 +20,9 @@ const hubHosts = new Set(["registry-1.docker.io", "docker.io", "index.docker.io"
 /** Milliseconds for which what a credential helper said is used again. */
 const keychainAge = 60_000;
 /** Milliseconds without a byte after which the upstream counts as stuck. */
-const stall = 20_000;
-const retry = { attempts: 3, baseMs: 200, capMs: 2000, patienceMs: 3000 } as const;
+const standardTimeout = 20_000;
+/** Clients wait for the answer and give up after a minute of silence of ours: the upstream's is waited for once. */
+const retry = { attempts: 3, silentAttempts: 1, baseMs: 200, capMs: 2000, patienceMs: 3000 } as const;
 
 /** One registry that is cached here: where it is, who we are there, and how its repositories are called here. */
 export class Upstream {
@@ -36,6 +37,8 @@ export class Upstream {
   readonly hasPins: boolean;
   /** Milliseconds since the epoch until which it is not asked about what is held: it just failed. */
   awayUntil = 0;
+  /** The same until which it is asked nothing: it just let a question hang. */
+  silentUntil = 0;
   readonly #config: ProxyConfig;
   readonly #url: URL;
   readonly #library: boolean;
@@ -101,7 +104,7 @@ export class Upstream {
       proxies: proxiesOf(process.env),
       redirects: anywhere ? "anywhere" : "public",
       userAgent: "strake (pull-through cache)",
-      stallMs: stall,
+      stallMs: this.#config.timeout ?? standardTimeout,
       retry,
     });
   }
