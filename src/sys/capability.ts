@@ -55,19 +55,36 @@ export interface CapabilitySets {
   readonly ambient: ReadonlySet<string>;
 }
 
-/** Reads the Cap* lines of /proc/PID/status. */
+/** Reads the Cap* lines of /proc/PID/status, each when it is asked for: every command looks at one. */
 export function parseCapabilities(status: string): CapabilitySets {
   const set = (key: string): ReadonlySet<string> => {
-    const mask = BigInt(`0x${new RegExp(`^${key}:\\s*([0-9a-f]+)$`, "m").exec(status)?.[1] ?? "0"}`);
-    return new Set(capabilityNames.filter((_, number) => (mask >> BigInt(number)) & 1n));
+    const line = status.split("\n").find((text) => text.startsWith(`${key}:`));
+    const mask = line?.slice(key.length + 1).trim() ?? "0";
+    return new Set(capabilityNames.filter((_, number) => hasBit(mask, number)));
   };
   return {
-    effective: set("CapEff"),
-    permitted: set("CapPrm"),
-    inheritable: set("CapInh"),
-    bounding: set("CapBnd"),
-    ambient: set("CapAmb"),
+    get effective() {
+      return set("CapEff");
+    },
+    get permitted() {
+      return set("CapPrm");
+    },
+    get inheritable() {
+      return set("CapInh");
+    },
+    get bounding() {
+      return set("CapBnd");
+    },
+    get ambient() {
+      return set("CapAmb");
+    },
   };
+}
+
+/** A digit of a hexadecimal number holds four bits. */
+function hasBit(mask: string, number: number): boolean {
+  const digit = mask.at(-1 - (number >> 2)) ?? "0";
+  return ((Number.parseInt(digit, 16) >> (number & 3)) & 1) === 1;
 }
 
 /** Capabilities of this process now; empty sets off Linux. */

@@ -3,6 +3,7 @@ import { type Snapshotter, selectSnapshotter, snapshotterByName } from "../../la
 import { parseDigest } from "../../oci/index.ts";
 import { type Store, treeSize } from "../../store/index.ts";
 import type { RootfsProvider, RootfsRequest } from "../lifecycle/record.ts";
+import { mountPoints } from "../rootfs/mount-points.ts";
 
 /** Root file systems of containers from the store's layers, each by the snapshotter it was made with. */
 export function storedRootfs(store: Store, chosen?: Snapshotter): RootfsProvider {
@@ -22,7 +23,9 @@ export function storedRootfs(store: Store, chosen?: Snapshotter): RootfsProvider
       mkdirSync(workspace, { recursive: true, mode: 0o700 });
       const layers = store.layers.intact(request.layers.map(parseDigest));
       const { target } = request;
-      const { rootfs } = await by(request.snapshotter).mount({ workspace, layers, target, volatile });
+      const snapshotter = by(request.snapshotter);
+      const below = snapshotter.mounts ? { below: mountPoints(store.runRoot) } : {};
+      const { rootfs } = await snapshotter.mount({ workspace, layers, target, volatile, ...below });
       return rootfs;
     },
     unmount({ snapshotter, data, target }) {

@@ -27,7 +27,7 @@ import { hostOf } from "./host.ts";
 import { whyUnusable } from "./select.ts";
 import type { Snapshotter } from "./snapshotter.ts";
 import { seeDirectory, seeTree, TestBed } from "./test-bed.test-support.ts";
-import { upperPaths } from "./upper.ts";
+import { layersPlace } from "./upper.ts";
 
 /** Time 0 would hide a time that is never set. */
 const time = { mtime: 1_600_000_000, mtimeNsec: 123_456_789 };
@@ -250,19 +250,43 @@ function describeMount(bed: () => TestBed): void {
   test("what a process killed while mounting left is taken away by the next unmount or mount", async () => {
     if (!bed().snapshotter.mounts) return;
     const place = bed().place([await bed().layer(base)]);
-    const leave = () => {
-      mkdirSync(upperPaths(place.workspace).lower, { recursive: true });
-      for (const path of [upperPaths(place.workspace).lower, place.target])
+    const leave = (...paths: string[]) => {
+      for (const path of paths) {
+        mkdirSync(path, { recursive: true });
         for (let i = 0; i < 2; i++) mount({ source: "left", target: path, type: "tmpfs" });
+      }
     };
     const before = bed().mounted();
-    leave();
-    expect(() => bed().snapshotter.discard(place.workspace)).toThrow("something is mounted on it");
+    leave(layersPlace(place.target), place.target);
     bed().snapshotter.unmount(place);
     expect(bed().mounted()).toEqual(before);
+    leave(layersPlace(place.target));
     const mounted = await bed().snapshotter.mount(place);
     expect(seeDirectory(mounted.rootfs)).toEqual(seeTree(place.layers));
     mounted.unmount();
+    expect(bed().mounted()).toEqual(before);
+  });
+
+  test("what lies below is seen where no layer has the name, and is never written", async () => {
+    if (!bed().snapshotter.mounts) return;
+    const below = join(bed().directory, "below");
+    mkdirSync(join(below, "etc"), { recursive: true });
+    for (const name of ["etc/hosts", "etc/own"]) writeFileSync(join(below, name), "below");
+    const layer = await bed().layer([
+      { path: "etc", type: "directory" },
+      { path: "etc/own", body: "layer" },
+    ]);
+    for (const layers of [[layer], []]) {
+      const place = { ...bed().place(layers), below };
+      const mounted = await bed().snapshotter.mount(place);
+      const read = (name: string) => readFileSync(join(mounted.rootfs, name), "utf8");
+      expect([read("etc/hosts"), read("etc/own")]).toEqual(["below", layers.length > 0 ? "layer" : "below"]);
+      expect(await bed().diff(place)).toEqual([]);
+      writeFileSync(join(mounted.rootfs, "etc/hosts"), "changed");
+      expect(read("etc/hosts")).toBe("changed");
+      mounted.unmount();
+      expect(readFileSync(join(below, "etc/hosts"), "utf8")).toBe("below");
+    }
   });
 
   test("a damaged layer is refused and nothing stays mounted", async () => {

@@ -1,9 +1,10 @@
+import { rmdirSync } from "node:fs";
 import { throwIfAborted } from "../../errors/index.ts";
 import { atCwd, closeFd, mountErofs, openAt, openFlags } from "../../sys/index.ts";
 import { hiddenLayers } from "../tree/index.ts";
 import { mountOf, overUpper } from "./over-upper.ts";
 import type { SnapshotLayer, Snapshotter } from "./snapshotter.ts";
-import { mountUpper, prepareUpper, unmountAll, upperPaths } from "./upper.ts";
+import { layersPlace, makeDirectory, mountUpper, prepareUpper, unmountAll } from "./upper.ts";
 
 /**
  * The kernel reads layers where they lie: each index is mounted with its tar as device 1, overlayfs stacks the mounts.
@@ -18,9 +19,8 @@ export const erofsSnapshotter: Snapshotter = {
   async mount(request) {
     throwIfAborted(request.signal);
     prepareUpper(request);
-    const { lower } = upperPaths(request.workspace);
     const visible = request.layers.slice(hiddenLayers(request.layers));
-    withLayersMounted(visible, lower, (names) => mountUpper(request, names));
+    withLayersMounted(visible, layersPlace(request.target), (names) => mountUpper(request, names));
     return mountOf(request);
   },
 };
@@ -36,6 +36,8 @@ function withLayersMounted(
   use: (names: readonly string[]) => void,
 ): void {
   const roots: number[] = [];
+  // What a process that was killed while mounting left there.
+  if (!makeDirectory(place)) unmountAll(place);
   try {
     for (const { indexPath, tarPath } of layers) {
       mountErofs({ image: indexPath, devices: [tarPath], target: place });
@@ -46,5 +48,6 @@ function withLayersMounted(
   } finally {
     for (const fd of roots) closeFd(fd);
     unmountAll(place);
+    rmdirSync(place);
   }
 }

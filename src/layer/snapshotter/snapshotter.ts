@@ -20,6 +20,11 @@ export interface Workspace {
 export interface MountRequest extends Workspace {
   /** Existing empty directory where the root file system is to appear. */
   readonly target: string;
+  /**
+   * Existing directory that lies below all layers: what it holds is there where no layer has something of that name. Shared, and never written.
+   * Default: none. Not for `copy`, whose root file systems are files of their own.
+   */
+  readonly below?: string;
   /** Nothing is to be written: no upper directory is made. */
   readonly readonly?: boolean;
   /**

@@ -22,14 +22,19 @@ export interface UpperPaths {
   readonly upper: string;
   /** Overlayfs's own. */
   readonly work: string;
-  /** Empty; stands in where there are fewer layers than overlayfs wants, and is where EROFS layers are mounted for a moment. */
-  readonly lower: string;
+  /** Empty; they stand in where there are fewer layers than overlayfs wants. */
   readonly empty: string;
+  readonly spare: string;
 }
 
 export function upperPaths(workspace: string): UpperPaths {
   const at = (name: string) => join(workspace, name);
-  return { upper: at("upper"), work: at("work"), lower: at("lower"), empty: at("empty") };
+  return { upper: at("upper"), work: at("work"), empty: at("empty"), spare: at("spare") };
+}
+
+/** Where EROFS layers are mounted for a moment: beside the target, which lies in memory where that costs nothing. */
+export function layersPlace(target: string): string {
+  return `${target}.layers`;
 }
 
 /**
@@ -42,8 +47,6 @@ const selfContained = ["index=off", "xino=off", "metacopy=off", "redirect_dir=no
 /** Makes the folders of a workspace. The first time, the upper directory gets the attributes of the image's root. */
 export function prepareUpper(request: MountRequest): void {
   const paths = upperPaths(request.workspace);
-  // What a process that was killed while mounting left there.
-  if (!makeDirectory(paths.lower)) unmountAll(paths.lower);
   if (request.readonly) return;
   const isFirst = makeDirectory(paths.work);
   // The kernel's mark that a volatile mount was here. It refuses another mount because after a crash of the machine the files may be
@@ -54,16 +57,18 @@ export function prepareUpper(request: MountRequest): void {
   takeRootAttributes(paths.upper, request.layers);
 }
 
-/** Stacks lower directories (the top one first) under the workspace's upper directory, on the target. */
-export function mountUpper(request: MountRequest, lower: readonly string[]): void {
-  const { upper, work, empty, lower: spare } = upperPaths(request.workspace);
+/** Stacks the layers' directories (the top one first), with what lies below them, under the workspace's upper directory, on the target. */
+export function mountUpper(request: MountRequest, layers: readonly string[]): void {
+  const { upper, work, empty, spare } = upperPaths(request.workspace);
+  const lower = request.below === undefined ? layers : [...layers, request.below];
   const options = [...selfContained];
   if (inUserNamespace()) options.push("userxattr");
   const common = { target: request.target, options };
   if (request.readonly) {
     // Without an upper directory overlayfs wants two lower ones.
-    if (lower.length < 2) makeDirectory(empty);
-    mountOverlay({ ...common, lower: lower.length > 1 ? lower : [...lower, empty, spare].slice(0, 2) });
+    const standIns = [empty, spare].slice(lower.length);
+    for (const path of standIns) makeDirectory(path);
+    mountOverlay({ ...common, lower: [...lower, ...standIns] });
     return;
   }
   if (request.volatile) options.push("volatile");
@@ -83,7 +88,7 @@ function takeRootAttributes(upper: string, layers: readonly SnapshotLayer[]): vo
 }
 
 /** False when it was there already. */
-function makeDirectory(path: string): boolean {
+export function makeDirectory(path: string): boolean {
   try {
     mkdirSync(path, { mode: 0o700 });
     return true;
