@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { type Entry, type EntryHeader, TarScanner, TarWriter } from "../tar/index.ts";
 
 /** An entry in short: what is left out is a 0644 file (0755 directory) of root with time 0. */

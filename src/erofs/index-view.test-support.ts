@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import type { Entry, EntryHeader } from "../tar/index.ts";
 import { type Draft, header } from "./draft.test-support.ts";
 import { buildIndex, ErofsReader } from "./index.ts";

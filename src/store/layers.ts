@@ -1,5 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { open } from "node:fs/promises";
+import {
+  closeSync,
+  existsSync,
+  fsync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
 import { StrakeError } from "../errors/index.ts";
 import type { Descriptor, Digest } from "../oci/index.ts";
@@ -220,15 +229,19 @@ async function syncFiles(dir: string): Promise<number> {
       const path = join(dir, name);
       const stat = statSync(path);
       if (!stat.isFile()) return 0;
-      const handle = await open(path, "r");
+      const fd = openSync(path, "r");
       try {
-        await handle.sync();
+        await flush(fd);
       } finally {
-        await handle.close();
+        closeSync(fd);
       }
       return stat.size;
     }),
   );
   fsyncDirectory(dir);
   return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+function flush(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())));
 }

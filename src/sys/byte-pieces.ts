@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { heapMemory, type TableMemory } from "../erofs/index.ts";
 
 /** Bytes taken from memory at once. */

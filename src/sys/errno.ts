@@ -53,7 +53,7 @@ const table: Readonly<Record<number, readonly [name: string, text: string]>> = {
   122: ["EDQUOT", "disk quota exceeded"],
 };
 
-const numberOfName = new Map(Object.entries(table).map(([number, [name]]) => [name, Number(number)]));
+let numberOfName: ReadonlyMap<string, number> | undefined;
 
 const codeOfErrno: Readonly<Record<string, ErrorCode>> = {
   ENOENT: "SYS_NOT_FOUND",
@@ -114,6 +114,7 @@ export function errnoName(errno: number): string {
 
 /** Number of an errno name; 0 when unknown. */
 export function errnoNumber(name: string): number {
+  numberOfName ??= new Map(Object.entries(table).map(([number, [known]]) => [known, Number(number)]));
   return numberOfName.get(name) ?? 0;
 }
 

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { closeSync, constants, openSync, statSync } from "node:fs";
 import { heapMemory, IdSort } from "../erofs/index.ts";
 import { sysError } from "./errno.ts";

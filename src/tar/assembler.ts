@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { StrakeError } from "../errors/index.ts";
 import type { Entry, EntryHeader, EntryType, SparseExtent } from "./entry.ts";
 import type { RawHeader } from "./header.ts";

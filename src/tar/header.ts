@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { StrakeError } from "../errors/index.ts";
 import { blockSize, field, magicOffset, typeflagOffset } from "./block.ts";
 import { parseNumber } from "./number.ts";

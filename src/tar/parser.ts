@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { StrakeError } from "../errors/index.ts";
 import { Assembler } from "./assembler.ts";
 import { blockSize, field, paddedSize } from "./block.ts";

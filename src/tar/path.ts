@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { StrakeError } from "../errors/index.ts";
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

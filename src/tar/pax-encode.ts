@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { StrakeError } from "../errors/index.ts";
 import { field } from "./block.ts";
 import { maxOctal8, maxOctal12 } from "./encoder.ts";

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { TarScanner, type TarScannerOptions } from "./index.ts";
 
 /** Fields of a header as raw text or bytes, for archives that no honest writer makes. */

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { StrakeError, throwIfAborted } from "../errors/index.ts";
 import { paddingOf } from "./block.ts";
 import type { Entry } from "./entry.ts";

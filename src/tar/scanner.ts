@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { StrakeError } from "../errors/index.ts";
 import { paddedSize } from "./block.ts";
 import type { Entry } from "./entry.ts";

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { StrakeError } from "../errors/index.ts";
 import { blockSize, gnuSparse } from "./block.ts";
 import type { SparseExtent } from "./entry.ts";

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { createDigester, type Digest } from "../../oci/index.ts";
 import type { ScanRows } from "./scan-rows.ts";
 

@@ -31,7 +31,7 @@ export function overlaps(a: Subnet, b: Subnet): boolean {
  * Networks tried in this order for the bridge. None is the default of Docker (172.17/16 and up), podman (10.88/16), libvirt
  * (192.168.122/24), Kubernetes (10.96/12, 10.244/16) or the usual home router.
  */
-const candidates: readonly string[] = [
+const candidates = (): readonly string[] => [
   ...Array.from({ length: 8 }, (_, n) => `10.${80 - n}.0.0/16`),
   ...Array.from({ length: 8 }, (_, n) => `172.31.${(n + 8) * 8}.0/21`),
   ...Array.from({ length: 32 }, (_, n) => `192.168.${200 + n}.0/24`),
@@ -39,7 +39,9 @@ const candidates: readonly string[] = [
 
 /** The first candidate that no route of the host touches; undefined when all are taken. */
 export function chooseSubnet(routes: readonly Subnet[]): Subnet | undefined {
-  return candidates.map(parseSubnet).find((candidate) => !routes.some((route) => overlaps(candidate, route)));
+  return candidates()
+    .map(parseSubnet)
+    .find((candidate) => !routes.some((route) => overlaps(candidate, route)));
 }
 
 /** Routes in the text of /proc/net/route, without the default route. Numbers there are little-endian hex. */

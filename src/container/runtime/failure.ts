@@ -49,12 +49,12 @@ export function isRuntimeComplaint(text: string): boolean {
 }
 
 /** crun colours what it says on a terminal. */
-const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
+const colours = () => new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
 
 /** The last thing a runtime said, without log decoration: crun prefixes a time, runc writes logrus lines. */
 export function lastMessage(output: string): string {
   const lines = output
-    .replace(colours, "")
+    .replace(colours(), "")
     .split("\n")
     .filter((line) => line.trim() !== "");
   const line = lines.at(-1) ?? "the runtime gave no reason";

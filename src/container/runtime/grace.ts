@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readFileSync, writeFile } from "node:fs";
 
 /** How long the kernel stays ready after a move, as measured; it then falls back to the slow start. */
 const readyFor = 15;
@@ -17,7 +16,7 @@ export function readyControlGroups(): void {
   if (now - last < readyFor) return;
   last = now;
   const path = ownGroup();
-  if (path !== undefined) void writeFile(`${path}/cgroup.procs`, String(process.pid)).catch(() => {});
+  if (path !== undefined) writeFile(`${path}/cgroup.procs`, String(process.pid), () => {});
 }
 
 function ownGroup(): string | undefined {

@@ -1,4 +1,5 @@
 import { StrakeError } from "../../errors/index.ts";
+import { type CapabilityName, capabilityNames } from "../../sys/index.ts";
 import type { CapabilitySets } from "./types.ts";
 
 /** Every capability of Linux up to 5.9 (capabilities(7)), without the `CAP_` prefix. */
@@ -54,23 +55,10 @@ export function capabilitySets(capabilities: readonly string[], uid: number): Ca
  */
 export function grantable(capabilities: readonly string[], boundingMask: bigint): string[] {
   return capabilities.filter((name) => {
-    const bit = capabilityBits[name];
-    return bit === undefined || (boundingMask & (1n << BigInt(bit))) !== 0n;
+    const bit = capabilityNames.indexOf(name as CapabilityName);
+    return bit < 0 || (boundingMask & (1n << BigInt(bit))) !== 0n;
   });
 }
-
-/** Bit numbers of include/uapi/linux/capability.h. */
-const capabilityBits: Readonly<Record<string, number>> = Object.fromEntries(
-  (
-    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE " +
-    "NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT " +
-    "SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE " +
-    "AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ " +
-    "PERFMON BPF CHECKPOINT_RESTORE"
-  )
-    .split(" ")
-    .map((name, bit) => [`CAP_${name}`, bit]),
-);
 
 function normalise(name: string): string {
   const upper = name.toUpperCase().replace(/^CAP_/, "");
