@@ -1,7 +1,7 @@
 import type { Cli } from "./cli.ts";
 
 /** What completion offers for a value, and what the reference calls it. */
-export type Completes = "image" | "container" | "file" | "folder" | "none";
+export type Completes = "image" | "container" | "container path" | "volume" | "file" | "folder" | "none";
 
 interface FlagBase {
   /** One letter. */

@@ -15,17 +15,15 @@ let home: string;
 const scripts: Record<string, string> = {};
 beforeAll(async () => {
   const strake = makeStrake();
-  for (const shell of ["zsh", "fish"]) scripts[shell] = await strake.ok("completion", shell);
+  for (const shell of ["bash", "zsh", "fish"]) scripts[shell] = await strake.ok("completion", shell);
   await strake.remove();
   home = mkdtempSync(join(tmpdir(), "strake-completion-"));
   mkdirSync(join(home, "bin"));
   // What the scripts ask for names; the program itself has its own tests.
   writeFileSync(
     join(home, "bin/strake"),
-    "#!/bin/sh\ncase $1 in images) echo busybox:1 ;; ps) echo web ;; esac\n",
-    {
-      mode: 0o755,
-    },
+    '#!/bin/sh\ncase "$*" in images*) echo busybox:1 ;; volume*) echo data ;; *s}}:) echo web: ;; ps*) echo web ;; esac\n',
+    { mode: 0o755 },
   );
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -45,11 +43,43 @@ describe.skipIf(!has("fish"))("fish", () => {
     ["strake container l", "logs\t"],
     ["strake container ls --no", "--no-trunc\t"],
     ["strake stop w", "web"],
+    ["strake attach w", "web"],
+    ["strake cp w", "web:"],
+    ["strake cp bi", "bin/"],
+    ["strake volume rm d", "data"],
   ])("%s", (line, expected) => {
     const script = join(home, "strake.fish");
     writeFileSync(script, scripts.fish!);
     const said = say(["fish", "--no-config", "-c", `source ${script}; complete -C ${JSON.stringify(line)}`]);
     expect(said).toContain(expected);
+  });
+});
+
+test.skipIf(!has("fish"))("fish keeps apart commands whose last words are the same", () => {
+  const script = join(home, "strake.fish");
+  writeFileSync(script, scripts.fish!);
+  const complete = (line: string) =>
+    say(["fish", "--no-config", "-c", `source ${script}; complete -C "${line}"`]);
+  expect(complete("strake artifact attach ")).not.toContain("web");
+  expect(complete("strake attach --")).not.toContain("--artifact-type");
+  expect(complete("strake container attach ")).toContain("web");
+});
+
+describe.skipIf(!has("bash"))("bash", () => {
+  test.each([
+    ["strake bui", "build"],
+    ["strake run --network no", "none"],
+    ["strake run bus", "busybox:1"],
+    ["strake container att", "attach"],
+    ["strake attach w", "web"],
+    ["strake cp w", "web:"],
+    ["strake cp bi", "bin"],
+    ["strake volume rm d", "data"],
+  ])("%s", (line, expected) => {
+    const script = join(home, "strake.bash");
+    writeFileSync(script, scripts.bash!);
+    const ask = `source ${script}; COMP_WORDS=(${line}); COMP_CWORD=$((\${#COMP_WORDS[@]}-1)); _strake; echo "\${COMPREPLY[*]}"`;
+    expect(say(["bash", "--norc", "-c", ask])).toBe(`${expected}\n`);
   });
 });
 
@@ -65,6 +95,8 @@ describe.skipIf(!has("zsh"))("zsh", () => {
       ["strake container ls --al", "strake container ls --all "],
       ["strake container logs --foll", "strake container logs --follow "],
       ["strake stop w", "strake stop web "],
+      ["strake cp w", "strake cp web:"],
+      ["strake volume rm d", "strake volume rm data "],
     ];
     writeFileSync(join(home, "drive.zsh"), drive(lines.map(([typed]) => typed)));
     expect(

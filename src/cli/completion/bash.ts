@@ -1,5 +1,13 @@
-import type { CommandSpec } from "../command.ts";
-import { argumentKind, completionEntries, firstWords, listers, secondWords, visibleFlags } from "./words.ts";
+import type { CommandSpec, Completes } from "../command.ts";
+import {
+  argumentKind,
+  completionEntries,
+  firstWords,
+  isListed,
+  listers,
+  secondWords,
+  visibleFlags,
+} from "./words.ts";
 
 /** A completion script for bash: `source <(strake completion bash)`. */
 export function bashCompletion(specs: readonly CommandSpec[]): string {
@@ -45,10 +53,13 @@ complete -o default -F _strake strake
 `;
 }
 
-function offer(kind: string): string {
-  if (kind === "image" || kind === "container") {
+function offer(kind: Completes): string {
+  if (isListed(kind)) {
+    // Whoever copies goes on to type a path, or means one of this machine.
+    const paths =
+      kind === "container path" ? ' $(compgen -f -- "$cur")); compopt -o nospace 2>/dev/null' : ")";
     // Names hold colons, which bash takes for word breaks unless it is told.
-    return `COMPREPLY=($(compgen -W "$(${listers[kind]})" -- "$cur")); type __ltrim_colon_completions >/dev/null 2>&1 && __ltrim_colon_completions "$cur"`;
+    return `COMPREPLY=($(compgen -W "$(${listers[kind]})" -- "$cur")${paths}; type __ltrim_colon_completions >/dev/null 2>&1 && __ltrim_colon_completions "$cur"`;
   }
   if (kind === "folder") return 'COMPREPLY=($(compgen -d -- "$cur"))';
   if (kind === "file") return 'COMPREPLY=($(compgen -f -- "$cur"))';

@@ -1,5 +1,13 @@
 import type { CommandSpec } from "../command.ts";
-import { argumentKind, completionEntries, firstWords, listers, secondWords, visibleFlags } from "./words.ts";
+import {
+  argumentKind,
+  completionEntries,
+  firstWords,
+  isListed,
+  listers,
+  secondWords,
+  visibleFlags,
+} from "./words.ts";
 
 /** A completion script for fish: `strake completion fish > ~/.config/fish/completions/strake.fish`. */
 export function fishCompletion(specs: readonly CommandSpec[]): string {
@@ -19,6 +27,11 @@ export function fishCompletion(specs: readonly CommandSpec[]): string {
   }
   for (const { name, spec } of entries) {
     const seen = name.split(" ").map((word) => `__fish_seen_subcommand_from ${word}`);
+    // `artifact attach` is no `attach`.
+    const groups = entries
+      .filter((other) => other.name.endsWith(` ${name}`))
+      .map((other) => other.name.split(" ")[0]);
+    if (groups.length > 0) seen.push(`not __fish_seen_subcommand_from ${groups.join(" ")}`);
     const condition = `"${seen.join("; and ")}"`;
     for (const [flag, value] of visibleFlags(spec)) {
       const short = value.short === undefined ? "" : ` -s ${value.short}`;
@@ -27,15 +40,15 @@ export function fishCompletion(specs: readonly CommandSpec[]): string {
           ? ""
           : value.choices
             ? ` -x -a ${quote(value.choices.join(" "))}`
-            : value.completes === "image" || value.completes === "container"
+            : value.completes !== undefined && isListed(value.completes)
               ? ` -x -a ${quote(`(${listers[value.completes]})`)}`
               : " -r";
       out.push(`complete -c strake -n ${condition}${short} -l ${flag}${takes} -d ${quote(value.help)}`);
     }
     const kind = argumentKind(spec);
-    if (kind === "image" || kind === "container")
-      out.push(`complete -c strake -n ${condition} -a ${quote(`(${listers[kind]})`)}`);
-    else if (kind === "file" || kind === "folder") out.push(`complete -c strake -n ${condition} -F`);
+    if (isListed(kind)) out.push(`complete -c strake -n ${condition} -a ${quote(`(${listers[kind]})`)}`);
+    if (kind === "file" || kind === "folder" || kind === "container path")
+      out.push(`complete -c strake -n ${condition} -F`);
   }
   return `${out.join("\n")}\n`;
 }

@@ -42,4 +42,12 @@ export function argumentKind(spec: CommandSpec): Completes {
 export const listers = {
   image: "strake images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null",
   container: "strake ps -a --format '{{.Names}}' 2>/dev/null",
+  "container path": "strake ps -a --format '{{.Names}}:' 2>/dev/null",
+  volume: "strake volume ls -q 2>/dev/null",
 } as const;
+
+export type Listed = keyof typeof listers;
+
+export function isListed(kind: Completes): kind is Listed {
+  return Object.hasOwn(listers, kind);
+}

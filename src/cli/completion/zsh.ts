@@ -1,5 +1,13 @@
-import type { CommandSpec, FlagSpec } from "../command.ts";
-import { argumentKind, completionEntries, firstWords, listers, secondWords, visibleFlags } from "./words.ts";
+import type { CommandSpec, Completes, FlagSpec } from "../command.ts";
+import {
+  argumentKind,
+  completionEntries,
+  firstWords,
+  isListed,
+  listers,
+  secondWords,
+  visibleFlags,
+} from "./words.ts";
 
 /** A completion script for zsh: `strake completion zsh > "${fpath[1]}/_strake"`. */
 export function zshCompletion(specs: readonly CommandSpec[]): string {
@@ -30,6 +38,8 @@ export function zshCompletion(specs: readonly CommandSpec[]): string {
 # zsh completion for strake: strake completion zsh > "\${fpath[1]}/_strake"
 _strake_images() { local -a names=(\${(f)"$(${listers.image})"}); compadd -a names }
 _strake_containers() { local -a names=(\${(f)"$(${listers.container})"}); compadd -a names }
+_strake_container_paths() { local -a names=(\${(f)"$(${listers["container path"]})"}); compadd -S '' -a names; _files }
+_strake_volumes() { local -a names=(\${(f)"$(${listers.volume})"}); compadd -a names }
 _strake() {
   local name=$words[2]
   if ((CURRENT == 2)); then
@@ -61,9 +71,8 @@ function flagSpecs(name: string, flag: FlagSpec): string[] {
   return flag.short === undefined ? [long] : [long, `'${repeat}-${flag.short}[${help}]${value}'`];
 }
 
-function action(kind: string): string {
-  if (kind === "image") return "_strake_images";
-  if (kind === "container") return "_strake_containers";
+function action(kind: Completes): string {
+  if (isListed(kind)) return `_strake_${kind.replace(" ", "_")}s`;
   if (kind === "folder") return "_files -/";
   return kind === "file" ? "_files" : " ";
 }

@@ -233,8 +233,8 @@ export const containerSpecs = [
     summary: "Copy files between a container and the host",
     description: "One side is CONTAINER:PATH, the other a path of the host, or - for a tar stream.",
     args: [
-      { name: "SOURCE", completes: "file" },
-      { name: "TARGET", completes: "file" },
+      { name: "SOURCE", completes: "container path" },
+      { name: "TARGET", completes: "container path" },
     ],
     flags: cpFlags,
     examples: ["strake cp web:/var/log/app.log .", "strake cp config.toml web:/etc/app/"],

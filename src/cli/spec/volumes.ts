@@ -21,7 +21,7 @@ export const volumePruneFlags = {
   force: { type: "boolean", short: "f", help: "do not ask" },
 } as const satisfies Flags;
 
-const volumes = [{ name: "VOLUME", repeat: true }] as const;
+const volumes = [{ name: "VOLUME", completes: "volume", repeat: true }] as const;
 const group = "Containers";
 
 export const volumeSpecs = [
