@@ -20,19 +20,22 @@ export const images: Handler<typeof imagesFlags> = async (cli, { args, flags }) 
   const wanted = filters(flags.filter, ["dangling", "label", "reference", "before", "since"]);
   const full = flags["no-trunc"];
   const now = cli.now();
-  const timeOf = (name: string) => engine.image(name).image.addedAt;
+  const timeOf = (name: string) => createdAt(engine.image(name)) ?? 0;
   const rows = engine
     .images()
-    .filter(({ image }) => {
+    .filter((summary) => {
+      const { image } = summary;
       const dangling = wanted.get("dangling")?.at(-1);
       if (dangling !== undefined && (dangling === "true" || dangling === "1") !== (image.tags.length === 0))
         return false;
-      if (!(wanted.get("before") ?? []).every((name) => image.addedAt < timeOf(name))) return false;
-      if (!(wanted.get("since") ?? []).every((name) => image.addedAt > timeOf(name))) return false;
+      const created = createdAt(summary) ?? 0;
+      if (!(wanted.get("before") ?? []).every((name) => created < timeOf(name))) return false;
+      if (!(wanted.get("since") ?? []).every((name) => created > timeOf(name))) return false;
       return (wanted.get("label") ?? []).every((label) =>
         hasLabel(engine.config(image.id).config?.Labels, label),
       );
     })
+    .sort((a, b) => (createdAt(b) ?? 0) - (createdAt(a) ?? 0))
     .flatMap(rowsOf)
     .filter((row) => args[0] === undefined || isNamed(row, args[0]))
     .filter((row) =>
@@ -76,8 +79,9 @@ function createdAt({ image }: ImageSummary): number | undefined {
   return image.created === undefined ? undefined : Date.parse(image.created);
 }
 
-/** A repository shows all its tags, a whole reference only itself. */
+/** A repository shows all its tags, a whole reference only itself, a pattern what it fits. */
 function isNamed(row: Row, name: string): boolean {
+  if (/[*?[]/.test(name)) return matches(row, name);
   const reference = parseReference(name);
   if (row.repository !== familiarName(reference)) return false;
   return reference.tag === undefined || reference.tag === row.tag;

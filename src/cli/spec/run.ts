@@ -39,7 +39,11 @@ export const createFlags = {
     value: "OPTION",
     help: "no-new-privileges or seccomp=unconfined",
   },
-  "add-host": { type: "strings", value: "NAME:ADDRESS", help: "a line of /etc/hosts" },
+  "add-host": {
+    type: "strings",
+    value: "NAME:ADDRESS",
+    help: "a line of /etc/hosts; the address host-gateway is this machine's",
+  },
   dns: { type: "strings", value: "ADDRESS", help: "a name server" },
   "dns-search": { type: "strings", value: "DOMAIN", help: "a search domain" },
   "dns-option": { type: "strings", value: "OPTION", help: "an option of resolv.conf" },

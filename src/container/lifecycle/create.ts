@@ -4,7 +4,7 @@ import { randomHex } from "../../sys/index.ts";
 import { defaultLogSize } from "../monitor/conmon.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import type { MountRequest } from "../mount/parse.ts";
-import type { HostEntry } from "../network/hosts.ts";
+import { checkAddresses, type HostEntry } from "../network/hosts.ts";
 import { exposedMappings, type PortMapping } from "../network/ports.ts";
 import { readyControlGroups } from "../runtime/grace.ts";
 import { resolveCapabilities } from "../spec/capabilities.ts";
@@ -108,6 +108,7 @@ export function planContainer(
       exitCode: 125,
     });
   resolveCapabilities({ add: options.capAdd, drop: options.capDrop });
+  checkAddresses(options);
   const network = options.network ?? "bridge";
   const exposed = [...new Set([...Object.keys(config.ExposedPorts ?? {}), ...(options.exposedPorts ?? [])])];
   const ports = [...(options.ports ?? []), ...(options.publishAll ? exposedMappings(exposed) : [])];

@@ -7,9 +7,9 @@ import { writeToOwnOutput } from "../monitor/interact.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import { readInRoot } from "../rootfs/read.ts";
 import { isRuntimeComplaint, lastMessage, startFailure } from "../runtime/failure.ts";
-import { enterContainerNamespace } from "../runtime/host.ts";
+import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
 import { terminalRest } from "../runtime/terminal-rest.ts";
-import { capabilitySets } from "../spec/capabilities.ts";
+import { capabilitySets, grantable, resolveCapabilities } from "../spec/capabilities.ts";
 import { withHome } from "../spec/environment.ts";
 import type { Process, RuntimeSpec } from "../spec/types.ts";
 import { spawnExec, terminalSize } from "./exec-streams.ts";
@@ -76,7 +76,9 @@ function execProcess(
   { spec, options }: { spec: RuntimeSpec; options: ExecOptions },
 ): Process {
   const { user, home } = userOf(services, options.user ?? record.user, state.pid);
-  const bounding = spec.process.capabilities.bounding;
+  const bounding = options.privileged
+    ? grantable(resolveCapabilities({ privileged: true }), hostFacts().boundingMask)
+    : spec.process.capabilities.bounding;
   const env = new Map(spec.process.env.map(splitEnv));
   // Another user, another home, unless it was said what it is.
   if (!record.env.some((entry) => entry.startsWith("HOME="))) env.delete("HOME");

@@ -6,6 +6,7 @@ import { type Attachment, type AttachOptions, attach } from "../monitor/attach.t
 import { createUnderMonitor } from "../monitor/conmon.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
 import { lockVolume } from "../mount/volumes.ts";
+import type { Endpoint } from "../network/bridge.ts";
 import { writeNetworkFiles } from "../network/files.ts";
 import { placeMarks } from "../rootfs/marks.ts";
 import { readInRoot } from "../rootfs/read.ts";
@@ -13,6 +14,7 @@ import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/r
 import { controlGroupOf } from "../runtime/control-group.ts";
 import { readyControlGroups } from "../runtime/grace.ts";
 import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
+import { hostDevices } from "../runtime/host-devices.ts";
 import { releaseContainer } from "../runtime/release.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { withCompiledSeccomp } from "../runtime/seccomp-cache.ts";
@@ -127,12 +129,12 @@ async function bringUpUnder(
     volatile: record.autoRemove,
   });
   const hostname = record.hostname || hostHostname();
-  const writeFiles = (address?: string) =>
+  const writeFiles = (endpoint?: Endpoint) =>
     writeNetworkFiles({
       folder: paths.run,
       hostname,
       hostNetwork: record.network === "host",
-      ...(address ? { address } : {}),
+      ...(endpoint ? { address: endpoint.address, gateway: endpoint.gateway } : {}),
       extraHosts: record.extraHosts,
       dns: record.dns,
       dnsSearch: record.dnsSearch,
@@ -160,6 +162,7 @@ async function bringUpUnder(
       capabilities: { add: record.capAdd, drop: record.capDrop, privileged: record.privileged },
       noNewPrivileges: record.noNewPrivileges,
       seccomp: record.seccomp,
+      ...(record.privileged ? { devices: hostDevices() } : {}),
       ...(record.shmSize === undefined ? {} : { shmSize: record.shmSize }),
       mounts: resolveMounts(rootfs, [
         ...network.files.map((file) => bindMount(file.source, file.destination)),
@@ -180,7 +183,7 @@ async function bringUpUnder(
   const [pid, endpoint] = [await creating, await reserve];
   if (endpoint) {
     // Written again in place: the container already has these files mounted.
-    writeFiles(endpoint.address);
+    writeFiles(endpoint);
     await services.network.connect(endpoint, pid);
   }
   const attachment = options.attach ? await attach(paths.attach, options.attach) : undefined;

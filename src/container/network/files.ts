@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { type HostEntry, hostsFile, hostsFileOfHost } from "./hosts.ts";
+import { type HostEntry, hostsFile, hostsFileOfHost, withGateway } from "./hosts.ts";
 import { resolvConf, systemdResolvConf } from "./resolv.ts";
 
 export interface NetworkFilesOptions {
@@ -9,6 +9,8 @@ export interface NetworkFilesOptions {
   readonly hostNetwork: boolean;
   /** The container's own address, when it has one. */
   readonly address?: string;
+  /** Where it reaches the host, when it does. */
+  readonly gateway?: string;
   readonly extraHosts?: readonly HostEntry[];
   readonly dns?: readonly string[];
   readonly dnsSearch?: readonly string[];
@@ -22,7 +24,7 @@ export interface NetworkFile {
 
 /** Writes /etc/hosts, /etc/hostname and /etc/resolv.conf of a container; they are mounted over the image's. */
 export function writeNetworkFiles(options: NetworkFilesOptions): { files: NetworkFile[]; warning?: string } {
-  const extra = options.extraHosts ?? [];
+  const extra = withGateway(options.extraHosts ?? [], options.hostNetwork ? "127.0.0.1" : options.gateway);
   const own = options.address ? [{ address: options.address, names: [options.hostname] }] : [];
   const hosts = options.hostNetwork
     ? hostsFileOfHost(readOr("/etc/hosts", ""), extra)

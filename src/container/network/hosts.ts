@@ -1,5 +1,9 @@
+import { isIP } from "node:net";
+import { StrakeError } from "../../errors/index.ts";
+
 /** A name for /etc/hosts. */
 export interface HostEntry {
+  /** Of IP, or `host-gateway`: where the container reaches the host, which is known when it starts. */
   readonly address: string;
   readonly names: readonly string[];
 }
@@ -22,4 +26,36 @@ export function hostsFile(entries: readonly HostEntry[]): string {
 export function hostsFileOfHost(host: string, entries: readonly HostEntry[]): string {
   const added = entries.map((entry) => `${entry.address}\t${entry.names.join(" ")}\n`).join("");
   return `${host.endsWith("\n") || host === "" ? host : `${host}\n`}${added}`;
+}
+
+const hostGateway = "host-gateway";
+
+/** With the gateway in place of `host-gateway`; without one those entries lead nowhere and are left out. */
+export function withGateway(entries: readonly HostEntry[], gateway: string | undefined): HostEntry[] {
+  return entries.flatMap((entry) => {
+    if (entry.address !== hostGateway) return [entry];
+    return gateway === undefined ? [] : [{ ...entry, address: gateway }];
+  });
+}
+
+/** Refuses what a resolver would pass over without a word. Errors: CONTAINER_OPTIONS_INVALID. */
+export function checkAddresses(options: {
+  readonly extraHosts?: readonly HostEntry[];
+  readonly dns?: readonly string[];
+}): void {
+  for (const { address, names } of options.extraHosts ?? [])
+    if (address !== hostGateway && isIP(address) === 0) throw notAddress(address, `of ${names.join(" ")}`);
+  for (const server of options.dns ?? [])
+    if (isIP(server) === 0) throw notAddress(server, "of a name server");
+}
+
+function notAddress(text: string, whose: string): StrakeError {
+  return new StrakeError(
+    "CONTAINER_OPTIONS_INVALID",
+    `${JSON.stringify(text)} ${whose} is not an IP address`,
+    {
+      hint: "write 192.0.2.7, 2001:db8::7, or for a host host-gateway",
+      exitCode: 125,
+    },
+  );
 }

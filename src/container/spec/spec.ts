@@ -3,7 +3,7 @@ import { defaultDeviceRules, privilegedDeviceRules } from "./devices.ts";
 import { orderMounts, systemMounts } from "./mounts.ts";
 import { maskedPaths, readonlyPaths, thermalPaths } from "./paths.ts";
 import { defaultSeccomp } from "./seccomp.ts";
-import type { Mount, Namespace, ProcessUser, RuntimeSpec } from "./types.ts";
+import type { Device, Mount, Namespace, ProcessUser, RuntimeSpec } from "./types.ts";
 
 /** What the host is like, as far as a spec depends on it. */
 export interface HostFacts {
@@ -36,6 +36,8 @@ export interface SpecOptions {
   /** `false` lets every system call through. */
   readonly seccomp?: boolean;
   readonly shmSize?: number;
+  /** Beside those that every container has. */
+  readonly devices?: readonly Device[];
   /** After the system's: binds, volumes, tmpfs. */
   readonly mounts?: readonly Mount[];
   readonly cgroupsPath?: string;
@@ -82,6 +84,7 @@ export function runtimeSpec(options: SpecOptions, host: HostFacts): RuntimeSpec 
     ...(options.annotations ? { annotations: options.annotations } : {}),
     linux: {
       namespaces,
+      ...(options.devices?.length ? { devices: options.devices } : {}),
       resources: { devices: privileged ? privilegedDeviceRules : defaultDeviceRules },
       ...(options.cgroupsPath ? { cgroupsPath: options.cgroupsPath } : {}),
       maskedPaths: privileged ? [] : [...maskedPaths, ...thermalPaths(host.cpus)],

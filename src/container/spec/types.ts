@@ -53,6 +53,17 @@ export interface Namespace {
   readonly path?: string;
 }
 
+/** A node to make in /dev of the container. */
+export interface Device {
+  readonly path: string;
+  readonly type: "b" | "c";
+  readonly major: number;
+  readonly minor: number;
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
 export interface DeviceRule {
   readonly allow: boolean;
   readonly type?: "a" | "b" | "c";
@@ -86,6 +97,7 @@ export interface SeccompArgument {
 
 export interface LinuxSpec {
   readonly namespaces: readonly Namespace[];
+  readonly devices?: readonly Device[];
   readonly resources: { readonly devices: readonly DeviceRule[] };
   readonly cgroupsPath?: string;
   readonly rootfsPropagation?: "private" | "rprivate" | "rslave";
