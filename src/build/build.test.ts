@@ -277,3 +277,29 @@ test("two builds of one file at once both succeed", async () => {
 test("an aborted build is canceled", async () => {
   expect((await failure("FROM scratch\nCOPY . /", { signal: AbortSignal.abort() })).code).toBe("CANCELED");
 });
+
+test("a certificate bundle that is not there is refused, used or not", async () => {
+  expect(await failure("FROM scratch\nENV A=1", { hostCA: { path: "/no/such/bundle" } })).toMatchObject({
+    code: "USAGE",
+  });
+});
+
+test("what is not supported is refused before the first step, in the stages that are built", async () => {
+  const steps: string[] = [];
+  const emit = (event: StrakeEvent) => {
+    if (event.type === "step.started") steps.push(event.name);
+  };
+  const last = (line: string) => failure(`FROM scratch AS a\nCOPY app.py /\nENV T=1\n${line}\n`, { emit });
+  for (const line of [
+    "RUN --mount=type=cache,target=/x true",
+    "RUN --security=insecure true",
+    "ADD https://example.org/x /",
+    "ADD --checksum=sha256:00 app.py /",
+  ])
+    expect(await last(line)).toMatchObject({ code: "BUILD_UNSUPPORTED", sources: [{ startLine: 4 }] });
+  expect(steps).toEqual([]);
+  const { config } = await shop.build(
+    "FROM scratch AS a\nADD https://example.org/x /\nFROM scratch\nENV A=1\n",
+  );
+  expect(config.config?.Env).toContain("A=1");
+});

@@ -31,6 +31,7 @@ import type { BuildOptions, BuildResult } from "./options.ts";
 import { makePlan } from "./plan/make.ts";
 import type { Plan } from "./plan/plan.ts";
 import { locate } from "./plan/source-error.ts";
+import { checkBundle } from "./run/host-ca.ts";
 
 /**
  * Builds an image from a Dockerfile and a context (DESIGN.md 5). Steps whose inputs were seen before are taken from the
@@ -59,6 +60,7 @@ type OpenSession = Session & { readonly bases: BaseImages; readonly saveStamps: 
 async function openSession(options: BuildOptions, lease: Lease, memory: TableMemory): Promise<OpenSession> {
   const { store, buildArgs = {} } = options;
   const emit = options.emit ?? emitNothing;
+  checkBundle(options.hostCA);
   const archive = await archiveOf(options, lease);
   const found = archive?.dockerfile ?? dockerfileOf(options);
   const dockerfile = parseDockerfile(found.bytes, { file: found.name });

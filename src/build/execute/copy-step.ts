@@ -1,10 +1,10 @@
 import { type AddInstruction, type CopyInstruction, hasWildcard } from "../../dockerfile/index.ts";
-import { StrakeError } from "../../errors/index.ts";
 import { canonicalJSON, sha256 } from "../../oci/index.ts";
 import type { StageState } from "../config/stage-state.ts";
 import { matchSources } from "../copy/match.ts";
 import type { CopySource } from "../copy/source.ts";
 import { chainOf } from "../key/inputs.ts";
+import { refuseUnsupported } from "../plan/unsupported.ts";
 import { recall, remember } from "./cached.ts";
 import type { Session, StepLayer } from "./session.ts";
 
@@ -90,20 +90,4 @@ function contextFingerprint(session: Session, patterns: readonly string[]): stri
   // What a literal backslash means is settled where files are looked for.
   if (patterns.some((pattern) => pattern.includes("\\") && !hasWildcard(pattern))) return undefined;
   return context.fingerprint(paths);
-}
-
-function refuseUnsupported(instruction: CopyLike): void {
-  if (instruction.kind !== "add") return;
-  const remote = instruction.sources.find((source) => /^(https?|git|ssh):\/\/|^git@/.test(source));
-  if (remote !== undefined)
-    throw new StrakeError("BUILD_UNSUPPORTED", `ADD of a URL is not supported yet: ${remote}`, {
-      hint: "fetch it in a RUN, or into the build context",
-    });
-  if (instruction.keepGitDir !== undefined)
-    throw new StrakeError(
-      "BUILD_UNSUPPORTED",
-      "ADD --keep-git-dir is for Git sources, which are not supported yet",
-    );
-  if (instruction.checksum !== undefined)
-    throw new StrakeError("BUILD_UNSUPPORTED", "ADD --checksum is for URLs, which are not supported yet");
 }

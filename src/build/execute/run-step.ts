@@ -1,9 +1,9 @@
 import type { CommandLine, RunInstruction } from "../../dockerfile/index.ts";
-import { StrakeError } from "../../errors/index.ts";
 import { canonicalJSON, sha256 } from "../../oci/index.ts";
 import { commandWords } from "../config/metadata.ts";
 import type { StageState } from "../config/stage-state.ts";
 import { chainOf, type StepInputs } from "../key/inputs.ts";
+import { refuseUnsupported } from "../plan/unsupported.ts";
 import { runEnvironment } from "../run/environment.ts";
 import { lookUp, record } from "./cached.ts";
 import type { StepOutcome } from "./copy-step.ts";
@@ -54,14 +54,4 @@ function processOf(command: CommandLine, state: StageState): { args: readonly st
   if (command.form !== "heredoc" || !command.interpreter)
     return { args: commandWords(command, state.config) };
   return { args: [`${scriptFolder}/${command.name}`], script: command.script };
-}
-
-function refuseUnsupported(instruction: RunInstruction): void {
-  const refuse = (flag: string, hint?: string): never => {
-    throw new StrakeError("BUILD_UNSUPPORTED", `RUN ${flag} is not supported yet`, { hint });
-  };
-  const mount = instruction.mounts[0];
-  if (mount) refuse(`--mount=type=${mount.type}`);
-  if (instruction.devices.length > 0) refuse("--device");
-  if (instruction.security !== "sandbox") refuse(`--security=${instruction.security}`);
 }

@@ -12,6 +12,7 @@ import { findCycle, reachable } from "./graph.ts";
 import type { Base, Origin, Plan, PlannedInstruction, PlannedStage } from "./plan.ts";
 import { errorAt, locate, type Place } from "./source-error.ts";
 import { findStage, targetStage } from "./target.ts";
+import { refuseUnsupported } from "./unsupported.ts";
 
 export interface PlanInput {
   readonly dockerfile: Dockerfile;
@@ -31,7 +32,7 @@ type Draft = { -readonly [K in keyof PlannedStage]: PlannedStage[K] } & {
 /**
  * From a parsed file to the graph of steps. Triggers of base images may bring `--from` and with it new dependencies, so
  * what is needed is computed until nothing new appears.
- * Throws BUILD_TARGET_UNKNOWN, BUILD_STAGE_CYCLE, BUILD_STAGE_UNKNOWN, and what expansion and `triggersOf` throw.
+ * Throws BUILD_TARGET_UNKNOWN, BUILD_STAGE_CYCLE, BUILD_STAGE_UNKNOWN, BUILD_UNSUPPORTED, and what expansion and `triggersOf` throw.
  */
 export async function makePlan(input: PlanInput): Promise<Plan> {
   const { dockerfile } = input;
@@ -58,7 +59,11 @@ export async function makePlan(input: PlanInput): Promise<Plan> {
     refuseCycle(drafts, text, dependsOn);
     needed = again;
   }
-  for (const index of needed) refuseForward(drafts, index, text);
+  for (const index of needed) {
+    refuseForward(drafts, index, text);
+    for (const { instruction, range } of drafts[index]!.instructions)
+      blaming({ range, text }, () => refuseUnsupported(instruction));
+  }
 
   const declared = new Set(dockerfile.globalArgs.flatMap((arg) => arg.args.map(({ name }) => name)));
   for (const { instructions } of drafts)
@@ -209,6 +214,14 @@ function refuseForward(drafts: readonly Draft[], index: number, text: string): v
       "BUILD_STAGE_UNKNOWN",
       `stage "${name}" is defined after the stage that copies from it`,
     );
+  }
+}
+
+function blaming(place: Place, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw locate(error, place);
   }
 }
 

@@ -41,8 +41,8 @@ export function hostBundle(
 ): string | undefined {
   if (choice === "off") return undefined;
   if (typeof choice === "object") {
-    if (existsSync(choice.path)) return realpathSync(choice.path);
-    throw new StrakeError("USAGE", `there is no certificate bundle ${choice.path}`);
+    checkBundle(choice);
+    return realpathSync(choice.path);
   }
   const named = environment.SSL_CERT_FILE;
   if (named && existsSync(named)) return realpathSync(named);
@@ -51,6 +51,12 @@ export function hostBundle(
   if (found !== undefined) return realpathSync(found);
   if (choice === "auto") return undefined;
   throw new StrakeError("USAGE", "this host has no certificate bundle to lend");
+}
+
+/** Refuses a bundle that is not there, also for a build whose every RUN is cached. Throws USAGE. */
+export function checkBundle(choice: BuildOptions["hostCA"]): void {
+  if (typeof choice === "object" && !existsSync(choice.path))
+    throw new StrakeError("USAGE", `there is no certificate bundle ${choice.path}`);
 }
 
 function hasFiles(folder: string): boolean {
