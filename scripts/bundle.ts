@@ -9,6 +9,12 @@ const source = join(import.meta.dir, "..", "src");
 const folder = process.argv[2];
 if (folder === undefined) throw new Error("usage: scripts/bundle.ts FOLDER");
 
+/**
+ * Stays alone in the file that nothing imports. It awaits the whole command at its top level: what is loaded later and shares a file with it would wait for
+ * its end, and the command for what is loaded.
+ */
+const entry = join(source, "cli/main.ts");
+
 /** What is loaded together, first come first: the modules that these reach without a dynamic import, less what is in the packs before. */
 const packs = [
   { name: "start", roots: ["cli/main.ts"] },
@@ -20,14 +26,14 @@ const packs = [
 ];
 
 const program = await rolldown({
-  input: { strake: join(source, "cli/main.ts") },
+  input: { strake: entry },
   platform: "node",
   external: /^(bun|node)(:|$)/,
   checks: { ineffectiveDynamicImport: false },
 });
 const shared = await program.generate({ format: "esm" });
 const packOf = placeModules(shared);
-await program.write({
+const written = await program.write({
   dir: folder,
   format: "esm",
   codeSplitting: {
@@ -39,6 +45,9 @@ await program.write({
   },
 });
 await program.close();
+for (const part of written.output)
+  if (part.type === "chunk" && part.imports.includes("strake.js"))
+    throw new Error(`scripts/bundle.ts: ${part.fileName} waits for the file that awaits the command`);
 
 /** The pack of each module that belongs to one, found from a bundle in which only what is used is left. */
 function placeModules({ output }: RolldownOutput): Map<string, string> {
@@ -53,7 +62,7 @@ function placeModules({ output }: RolldownOutput): Map<string, string> {
         throw new Error(`scripts/bundle.ts: nothing is loaded from src/${root} any more`);
       for (const chunk of loadedWith(begin, chunks))
         for (const [module, { renderedLength }] of Object.entries(chunk.modules))
-          if (renderedLength > 0 && !places.has(module)) places.set(module, name);
+          if (renderedLength > 0 && !places.has(module) && module !== entry) places.set(module, name);
     }
   return places;
 }
