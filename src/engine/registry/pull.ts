@@ -186,7 +186,7 @@ function checkLayers(manifest: Manifest, name: string): readonly Descriptor[] {
         "MEDIA_TYPE_UNSUPPORTED",
         `what ${name} has there is no image: it holds ${layer.mediaType}`,
         {
-          hint: "artifacts are fetched by the tools that made them",
+          hint: "an artifact's files are fetched with strake artifact pull",
         },
       );
     if (type.encrypted)
