@@ -30,6 +30,7 @@ import {
 import type { Image, Lease, Store } from "../../store/index.ts";
 import { pullLayer } from "./layers.ts";
 import { warnOfMirror } from "./mirror-warning.ts";
+import { namingPlace } from "./whose.ts";
 
 export interface PullRequest extends RemoteOptions {
   readonly reference: string;
@@ -101,6 +102,18 @@ export interface Pulling {
 
 /** Gets the image that a tag or digest means at a place into the store. */
 export async function pullFrom(
+  repository: ImageSource,
+  wanted: string,
+  pulling: Pulling,
+): Promise<Omit<PullResult, "reference">> {
+  try {
+    return await pullDocument(repository, wanted, pulling);
+  } catch (error) {
+    throw namingPlace(error, repository.name);
+  }
+}
+
+async function pullDocument(
   repository: ImageSource,
   wanted: string,
   pulling: Pulling,
