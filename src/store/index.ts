@@ -12,6 +12,7 @@ export { LongText } from "./long-text.ts";
 export { type RecordKind, Records, type StoredRecord } from "./records.ts";
 export type { Ref, RefKind } from "./refs.ts";
 export { removeTree } from "./remove-tree.ts";
+export { RowIndex } from "./row-index.ts";
 export type { Scratch } from "./scratch.ts";
 export type { FileStamp } from "./stamp-format.ts";
 export { Store, type StoreOptions } from "./store.ts";

@@ -88,54 +88,6 @@ describe.skipIf(!hasBusybox)("manifest lists", () => {
     expect(await strake.ok("gc", "--verify")).toContain("clean");
   });
 
-  test("an entry is found however its image is written; --platform shows one", async () => {
-    const { host } = registry;
-    const names = [`docker://${host}/source/bb:1`, `${host}/team/bb`, "strake:other:1"];
-    await strake.ok("push", "-q", "busybox", `${host}/source/bb:1`);
-    await strake.ok("push", "-q", "other:1", `${host}/team/bb:latest`);
-    await strake.ok("manifest", "create", "found:1", ...names);
-    const archs = ["arm", "s390x", "riscv64"];
-    for (const [i, name] of [`${host}/source/bb:1`, `docker://${host}/team/bb:latest`, "other:1"].entries())
-      await strake.ok("manifest", "annotate", "found:1", name, "--arch", archs[i]!);
-    type Entry = { platform: { architecture: string } };
-    const shown = async (...flags: string[]) =>
-      JSON.parse(await strake.ok("manifest", "inspect", ...flags, "found:1")).manifests.map(
-        ({ platform }: Entry) => platform.architecture,
-      );
-    expect(await shown()).toEqual(archs);
-    expect(await shown("--platform", "linux/s390x")).toEqual(["s390x"]);
-    const { code, stderr } = await strake.run([
-      ...["manifest", "inspect", "--platform", "linux/mips", "found:1"],
-    ]);
-    expect([code, stderr]).toEqual([1, expect.stringContaining("linux/arm, linux/s390x, linux/riscv64")]);
-    await strake.ok("manifest", "rm", "found:1");
-  });
-
-  test("pull --all-tags gets every image of a repository, and passes over what is none", async () => {
-    const { host } = registry;
-    const repository = `${host}/many/app`;
-    for (const tag of ["1", "2"]) await strake.ok("push", "-q", "busybox", `${repository}:${tag}`);
-    writeFileSync(join(strake.home, "sbom.json"), "{}");
-    const artifact = ["--artifact-type", "application/spdx+json", `${repository}:sbom`];
-    await strake.ok("artifact", "push", ...artifact, join(strake.home, "sbom.json"));
-    const other = makeStrake();
-    try {
-      const { code, stdout, stderr } = await other.run(["pull", "-q", "--all-tags", repository]);
-      expect([code, stderr]).toEqual([0, expect.stringContaining(`${repository}:sbom was passed over`)]);
-      const ids = (await other.ok("images", "--no-trunc", "--format", "{{.Tag}} {{.ID}}")).split("\n").sort();
-      expect(ids.filter(Boolean).map((line) => line.split(" ")[0])).toEqual(["1", "2"]);
-      expect(stdout.trim().split("\n").length).toBe(2);
-      const none = await other.run(["pull", "--all-tags", `${host}/no/such`]);
-      expect([none.code, none.stderr]).toEqual([1, expect.stringContaining("has no repository no/such")]);
-      const tagged = await other.run(["pull", "-a", `${repository}:1`]);
-      expect([tagged.code, tagged.stderr]).toEqual([1, expect.stringContaining("without a tag")]);
-      const one = await other.run(["pull", `${repository}:sbom`]);
-      expect(one.stderr).toContain("strake artifact pull");
-    } finally {
-      await other.remove();
-    }
-  });
-
   test("what goes wrong leaves no half list", async () => {
     const { host } = registry;
     const fails = async (...words: string[]) => {

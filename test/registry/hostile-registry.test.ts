@@ -36,20 +36,12 @@ interface Offer {
   readonly manifest: Uint8Array | AsyncIterable<Uint8Array>;
   readonly type?: string;
   readonly blobs?: readonly Uint8Array[];
-  /** Bytes that are served under the digest of others. */
-  readonly swapped?: Readonly<Record<string, Uint8Array>>;
 }
 
 /** Serves a manifest under every tag, and blobs under their digests. */
-function registryOf({
-  manifest,
-  type = mediaTypes.ociManifest,
-  blobs = [config, layer],
-  swapped = {},
-}: Offer) {
+function registryOf({ manifest, type = mediaTypes.ociManifest, blobs = [config, layer] }: Offer) {
   return serve(async (request: IncomingMessage, response: ServerResponse) => {
-    const blob =
-      swapped[request.url!.split("/").at(-1)!] ?? blobs.find((bytes) => request.url!.endsWith(sha256(bytes)));
+    const blob = blobs.find((bytes) => request.url!.endsWith(sha256(bytes)));
     if (blob) return void response.end(blob);
     if (!request.url!.includes("/manifests/")) return void response.writeHead(404).end();
     response.writeHead(200, { "Content-Type": type });
@@ -123,16 +115,6 @@ const lies: readonly (readonly [name: string, code: string, offer: () => Offer])
     () => ({ manifest: json({ ...honest, layers: [{ ...honest.layers[0]!, size: layer.length + 1 }] }) }),
   ],
   [
-    "other bytes than the descriptor says",
-    "BLOB_MISMATCH",
-    () => {
-      const { digest } = honest.layers[0]!;
-      const changed = Buffer.from(layer);
-      changed[changed.length - 5]! ^= 1;
-      return { manifest: json(honest), blobs: [config], swapped: { [digest]: changed } };
-    },
-  ],
-  [
     "another layer than the configuration says",
     "LAYER_MISMATCH",
     () => ({
@@ -158,9 +140,7 @@ describe("a registry that lies is not believed, and leaves nothing", () => {
     using registry = await registryOf(offer());
     using engine = openEngine();
     const pull = engine.pull({ env, retry, reference: `${registry.host}/app:1` });
-    // Who has several registries and mirrors has to know which of them it was.
-    const message = expect.stringContaining(registry.host);
-    await expect(pull).rejects.toMatchObject({ code, message });
+    await expect(pull).rejects.toMatchObject({ code });
     expect(engine.images()).toEqual([]);
     engine.store.gc();
     expect([engine.store.blobs.list(), engine.store.layers.list()]).toEqual([[], []]);

@@ -16,6 +16,8 @@ import type { Digest } from "../../oci/index.ts";
 import type { ContextStamps } from "../../store/index.ts";
 import { Collections, FolderStats, fromNodeError, nodePath, PackedNames } from "../../sys/index.ts";
 import { decodePath } from "../../tar/index.ts";
+import { baseName, parentOf } from "../copy/destination.ts";
+import type { SourceMatch } from "../copy/match.ts";
 import type { CopySource, OpenFile } from "../copy/source.ts";
 import { ContextNode, isCopyable } from "./context-node.ts";
 import { Fingerprint } from "./fingerprint.ts";
@@ -199,10 +201,10 @@ export class BuildContext implements CopySource<ContextNode> {
   }
 
   /**
-   * A digest over names and lstat of everything below the paths: equal ones mean equal contents. Undefined when a path is
+   * A digest over names and lstat of everything below what they name: equal ones mean equal contents. Undefined when a path is
    * missing, or a file is so young that it may change again without a trace.
    */
-  fingerprint(paths: readonly string[]): Digest | undefined {
+  fingerprint(matches: Iterable<SourceMatch<ContextNode>>): Digest | undefined {
     const print = new Fingerprint();
     const visit = (path: string, name: string, { row, type }: ContextNode): void => {
       const isDirectory = type === "directory";
@@ -213,10 +215,9 @@ export class BuildContext implements CopySource<ContextNode> {
       for (const child of this.children(path)) visit(prefix + child.name, child.name, child.node);
       print.leave();
     };
-    for (const path of paths) {
-      const found = this.resolve(path, true);
-      if (!found.node) return undefined;
-      visit(found.path, path, found.node);
+    for (const { path, from, node } of matches) {
+      if (!node) return undefined;
+      visit(from, path, node);
     }
     // The grain of the coarsest clocks: see ContextStamps.
     const grain = Number.isInteger(print.newest / 1000) ? 2000 : 20;
@@ -257,9 +258,19 @@ export class BuildContext implements CopySource<ContextNode> {
 
   #nodeAt(path: string): ContextNode | undefined {
     if (this.#nodes.has(path)) return this.#nodes.get(path);
-    const node = this.#look(path);
+    const listed = this.#listed(path);
+    // Of a listed folder very many files may be asked for.
+    if (listed && listed.type !== "directory") return listed;
+    const node = listed ?? this.#look(path);
     this.#nodes.set(path, node);
     return node;
+  }
+
+  /** What a folder that was listed already has under this name. */
+  #listed(path: string): ContextNode | undefined {
+    const listing = path === "/" ? undefined : this.#listings.get(parentOf(path));
+    const row = listing && this.#lists.find(listing, baseName(path));
+    return row === undefined ? undefined : new ContextNode(this.#rows, row);
   }
 
   #look(path: string): ContextNode | undefined {

@@ -26,6 +26,25 @@ describe("FolderLists", () => {
     );
   });
 
+  test("finds names that were added sorted, and no others", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(name), fc.array(name), (names, others) => {
+        const lists = new FolderLists();
+        const sorted = names.toSorted();
+        const first = add(lists, [["only", 7]]);
+        const listing = add(
+          lists,
+          sorted.map((each, row) => [each, row] as const),
+        );
+        for (const each of [...names, ...others]) {
+          const row = sorted.indexOf(each);
+          expect(lists.find(listing, each)).toBe(row < 0 ? undefined : row);
+        }
+        expect(lists.find(first, "only")).toBe(7);
+      }),
+    );
+  });
+
   test("keeps a folder of many names in parts, each in one piece of memory", () => {
     const pieces: number[] = [];
     const memory = {
@@ -35,12 +54,14 @@ describe("FolderLists", () => {
       },
       release: () => {},
     };
-    const names = Array.from({ length: 10_000 }, (_, i) => `${String(i).padStart(250, "x")}`);
+    const names = Array.from({ length: 10_000 }, (_, i) => String(i).padStart(250, "0"));
+    const lists = new FolderLists(memory);
     const listing = add(
-      new FolderLists(memory),
+      lists,
       names.map((each, row) => [each, row] as const),
     );
     expect(listing).toHaveLength(5);
+    for (const row of [0, 2047, 2048, 9999]) expect(lists.find(listing, names[row]!)).toBe(row);
     expect(pieces.length).toBeGreaterThan(2);
     let next = 0;
     for (const [each, row] of listed(listing)) {

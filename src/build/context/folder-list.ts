@@ -9,6 +9,7 @@ const partLength = 2048;
 export interface Part {
   readonly bytes: Buffer;
   readonly count: number;
+  readonly first: string;
 }
 
 /** What one folder holds. */
@@ -17,9 +18,24 @@ export type Listing = readonly Part[];
 /** What folders hold, as small as can be: a name's bytes and the number of its row, in memory that may lie in a file. */
 export class FolderLists {
   readonly #pieces: BytePieces;
+  /** The names looked into last: who asks for one mostly asks for its neighbours. */
+  #part: Part | undefined;
+  #names: readonly string[] = [];
 
   constructor(memory?: TableMemory) {
     this.#pieces = new BytePieces(memory);
+  }
+
+  /** The row of a name in a list whose names were added in the order of their UTF-16 code units; undefined when it is not there. */
+  find(listing: Listing, name: string): number | undefined {
+    const part = listing[countUpTo(name, listing.length, (i) => listing[i]!.first) - 1];
+    if (!part) return undefined;
+    if (part !== this.#part) {
+      this.#names = namesOf(part);
+      this.#part = part;
+    }
+    const at = countUpTo(name, part.count, (i) => this.#names[i]!) - 1;
+    return this.#names[at] === name ? rowOf(part, at) : undefined;
   }
 
   /** A folder's list, to be filled in the order its names are to come in. */
@@ -64,10 +80,22 @@ export class ListingWriter {
     }
     if (encoded) bytes.set(encoded, rows.length * 4);
     else bytes.write(text, rows.length * 4);
-    this.#parts.push({ bytes, count: rows.length });
+    this.#parts.push({ bytes, count: rows.length, first: names[0]! });
     this.#names = [];
     this.#rows = [];
   }
+}
+
+/** How many of so many sorted names are not behind this one. */
+function countUpTo(name: string, count: number, nameAt: (index: number) => string): number {
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (nameAt(middle) <= name) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The names of a part, as they were added. */

@@ -18,8 +18,7 @@ export async function findArchives(
 ): Promise<(source: CopySource, path: string) => boolean> {
   const found = new Map<CopySource, Set<string>>();
   for (const { source, pattern } of list) {
-    for (const named of matchSources(source, pattern)) {
-      const { path, node } = source.resolve(named, true);
+    for (const { from: path, node } of matchSources(source, pattern)) {
       if (node && (await isArchive(source, path, node, options))) {
         found.set(source, (found.get(source) ?? new Set()).add(path));
       }

@@ -49,6 +49,12 @@ beforeAll(async () => {
       { path: "etc-link", type: "symlink", linkname: "/etc" },
       { path: "etc-link/passwd", content: "mine" },
     ),
+    "linked.tar": tarOf(
+      { path: "to", type: "symlink", linkname: "real" },
+      { path: "to/f", content: "f" },
+      { path: "twin", type: "hardlink", linkname: "to/f" },
+      { path: "real/f2", type: "hardlink", linkname: "./real/f" },
+    ),
     "over.tar": tarOf({ path: "app", type: "symlink", linkname: "/elsewhere" }),
   });
   await shop.addBusybox();
@@ -146,6 +152,19 @@ describe("ADD unpacks archives by content", () => {
     expect(built["/etc/passwd"]).toBe("644 mine");
     expect(built["/etc-link"]).toBe("-> /etc");
     expect(built["/etc/group"]).toStartWith("644 root");
+  });
+  test("a hardlink to what lies behind the archive's own symlink", async () => {
+    const built = await shop.build("FROM scratch\nADD linked.tar /x");
+    expect(built.files("/x")).toEqual({
+      "/x/to": "-> real",
+      "/x/real": "755 directory",
+      "/x/real/f": "644 f",
+      "/x/real/f2": "644 f",
+      "/x/twin": "644 f",
+    });
+    using tree = built.tree();
+    expect(tree.lookup("/x/twin")!.key).toBe(tree.lookup("/x/real/f")!.key);
+    expect(tree.lookup("/x/real/f2")!.key).toBe(tree.lookup("/x/real/f")!.key);
   });
   test("an entry takes the place of a directory", async () => {
     expect(await files("FROM busybox\nADD over.tar /home", "/home")).toEqual({

@@ -24,9 +24,18 @@ export class Destination {
   readonly #targets = new Map<string, string>();
   /** Directories of the tree that are known to be missing: nothing below them needs looking up. */
   readonly #fresh = new Set<string>();
+  #turns = 0;
+  /** What was asked for last: whoever looks at a path mostly puts something there. */
+  #last = "";
+  #lastKind: Kind | undefined;
 
   constructor(tree: DestinationTree) {
     this.#tree = tree;
+  }
+
+  /** Counts the changes after which a path may lead elsewhere: symlinks that were put, or replaced. */
+  get turns(): number {
+    return this.#turns;
   }
 
   /** Where a path leads, symlinks of the image and of this step followed. What is missing is kept as written. */
@@ -59,9 +68,11 @@ export class Destination {
     const made = this.#made.get(path);
     if (made) return made;
     if (this.#fresh.has(parentOf(path))) return undefined;
-    const node = this.#tree.lookup(path, { follow: false });
-    if (!node) return undefined;
-    return node.type === "directory" || node.type === "symlink" ? node.type : "other";
+    if (path !== this.#last) {
+      this.#lastKind = kindOf(this.#tree.lookup(path, { follow: false }));
+      this.#last = path;
+    }
+    return this.#lastKind;
   }
 
   /** Whether nothing was at a resolved path, nor below it, before this step. */
@@ -71,13 +82,12 @@ export class Destination {
 
   /** Notes what the step puts at a resolved path. */
   put(path: string, kind: Kind, target?: string): void {
-    // A file where nothing was hides nothing, and there may be very many.
-    if (kind === "other" && this.kindAt(path) === undefined) return;
-    if (kind === "directory") {
-      const before = this.kindAt(path);
-      // A directory in place of something else starts empty; one that was there keeps its content.
-      if (before !== "directory") this.#fresh.add(path);
-    }
+    const before = this.kindAt(path);
+    // A file where nothing or a file was hides nothing, and there may be very many.
+    if (kind === "other" && (before === undefined || before === "other")) return;
+    // A directory in place of something else starts empty; one that was there keeps its content.
+    if (kind === "directory" && before !== "directory") this.#fresh.add(path);
+    if (kind === "symlink" || before === "symlink") this.#turns++;
     this.#made.set(path, kind);
     if (kind === "symlink" && target !== undefined) this.#targets.set(path, target);
     else this.#targets.delete(path);
@@ -113,6 +123,11 @@ export class Destination {
     const followed = this.#tree.resolve(path).path;
     return followed === path ? undefined : followed;
   }
+}
+
+function kindOf(node: Node | undefined): Kind | undefined {
+  if (!node) return undefined;
+  return node.type === "directory" || node.type === "symlink" ? node.type : "other";
 }
 
 /** The directory of an absolute clean path; "/" for the root. */

@@ -1,7 +1,7 @@
 import type { EntryHeader } from "../../tar/index.ts";
 import type { ModeChange } from "./chmod.ts";
 import type { EnteredDirectory } from "./destination.ts";
-import type { CopyItem } from "./map.ts";
+import type { CopyItem, NodeItem } from "./item.ts";
 import type { CopySource, SourceNode } from "./source.ts";
 
 /** What applies to every entry of one COPY or ADD. */
@@ -77,7 +77,7 @@ const plain = {
 } as const;
 
 function nodeHeader(
-  { path, turn, source, from, node }: CopyItem & { kind: "node" },
+  { path, turn, source, from, node }: NodeItem,
   { owner, mode, epoch }: CopyAttributes,
   links: Map<string, string>,
 ): EntryHeader {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Node, Resolved } from "../../layer/index.ts";
 import { cleanJoin, type DestinationTree, joinPath } from "./destination.ts";
+import type { CopyItem } from "./item.ts";
 import { type CopyRequest, mapCopy } from "./map.ts";
 import type { CopySource, SourceNode } from "./source.ts";
 
@@ -95,7 +96,21 @@ function map(
   destination: string,
   options: Partial<CopyRequest> & { image?: Files } = {},
 ) {
-  const source = new Fake(context);
+  const { plan } = planOf(sources, destination, options);
+  return [...plan.items].map(shown);
+}
+
+const shown = (item: CopyItem) =>
+  item.kind === "parent"
+    ? `${item.path}/${item.directory.node ? " kept" : ""}`
+    : `${item.path} <- ${item.from}`;
+
+function planOf(
+  sources: string | string[],
+  destination: string,
+  options: Partial<CopyRequest> & { image?: Files; context?: Files } = {},
+) {
+  const source = new Fake(options.context ?? context);
   const { image = {}, ...rest } = options;
   const request: CopyRequest = {
     arguments: [sources].flat().map((pattern) => ({ source, pattern })),
@@ -105,11 +120,7 @@ function map(
     parents: false,
     ...rest,
   };
-  return [...mapCopy(request, treeOf(image)).items].map((item) =>
-    item.kind === "parent"
-      ? `${item.path}/${item.directory.node ? " kept" : ""}`
-      : `${item.path} <- ${item.from}`,
-  );
+  return { plan: mapCopy(request, treeOf(image)) };
 }
 
 describe("where a copy goes", () => {
@@ -219,6 +230,74 @@ describe("--exclude and --parents", () => {
     ],
   ])("--parents %s", (source, expected) => {
     expect(map(source, "/x/", { parents: true })).toEqual(expected);
+  });
+});
+
+describe("sources that meet", () => {
+  const files: Files = {
+    "/a/sub/one": "a",
+    "/a/f": "a",
+    "/a/l": "-> f",
+    "/b/sub/two": "b",
+    "/b/f": "b",
+    "/b/l": "b",
+    "/c/sub": "a file",
+    "/d/f/deep": "a directory",
+    "/e/l/x": "a directory",
+    "/t.tar": "t",
+  };
+  const meet = (sources: string[], options: Partial<CopyRequest> = {}) =>
+    [...planOf(sources, "/x/", { ...options, context: files }).plan.items].map(shown);
+
+  test("what the last one has stands where the first one had it", () => {
+    expect(meet(["a", "b"])).toEqual([
+      "/x/",
+      "/x/f <- /b/f",
+      "/x/l <- /b/l",
+      "/x/sub <- /b/sub",
+      "/x/sub/one <- /a/sub/one",
+      "/x/sub/two <- /b/sub/two",
+    ]);
+  });
+  test("the same by a pattern, and by names of files", () => {
+    expect(meet(["[ab]"])).toEqual(meet(["a", "b"]));
+    expect(meet(["b/f", "a/f"])).toEqual(["/x/", "/x/f <- /a/f"]);
+    expect(meet(["*/f"], { excludes: [] }).filter((item) => item.startsWith("/x/f "))).toEqual([
+      "/x/f <- /b/f",
+    ]);
+  });
+  test("--parents: one argument inside the other", () => {
+    expect(meet(["a/sub/one", "a"], { parents: true })).toEqual([
+      "/x/",
+      "/x/a <- /a",
+      "/x/a/sub <- /a/sub",
+      "/x/a/sub/one <- /a/sub/one",
+      "/x/a/f <- /a/f",
+      "/x/a/l <- /a/l",
+    ]);
+  });
+  test("a directory that the later one leaves out keeps the metadata of the first", () => {
+    expect(meet(["a", "b"], { excludes: ["sub", "!sub/one"] })).toContain("/x/sub <- /a/sub");
+  });
+  test("every walk over the items gives the same", () => {
+    const { plan } = planOf(["a", "b", "a"], "/x/", { context: files });
+    expect([...plan.items].map(shown)).toEqual([...plan.items].map(shown));
+  });
+  test.each([
+    ["a directory over a file", ["b", "d"]],
+    ["a file over a directory", ["d", "b"]],
+    ["a file over a directory of a folder", ["a", "c"]],
+    ["a directory over a symlink", ["a", "e"]],
+  ])("%s is refused", (_, sources) => {
+    expect(() => meet(sources)).toThrow(expect.objectContaining({ code: "BUILD_COPY_DEST" }));
+  });
+  test("with an archive between them, what comes after it is written after it", () => {
+    const { plan } = planOf(["a/f", "t.tar", "b/f"], "/x/", {
+      context: files,
+      isArchive: (_, path) => path === "/t.tar",
+    });
+    expect([...plan.items].map(shown)).toEqual(["/x/", "/x/f <- /b/f"]);
+    expect(plan.archives).toMatchObject([{ path: "/x", from: "/t.tar", after: 1 }]);
   });
 });
 

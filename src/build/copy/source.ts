@@ -1,4 +1,5 @@
 import type { Digest } from "../../oci/index.ts";
+import type { SourceMatch } from "./match.ts";
 
 /** Kinds of file a copy can carry. */
 export type SourceType = "file" | "directory" | "symlink" | "char" | "block" | "fifo";
@@ -47,8 +48,8 @@ export interface CopySource<Node extends SourceNode = SourceNode> {
   knownDigest(path: string, node: Node): Digest | undefined;
   /** Told the digest of bytes that were read after the scan. */
   learnDigest(path: string, node: Node, digest: Digest): void;
-  /** Equal ones mean equal contents of all that lies at and below the paths; undefined when that cannot be told. */
-  fingerprint(paths: readonly string[]): string | undefined;
+  /** Equal ones mean equal contents of all that lies at and below what they name; undefined when that cannot be told. */
+  fingerprint(matches: Iterable<SourceMatch<Node>>): string | undefined;
   /** Why a path that is in the folder is not in the source: the rule of an ignore file. */
   ignoredBecause?(path: string): string | undefined;
 }

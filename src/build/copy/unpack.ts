@@ -1,11 +1,16 @@
 import { throwIfAborted } from "../../errors/index.ts";
 import { decompress } from "../../layer/index.ts";
+import { Collections } from "../../sys/index.ts";
 import { cleanEntryPath, type EntryHeader, readTar } from "../../tar/index.ts";
 import { contentOf } from "./archive.ts";
 import { baseName, cleanJoin, type Destination, joinPath, parentOf } from "./destination.ts";
 import { type CopyAttributes, directoryHeader } from "./entries.ts";
-import type { CopyArchive } from "./map.ts";
+import type { ArchiveItem } from "./item.ts";
 import type { EntrySink } from "./write.ts";
+
+/** Entries between collections; each leaves a header, promises and pieces behind. */
+const collectEvery = 1000;
+const fullEvery = 20;
 
 export interface UnpackOptions extends CopyAttributes {
   readonly signal?: AbortSignal;
@@ -17,26 +22,34 @@ export interface UnpackOptions extends CopyAttributes {
  * archive itself, are followed inside the image only.
  */
 export async function unpackArchive(
-  archive: CopyArchive,
+  archive: ArchiveItem,
   destination: Destination,
   sink: EntrySink,
   options: UnpackOptions,
 ): Promise<void> {
   const content = contentOf(archive.source, archive.from, archive.node);
-  const placed = new Map<string, string>();
+  /** Directories of the archive that symlinks lead elsewhere, and where to: hardlinks name what is in them. */
+  const moved = new Map<string, string>();
+  const placeOf = (inside: string) => {
+    const above = parentOf(inside);
+    return joinPath(moved.get(above) ?? cleanJoin(archive.path, above), baseName(inside));
+  };
+  const collections = new Collections({ every: collectEvery, fullEvery });
   for await (const { entry, body } of readTar(decompress(content, { signal: options.signal }))) {
     throwIfAborted(options.signal);
+    collections.passed(1);
     const inside = cleanEntryPath(entry.path);
     if (inside === "/") continue;
-    const parent = makeParents(cleanJoin(archive.path, parentOf(inside)), destination, sink, options);
+    const above = cleanJoin(archive.path, parentOf(inside));
+    const parent = makeParents(above, destination, sink, options);
+    if (parent !== above) moved.set(parentOf(inside), parent);
+    else moved.delete(parentOf(inside));
     const path = joinPath(parent, baseName(inside));
     const header = headerAt(path, entry, options);
-    if (entry.type === "hardlink") {
-      const target = cleanEntryPath(entry.linkname);
-      sink.addEntry({ ...header, linkname: placed.get(target) ?? cleanJoin(archive.path, target).slice(1) });
-    } else if (entry.type === "file") await sink.addStream(header, body);
+    if (entry.type === "hardlink")
+      sink.addEntry({ ...header, linkname: placeOf(cleanEntryPath(entry.linkname)).slice(1) });
+    else if (entry.type === "file") await sink.addStream(header, body);
     else sink.addEntry(header);
-    placed.set(inside, path.slice(1));
     const isLink = entry.type === "symlink";
     const kind = entry.type === "directory" ? "directory" : isLink ? "symlink" : "other";
     destination.put(path, kind, isLink ? entry.linkname : undefined);

@@ -1,7 +1,7 @@
 import { type AddInstruction, type CopyInstruction, hasWildcard } from "../../dockerfile/index.ts";
 import { canonicalJSON, sha256 } from "../../oci/index.ts";
 import type { StageState } from "../config/stage-state.ts";
-import { matchSources } from "../copy/match.ts";
+import { matchSources, type SourceMatch } from "../copy/match.ts";
 import type { CopySource } from "../copy/source.ts";
 import { chainOf } from "../key/inputs.ts";
 import { refuseUnsupported } from "../plan/unsupported.ts";
@@ -86,8 +86,11 @@ function shortcutOf(
 
 function contextFingerprint(session: Session, patterns: readonly string[]): string | undefined {
   const context = session.context();
-  const paths = patterns.flatMap((pattern) => matchSources(context, pattern));
   // What a literal backslash means is settled where files are looked for.
   if (patterns.some((pattern) => pattern.includes("\\") && !hasWildcard(pattern))) return undefined;
-  return context.fingerprint(paths);
+  return context.fingerprint(matchesOf(context, patterns));
+}
+
+function* matchesOf(source: CopySource, patterns: readonly string[]): Generator<SourceMatch> {
+  for (const pattern of patterns) yield* matchSources(source, pattern);
 }

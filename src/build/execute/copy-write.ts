@@ -40,7 +40,7 @@ export async function copyThrough(
     ...(instruction.chmod !== undefined && { mode: parseChmod(instruction.chmod) }),
     ...(session.epoch !== undefined && { epoch: session.epoch }),
   };
-  const plan = mapCopy(await requestOf(session, state, instruction, source), tree);
+  const plan = mapCopy(await requestOf(session, state, instruction, source), tree, session.memory);
   const step = new CopyStep(session, state, { plan, instruction, attributes });
   const known = step.lookUp();
   if (known) return { outcome: { layer: known.layer, cached: true }, key: known.key };

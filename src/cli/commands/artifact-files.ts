@@ -12,11 +12,7 @@ interface ArtifactFlags {
 
 /** The artifact of `FILE` and `FILE:MEDIA/TYPE` words, each file called by its last name. Errors: USAGE. */
 export async function artifactOf(cli: Cli, words: readonly string[], flags: ArtifactFlags) {
-  const artifactType = flags["artifact-type"];
-  if (artifactType === undefined)
-    throw new StrakeError("USAGE", "--artifact-type is missing: it says what the files are", {
-      hint: "for example --artifact-type application/spdx+json",
-    });
+  const artifactType = flags["artifact-type"] ?? "";
   const otherwise = flags["media-type"] ?? "application/octet-stream";
   for (const type of [artifactType, otherwise])
     if (!isMediaType(type))

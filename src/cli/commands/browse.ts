@@ -94,7 +94,7 @@ function withTag(name: string, tag: string): string {
 }
 
 export const manifestInspect: Handler<typeof manifestInspectFlags> = async (cli, { args, flags }) => {
-  const list = flags.raw ? undefined : await describeList(cli, args[0]!, flags.platform);
+  const list = flags.raw ? undefined : await describeList(cli, args[0]!);
   if (list !== undefined) {
     cli.print(list);
     return 0;

@@ -8,12 +8,10 @@ import {
   findList,
   getList,
   keyOf,
-  type ManifestList,
   pushList,
   removeList,
 } from "../../engine/index.ts";
-import { StrakeError } from "../../errors/index.ts";
-import { formatPlatform, parsePlatform, pickPlatform } from "../../oci/index.ts";
+import { formatPlatform } from "../../oci/index.ts";
 import type { Cli } from "../cli.ts";
 import type { FlagValues, Handler } from "../command.ts";
 import { openDisplay } from "../render/show.ts";
@@ -110,33 +108,16 @@ export const manifestLs: Handler<Record<never, never>> = async (cli) => {
   return 0;
 };
 
-/**
- * The local list of that name as an index would be, the images of the store by their IDs; undefined when there is none. With `platform`
- * only the entry that fits it. Errors: REGISTRY_PLATFORM.
- */
-export async function describeList(cli: Cli, name: string, platform?: string): Promise<string | undefined> {
+/** The local list of that name as an index would be, the images of the store by their IDs; undefined when there is none. */
+export async function describeList(cli: Cli, name: string): Promise<string | undefined> {
   const list = getList((await cli.engine()).store, name);
   if (list === undefined) return undefined;
-  const manifests = entriesFor(list, platform).map(({ source, platform, annotations }) => ({
+  const manifests = list.entries.map(({ source, platform, annotations }) => ({
     ...(source.kind === "image" ? { image: source.id } : source.descriptor),
     platform,
     ...(annotations ? { annotations } : {}),
   }));
   return `${JSON.stringify({ schemaVersion: 2, name: list.reference, manifests }, null, 2)}\n`;
-}
-
-function entriesFor({ entries, reference }: ManifestList, platform: string | undefined) {
-  if (platform === undefined) return entries;
-  const found = pickPlatform(entries, parsePlatform(platform));
-  if (found) return [found];
-  const there = entries.map((entry) => formatPlatform(entry.platform)).join(", ") || "nothing";
-  throw new StrakeError(
-    "REGISTRY_PLATFORM",
-    `the manifest list ${reference} holds no image for ${platform}`,
-    {
-      hint: `it holds ${there}`,
-    },
-  );
 }
 
 function changesOf(flags: FlagValues<typeof entryFlags>) {

@@ -9,7 +9,6 @@ const quietFlag = {
 } as const satisfies Flags;
 
 export const pullFlags = {
-  "all-tags": { type: "boolean", short: "a", help: "every image of the repository" },
   ...platformFlag,
   ...quietFlag,
   ...remoteFlags,
@@ -111,11 +110,7 @@ export const remoteSpecs = [
     summary: "Get images from a registry",
     args: [{ name: "REFERENCE", repeat: true }],
     flags: pullFlags,
-    examples: [
-      "strake pull registry.example/team/app:1",
-      "strake pull --platform linux/arm64 debian",
-      "strake pull --all-tags registry.example/team/app",
-    ],
+    examples: ["strake pull registry.example/team/app:1", "strake pull --platform linux/arm64 debian"],
     load: async () => (await import("../commands/pull.ts")).pull,
   }),
   command({

@@ -52,9 +52,7 @@ function openFile(path: string): { readonly fd: number; readonly stat: BigIntSta
   } catch (cause) {
     if (fd !== undefined) closeSync(fd);
     if (cause instanceof StrakeError) throw cause;
-    const { code } = cause as NodeJS.ErrnoException;
-    const problem = code === "ENOENT" ? "there is no such file" : (code ?? String(cause));
-    throw new StrakeError("USAGE", `${path} cannot be read: ${problem}`, { cause });
+    throw new StrakeError("USAGE", `${path} cannot be read`, { cause });
   }
 }
 

@@ -93,9 +93,8 @@ export function withEntry(list: ManifestList, entry: ListEntry): ManifestList {
 
 /** The entry that a name, digest or beginning of an image ID means. Errors: MANIFEST_LIST_NOT_FOUND. */
 export function entryNamed(list: ManifestList, name: string): ListEntry {
-  const wanted = plainName(name);
   const found =
-    list.entries.find((entry) => plainName(entry.name) === wanted || keyOf(entry) === name) ??
+    list.entries.find((entry) => entry.name === name || keyOf(entry) === name) ??
     list.entries.find((entry) => digestHex(keyOf(entry)).startsWith(name.replace(/^sha256:/, "")));
   if (found) return found;
   throw new StrakeError("MANIFEST_LIST_NOT_FOUND", `${name} is not in the list ${list.reference}`, {
@@ -114,12 +113,6 @@ function write(store: Store, list: ManifestList): void {
     source.kind === "image" ? [{ kind: "image", key: source.id }] : [],
   );
   store.lists.create({ id, name: id, state: list, refs });
-}
-
-/** A name as one writes it, with what may be left out. */
-function plainName(name: string): string {
-  const bare = name.replace(/^(?:docker:\/\/|strake:)/, "");
-  return referenceOf(bare) ?? bare;
 }
 
 function referenceOf(name: string): string | undefined {

@@ -30,7 +30,6 @@ import {
 import type { Image, Lease, Store } from "../../store/index.ts";
 import { pullLayer } from "./layers.ts";
 import { warnOfMirror } from "./mirror-warning.ts";
-import { namingPlace } from "./whose.ts";
 
 export interface PullRequest extends RemoteOptions {
   readonly reference: string;
@@ -102,18 +101,6 @@ export interface Pulling {
 
 /** Gets the image that a tag or digest means at a place into the store. */
 export async function pullFrom(
-  repository: ImageSource,
-  wanted: string,
-  pulling: Pulling,
-): Promise<Omit<PullResult, "reference">> {
-  try {
-    return await pullDocument(repository, wanted, pulling);
-  } catch (error) {
-    throw namingPlace(error, repository.name);
-  }
-}
-
-async function pullDocument(
   repository: ImageSource,
   wanted: string,
   pulling: Pulling,
@@ -199,7 +186,7 @@ function checkLayers(manifest: Manifest, name: string): readonly Descriptor[] {
         "MEDIA_TYPE_UNSUPPORTED",
         `what ${name} has there is no image: it holds ${layer.mediaType}`,
         {
-          hint: "an artifact's files are fetched with strake artifact pull",
+          hint: "artifacts are fetched by the tools that made them",
         },
       );
     if (type.encrypted)
