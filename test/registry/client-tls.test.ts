@@ -1,4 +1,4 @@
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,6 +72,43 @@ test("signed by an authority that is not trusted: by which, and where its certif
 
 test("--insecure asks none of this", async () => {
   expect(await told(foreign.sign("IP:127.0.0.1", -1), { insecure: true })).toContain("HOST has no");
+});
+
+describe("plain HTTP, by hosts.toml, to a port of TLS:", () => {
+  const asked = async (host: string, ask: typeof resolveRemote | typeof inspectManifest = resolveRemote) => {
+    const { certs, env } = trusting(host);
+    writeFileSync(join(certs, "hosts.toml"), `server = "http://${host}"\n`);
+    rmSync(join(certs, "ca.crt"));
+    return await answer(ask(`${host}/app:1`, { env, retry: { attempts: 1 } }), host);
+  };
+  const hint = "\nhint: if it speaks TLS, write https:// where it is named with http:// (hosts.toml)";
+
+  test("our registry hangs up: what to write in its place", async () => {
+    await using registry = await Registry.start({ tls: ours.sign("IP:127.0.0.1") });
+    const text = await asked(new URL(registry.url).host);
+    expect(text).toStartWith("error: HOST hung up on plain HTTP: ECONNRESET");
+    expect(text).toContain(hint);
+  });
+
+  test.each([
+    "Client sent an HTTP request to an HTTPS server.\n",
+    "<html><body>The plain HTTP request was sent to HTTPS port</body></html>",
+  ])("a server that says so is understood: %s", async (body) => {
+    using server = Bun.listen({
+      ...{ hostname: "127.0.0.1", port: 0 },
+      socket: {
+        data: (socket) => {
+          socket.end(`HTTP/1.0 400 Bad Request\r\n\r\n${body}`);
+        },
+      },
+    });
+    const host = `127.0.0.1:${server.port}`;
+    const text = await asked(host, inspectManifest);
+    expect(text).toStartWith("error: HOST speaks TLS, and was asked in plain HTTP");
+    expect(text).toContain(hint);
+    // A HEAD, to which a body is not heard.
+    expect(await asked(host)).toEndWith(`with status 400${hint}`);
+  });
 });
 
 test("a registry that wants our certificate: it says so, and where that goes", async () => {

@@ -1,4 +1,5 @@
 import { type ErrorCode, StrakeError } from "../../errors/index.ts";
+import { nameWithTLS } from "./http/connection-error.ts";
 import type { HttpResponse } from "./http/message.ts";
 import { readBody } from "./http/read.ts";
 import { retryAfter } from "./http/retry.ts";
@@ -6,6 +7,8 @@ import { refusal } from "./refusal.ts";
 
 const answerLimit = 64 << 10;
 const textLimit = 300;
+/** How servers of TLS answer plain HTTP: Go's, nginx's. */
+const speaksTLS = /HTTP request (?:was sent )?to (?:an )?HTTPS (?:server|port)/i;
 
 /** The error for an answer that is not what was asked for; `what` names that, for example `tag v1 of host/repo`. */
 export async function answerError(response: HttpResponse, what: string): Promise<StrakeError> {
@@ -15,6 +18,8 @@ export async function answerError(response: HttpResponse, what: string): Promise
   const { status } = response;
   const make = (code: ErrorCode, message: string, hint?: string) =>
     new StrakeError(code, message + suffix, hint === undefined ? {} : { hint });
+  if (status === 400 && speaksTLS.test(said))
+    return make("REGISTRY_TLS", `${host} speaks TLS, and was asked in plain HTTP`, nameWithTLS);
   // Who may do everything may not do that either.
   if (status === 403 && /\b(?:quota|immutable|read.?only)\b/i.test(said))
     return make(
@@ -47,16 +52,24 @@ export async function answerError(response: HttpResponse, what: string): Promise
       "its administrator must give it space, or delete images and collect garbage",
     );
   if (status >= 500) return make("REGISTRY_FAILED", `${host} failed with status ${status} on ${what}`);
-  return make("REGISTRY_REFUSED", `${host} refused ${what} with status ${status}`);
+  // What is said to a HEAD does not arrive.
+  const mayBeTLS = status === 400 && said === "" && response.url.protocol === "http:";
+  return make(
+    "REGISTRY_REFUSED",
+    `${host} refused ${what} with status ${status}`,
+    mayBeTLS ? nameWithTLS : undefined,
+  );
 }
 
 /** What the registry says, as one short line: it is a stranger's text and must not steer a terminal or carry secrets. */
 async function reasonOf(response: HttpResponse): Promise<string> {
   let body: unknown;
+  let text = "";
   try {
-    body = JSON.parse(new TextDecoder().decode(await readBody(response, answerLimit, "an error")));
+    text = new TextDecoder().decode(await readBody(response, answerLimit, "an error"));
+    body = JSON.parse(text);
   } catch {
-    return "";
+    return speaksTLS.exec(text)?.[0] ?? "";
   }
   const errors = (body as { errors?: unknown } | null)?.errors;
   const texts = (Array.isArray(errors) ? errors : [body]).flatMap((error: unknown) => {

@@ -29,7 +29,7 @@ export class Session {
 
 /** Milliseconds that whoever asks about an upload waits for its end. */
 const settleLimit = 10_000;
-/** Sessions kept at once; one that was dropped is only hashed again from storage at its end. */
+/** Sessions kept at once beside those that somebody works on; one that was dropped is only hashed again from storage at its end. */
 const sessionLimit = 4096;
 
 /**
@@ -43,7 +43,7 @@ export class Sessions {
   begin(id: string, algorithm: DigestAlgorithm, version: string): Session {
     for (const oldest of this.#known.keys()) {
       if (this.#known.size < sessionLimit) break;
-      this.#known.delete(oldest);
+      if (!this.#busy.has(oldest)) this.#known.delete(oldest);
     }
     const session = new Session(algorithm, version);
     this.#known.set(id, session);

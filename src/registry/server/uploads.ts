@@ -39,7 +39,7 @@ export async function beginUpload(call: Call, repository: string): Promise<Respo
   if (!digest) return progress(202, repository, upload);
   return core.sessions.exclusively(upload.id, async (turn) => {
     try {
-      await receive(call, upload, { turn, last: true });
+      await receive(call, upload, { turn, last: true, digest });
       return await finish(call, repository, { upload, digest });
     } catch (error) {
       // Nobody was told the upload's name: it cannot be continued.
@@ -146,7 +146,7 @@ async function receiveChunk(
   await checkUploadRoom(call, repository, { before: upload.length, digest });
   const header = call.request.headers.get("content-range");
   const before = upload.length;
-  if (header === null) return receive(call, upload, { turn, last });
+  if (header === null) return receive(call, upload, { turn, last, digest });
   const range = parseContentRange(header);
   if (!range || range.first !== before)
     throw new Refusal("RANGE_INVALID", `the next chunk has to begin at ${before}`, {
@@ -156,7 +156,7 @@ async function receiveChunk(
   const declared = call.request.headers.get("content-length");
   if (declared !== null && Number(declared) !== length)
     throw new Refusal("SIZE_INVALID", "Content-Length and Content-Range disagree");
-  await receive(call, upload, { turn, last });
+  await receive(call, upload, { turn, last, digest });
   if (upload.length - before === length) return;
   // Bytes beyond what was announced are already part of it: there is no telling which are good.
   await discard(call.core, upload);
@@ -167,15 +167,23 @@ async function receiveChunk(
 async function receive(
   call: Call,
   upload: Upload,
-  { turn, last }: { turn: Turn; last: boolean },
+  { turn, last, digest }: { turn: Turn; last: boolean; digest?: Digest },
 ): Promise<void> {
   const { body } = call.request;
   if (!body) return;
-  const session = call.core.sessions.at(upload);
+  const { sessions } = call.core;
+  const algorithm = digest === undefined ? "sha256" : digestAlgorithm(digest);
+  // Of one that has nothing yet, whoever began it and wherever, the first byte comes here.
+  const session =
+    sessions.at(upload) ??
+    (upload.length === 0 ? sessions.begin(upload.id, algorithm, upload.version) : undefined);
+  // Hashed here as it comes, it need not be read before it is committed.
+  const isWhole = digest !== undefined && session?.algorithm === algorithm && upload.length === 0;
   try {
     await upload.append(takeable(body, turn, call.traffic), {
       onChunk: session && ((chunk) => session.update(chunk)),
       last,
+      destination: isWhole ? blobKey(digest) : undefined,
     });
   } catch (cause) {
     if (cause instanceof StrakeError || cause instanceof Refusal) throw cause;

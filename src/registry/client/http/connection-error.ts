@@ -1,7 +1,10 @@
 import { StrakeError } from "../../../errors/index.ts";
 
-/** What node reports of a connection, in the user's words. Never the URL's query or credentials. */
-export function connectionError(error: unknown, url: URL): StrakeError {
+/** What is to be done about a server of TLS that was asked in plain HTTP. */
+export const nameWithTLS = "if it speaks TLS, write https:// where it is named with http:// (hosts.toml)";
+
+/** What node reports of a connection, in the user's words. Never the URL's query or credentials. `isNew`: nothing was ever answered on it. */
+export function connectionError(error: unknown, url: URL, isNew = false): StrakeError {
   const { code, detail } = reportOf(error);
   const options = { cause: error };
   if (/ALERT|alert/.test(detail) && /certificate/i.test(detail))
@@ -33,6 +36,12 @@ export function connectionError(error: unknown, url: URL): StrakeError {
     return new StrakeError("REGISTRY_UNREACHABLE", `nothing listens at ${url.host}`, {
       ...options,
       hint: "check the port, and whether the registry runs",
+    });
+  // Some servers of TLS say what is wrong (answer-error.ts), others only hang up.
+  if (isNew && url.protocol === "http:" && code === "ECONNRESET")
+    return new StrakeError("REGISTRY_UNREACHABLE", `${url.host} hung up on plain HTTP: ${detail}`, {
+      ...options,
+      hint: nameWithTLS,
     });
   return new StrakeError(
     "REGISTRY_UNREACHABLE",

@@ -128,8 +128,8 @@ async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse>
       ? { protocol: url.protocol, hostname, port: url.port || undefined, path: url.pathname + url.search }
       : { ...proxyAddress(forwarder), path: url.origin + url.pathname + url.search };
   if (forwarder !== undefined) Object.assign(headers, { host: url.host, ...proxyHeaders(forwarder) });
-  const connectionFailure = (error: unknown) =>
-    forwarder === undefined ? connectionError(error, url) : proxyUnreachable(error, forwarder, target);
+  const connectionFailure = (error: unknown, isNew: boolean) =>
+    forwarder === undefined ? connectionError(error, url, isNew) : proxyUnreachable(error, forwarder, target);
   return new Promise((resolve, reject) => {
     const request: ClientRequest = (address.protocol === "https:" ? httpsRequest : httpRequest)({
       ...{ ...address, ...lookup, method, headers, agent },
@@ -154,7 +154,8 @@ async function exchange(message: HttpRequest, wire: Wire): Promise<HttpResponse>
       if (state.answered) return;
       end();
       if (state.failure !== undefined || error instanceof StrakeError) reject(state.failure ?? error);
-      else if (forwarder !== undefined || !isCertificateFailure(error)) reject(connectionFailure(error));
+      else if (forwarder !== undefined || !isCertificateFailure(error))
+        reject(connectionFailure(error, !request.reusedSocket));
       else
         void shownCertificate(url, {
           ...lookup,

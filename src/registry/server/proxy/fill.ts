@@ -154,7 +154,7 @@ export class Fill {
         this.#verified = actual === digest;
         this.#wake();
       };
-      await upload.append(blob.body, { onChunk, last: true });
+      await upload.append(blob.body, { onChunk, last: true, destination: blobKey(digest) });
       actual ??= digester.digest();
       if (actual !== digest)
         throw new StrakeError("BLOB_MISMATCH", `${source.name} sent ${actual} for ${digest}`, {

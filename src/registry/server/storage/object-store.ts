@@ -72,7 +72,7 @@ export interface ObjectStore extends AsyncDisposable {
   createUpload(label: string): Promise<Upload>;
   /** An upload that some process began, as far as it got; undefined when it was committed, aborted or never was. */
   openUpload(id: string): Promise<Upload | undefined>;
-  /** Uploads untouched since a time (milliseconds since the epoch), for whoever clears away what was given up. */
+  /** Uploads untouched since a time (milliseconds since the epoch), as `dropUpload` takes them, for whoever clears away what was given up. */
   staleUploads(before: number): Promise<string[]>;
   /** Takes away what is left of an upload, be it one that can be opened no more. Idempotent. */
   dropUpload(id: string): Promise<void>;
@@ -85,6 +85,11 @@ export interface AppendOptions {
   readonly onChunk?: (chunk: Uint8Array) => void;
   /** The caller means to commit next, in this process: what was appended need not be kept for others. */
   readonly last?: boolean;
+  /**
+   * With `last`, for the whole content: the key that will be committed to, so that a driver can store the bytes where they stay, shown by `commit` alone.
+   * They cannot be read before that, and when the source fails none may be kept.
+   */
+  readonly destination?: string;
 }
 
 /** An object in the making. One caller at a time; nothing of it is visible under any key before `commit`. */
@@ -98,7 +103,7 @@ export interface Upload {
   readonly version: string;
   /**
    * Appends what the source gives. When the source fails, what came before the failure is kept, `length` says how much,
-   * and the source's error is thrown. A chunk of the source is only good until the next one is asked for.
+   * and the source's error is thrown (see `destination` for the exception). A chunk of the source is only good until the next one is asked for.
    */
   append(source: AsyncIterable<Uint8Array>, options?: AppendOptions): Promise<void>;
   /** The bytes so far. After this only `commit` or `abort` may follow. */

@@ -1,5 +1,6 @@
+import { isKey } from "./key.ts";
 import type { S3Client } from "./s3-client.ts";
-import { uploadsPrefix } from "./s3-upload.ts";
+import { destinationsPrefix, uploadsPrefix } from "./s3-upload.ts";
 
 /**
  * Ids of the uploads that nobody has touched since `before`. Also of those that have no state: whoever is killed may leave a tail that was
@@ -24,6 +25,21 @@ export async function staleUploads(client: S3Client, before: number): Promise<st
     if (!withState.has(id)) touched.set(id, Math.max(begun, touched.get(id) ?? 0));
   }
   return [...touched].filter(([, when]) => when < before).map(([id]) => id);
+}
+
+/** Multipart uploads to a blob's own key that nobody completed: they have no state, and end with the request that began them. */
+export async function staleParts(client: S3Client, before: number): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { key, uploadId, begun } of client.multiparts(destinationsPrefix))
+    if (begun > 0 && begun < before) found.push(`${key} ${uploadId}`);
+  return found;
+}
+
+/** Drops one of them. Idempotent. */
+export async function dropParts(client: S3Client, name: string): Promise<void> {
+  const [key, uploadId] = name.split(" ", 2) as [string, string | undefined];
+  if (uploadId === undefined || !key.startsWith(destinationsPrefix) || !isKey(key)) return;
+  await client.request("DELETE", key, { query: { uploadId }, accept: [404] });
 }
 
 /** Removes every piece of an upload that has no state. */

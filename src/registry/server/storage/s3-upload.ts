@@ -10,6 +10,8 @@ import { escapeXML, unescapeXML } from "./s3-xml.ts";
 
 /** No key of the registry starts with an underscore. */
 export const uploadsPrefix = "_uploads/";
+/** Where parts may be sent before all of them are there: a collection looks here for what was left. */
+export const destinationsPrefix = "blobs/";
 
 /** Thrown within: S3 has no such multipart upload. */
 const multipartGone = new Error("there is no such multipart upload");
@@ -31,7 +33,9 @@ interface State {
 
 /**
  * An S3 multipart upload that any replica can continue: full parts are S3's, the rest and the list of parts are objects
- * beside it. `commit` copies within the server, because the digest that names a blob is known only at its end.
+ * beside it. `commit` copies within the server, where the digest that names a blob is known only at its end. Where it is known from the start,
+ * the parts go to the blob's own key, which shows nothing before the multipart upload is completed. Such parts are of one call in one process,
+ * and no state ever names them.
  */
 export class S3Upload implements Upload {
   readonly id: string;
@@ -44,6 +48,8 @@ export class S3Upload implements Upload {
   #part: Part | undefined;
   /** The beginning of the multipart upload. */
   #begun: Promise<string> | undefined;
+  /** The key that the parts are for, when they are sent there at once. */
+  #destination: string | undefined;
 
   private constructor(
     store: ObjectStore,
@@ -96,8 +102,14 @@ export class S3Upload implements Upload {
     return this.#state.parts.reduce((sum, part) => sum + part.size, 0);
   }
 
-  async append(source: AsyncIterable<Uint8Array>, { onChunk, last }: AppendOptions = {}): Promise<void> {
+  async append(
+    source: AsyncIterable<Uint8Array>,
+    { onChunk, last, destination }: AppendOptions = {},
+  ): Promise<void> {
     if (this.#state.sealed) throw uploadGone(this.id);
+    const isFresh = this.length === 0 && this.#state.multipart === undefined;
+    if (last && isFresh && destination?.startsWith(destinationsPrefix))
+      this.#destination = checkKey(destination);
     let part = await this.#open();
     const line = this.#line();
     const next = async () => {
@@ -120,7 +132,8 @@ export class S3Upload implements Upload {
       }
     } catch (error) {
       const isGone = error instanceof StrakeError && error.code === "UPLOAD_GONE";
-      if (!isGone) await this.#persist();
+      if (this.#destination !== undefined) await this.#forget();
+      else if (!isGone) await this.#persist();
       throw error;
     }
     if (!last) await this.#persist();
@@ -132,6 +145,8 @@ export class S3Upload implements Upload {
       yield* part.blob.stream();
       return;
     }
+    if (this.#destination !== undefined)
+      throw storageFault("parts of a blob cannot be read before it is whole");
     await this.#seal();
     const found = await this.#store.get(this.#key("data"));
     if (!found) return await this.#lost();
@@ -142,6 +157,12 @@ export class S3Upload implements Upload {
     checkKey(key);
     if (this.#state.parts.length === 0) {
       await this.#client.request("PUT", key, { body: await this.#open() });
+    } else if (this.#destination !== undefined) {
+      // Whoever sent these bytes said where they belong: under another key they could be had as what they are not.
+      if (key !== this.#destination) throw storageFault("an upload was meant for another key");
+      const { multipart, parts } = this.#state;
+      if (!(await this.#complete(key, multipart!, parts))) await this.#lost();
+      this.#state = { label: this.label, parts: [] };
     } else {
       await this.#seal();
       await this.#copy(this.#key("data"), key, this.length);
@@ -152,14 +173,29 @@ export class S3Upload implements Upload {
   async abort(): Promise<void> {
     this.#release();
     const { multipart, sealed, tail } = this.#state;
-    if (multipart && !sealed)
-      await this.#client.request("DELETE", this.#key("data"), {
-        query: { uploadId: multipart },
-        accept: [404],
-      });
+    if (multipart && !sealed) await this.#abortMultipart(multipart);
     if (sealed) await this.#remove(this.#key("data"));
     if (tail) await this.#remove(this.#tailKey(tail.number));
     await this.#remove(this.#key("state"));
+  }
+
+  /** Makes it the empty upload that its state says it is: what came for its destination is of no use to anybody else. */
+  async #forget(): Promise<void> {
+    this.#release();
+    const { multipart } = this.#state;
+    this.#state = { label: this.label, parts: [] };
+    this.#begun = undefined;
+    try {
+      if (multipart) await this.#abortMultipart(multipart);
+    } catch {
+      // A collection does it.
+    } finally {
+      this.#destination = undefined;
+    }
+  }
+
+  async #abortMultipart(uploadId: string): Promise<void> {
+    await this.#client.request("DELETE", this.#place, { query: { uploadId }, accept: [404] });
   }
 
   /**
@@ -177,6 +213,11 @@ export class S3Upload implements Upload {
 
   #key(name: "state" | "data"): string {
     return `${uploadsPrefix}${this.id}/${name}`;
+  }
+
+  /** The key of the multipart upload. */
+  get #place(): string {
+    return this.#destination ?? this.#key("data");
   }
 
   #tailKey(number: number): string {
@@ -225,7 +266,7 @@ export class S3Upload implements Upload {
 
   async #putPart(part: Part, number: number): Promise<StoredPart> {
     const uploadId = await this.#multipart();
-    const response = await this.#client.request("PUT", this.#key("data"), {
+    const response = await this.#client.request("PUT", this.#place, {
       query: { partNumber: String(number), uploadId },
       body: part,
       accept: [404],
@@ -236,7 +277,7 @@ export class S3Upload implements Upload {
 
   async #multipart(): Promise<string> {
     if (this.#state.multipart !== undefined) return this.#state.multipart;
-    this.#begun ??= this.#begin(this.#key("data"));
+    this.#begun ??= this.#begin(this.#place);
     try {
       const multipart = await this.#begun;
       this.#state = { ...this.#state, multipart };

@@ -13,7 +13,7 @@ import type {
 } from "./object-store.ts";
 import { withAdvice } from "./s3-advice.ts";
 import { S3Client, type S3Options } from "./s3-client.ts";
-import { dropLeftovers, staleUploads } from "./s3-leftovers.ts";
+import { dropLeftovers, dropParts, staleParts, staleUploads } from "./s3-leftovers.ts";
 import { S3Upload } from "./s3-upload.ts";
 
 /**
@@ -139,12 +139,14 @@ export class S3Store implements ObjectStore {
   }
 
   async staleUploads(before: number): Promise<string[]> {
-    return (await staleUploads(this.#client, before)).filter(isUploadId);
+    const ids = (await staleUploads(this.#client, before)).filter(isUploadId);
+    return [...ids, ...(await staleParts(this.#client, before))];
   }
 
   async dropUpload(id: string): Promise<void> {
+    if (!isUploadId(id)) return dropParts(this.#client, id);
     await (await this.openUpload(id))?.abort();
-    if (isUploadId(id)) await dropLeftovers(this.#client, id);
+    await dropLeftovers(this.#client, id);
   }
 
   async check(): Promise<void> {
