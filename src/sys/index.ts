@@ -102,6 +102,7 @@ export {
 export { PromisedFile } from "./promised-file.ts";
 export { randomBetween, randomHex } from "./random.ts";
 export { readAhead } from "./read-ahead.ts";
+export { readPiece } from "./read-at.ts";
 export { readFrom } from "./read-from.ts";
 export { readPieces } from "./read-pieces.ts";
 export { ResidentPages } from "./resident-pages.ts";

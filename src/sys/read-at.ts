@@ -9,3 +9,9 @@ export function readAt(fd: number, into: Buffer, at: number): Promise<number> {
     );
   });
 }
+
+/** At most so many bytes from an offset of an open file, in a buffer of their own. Errors: SYS_*. */
+export async function readPiece(fd: number, length: number, at: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(length);
+  return buffer.subarray(0, await readAt(fd, buffer, at));
+}

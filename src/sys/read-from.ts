@@ -1,4 +1,4 @@
-import { readAt } from "./read-at.ts";
+import { readPiece } from "./read-at.ts";
 
 const piece = 1 << 20;
 
@@ -27,9 +27,4 @@ export async function* readFrom(
   } finally {
     await pending?.catch(() => {});
   }
-}
-
-async function readPiece(fd: number, length: number, at: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(length);
-  return buffer.subarray(0, await readAt(fd, buffer, at));
 }

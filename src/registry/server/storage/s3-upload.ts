@@ -1,5 +1,5 @@
 import { StrakeError } from "../../../errors/index.ts";
-import { collectGarbage } from "./collect-garbage.ts";
+import { bodyCollections } from "./body-collections.ts";
 import { objectChanged, storageFault, uploadGone } from "./fault.ts";
 import { checkKey } from "./key.ts";
 import type { AppendOptions, ObjectStore, Upload } from "./object-store.ts";
@@ -123,7 +123,7 @@ export class S3Upload implements Upload {
             if (part.isFull) await next();
           }
           onChunk?.(chunk);
-          collectGarbage(chunk.byteLength);
+          bodyCollections.passed(chunk.byteLength);
         }
         const hasParts = this.#state.parts.length > 0 || !line.isUnused;
         if (last && hasParts && part.length > 0) await next();
