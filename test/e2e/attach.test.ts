@@ -50,15 +50,15 @@ describe.skipIf(obstacle !== undefined)("attach", () => {
     expect(await attached()).toEqual({ code: 9, told: true });
   }, 30_000);
 
-  test("on a terminal: what is typed, the size, the keys that leave it running", async () => {
+  test("on a terminal: what is typed, the size, the keys that leave it running, and back again", async () => {
     await start("shell", ["-it"], "exec sh");
-    const typed = new Set<string>();
-    const { code, shown } = await onTerminal(
-      [...strake.program, "attach", "--detach-keys", "ctrl-a,z", "shell"],
-      {
+    for (const rows of [31, 37]) {
+      const typed = new Set<string>();
+      const command = [...strake.program, "attach", "--detach-keys", "ctrl-a,z", "shell"];
+      const { code, shown } = await onTerminal(command, {
         env: strake.env,
         columns: 93,
-        rows: 31,
+        rows,
         onShown: (text, type) => {
           const once = (when: boolean, keys: string) => {
             if (when && !typed.has(keys)) {
@@ -66,12 +66,13 @@ describe.skipIf(obstacle !== undefined)("attach", () => {
               type(keys);
             }
           };
-          once(typed.size === 0, "stty size; echo a$((40 + 2))b\r");
-          once(text.includes("a42b"), "\x01z");
+          // The shell says something as soon as the terminal's size changes.
+          once(typed.size === 0, `stty size; echo a$((40 + 2))b${rows}\r`);
+          once(text.includes(`a42b${rows}`), "\x01z");
         },
-      },
-    );
-    expect([code, shown]).toEqual([0, expect.stringContaining("31 93")]);
-    expect(await strake.ok("inspect", "-f", "{{.State.Status}}", "shell")).toBe("running\n");
-  }, 30_000);
+      });
+      expect([code, shown]).toEqual([0, expect.stringContaining(`${rows} 93`)]);
+      expect(await strake.ok("inspect", "-f", "{{.State.Status}}", "shell")).toBe("running\n");
+    }
+  }, 60_000);
 });

@@ -38,7 +38,8 @@ export function monitorArgs(options: MonitorOptions): string[] {
     ["--log-path", `k8s-file:${paths.log}`, "--log-size-max", String(options.logSizeMax)],
     ["--log-level", "error", "--no-sync-log"],
   ].flat();
-  if (options.terminal) args.push("--terminal");
+  // Who leaves a terminal does not end its input: the next who attaches goes on typing.
+  if (options.terminal) args.push("--terminal", "--leave-stdin-open");
   if (options.stdin) args.push("--stdin");
   const [command, ...rest] = options.exitCommand;
   if (command !== undefined) {
