@@ -143,7 +143,7 @@ function checkName(input: string, domain: string, path: string): void {
 }
 
 function invalid(input: string, why: string): StrakeError {
-  if (/^https?:\/\//.test(input))
+  if (/^(?:https?|docker):\/\//.test(input))
     return new StrakeError(
       "REFERENCE_INVALID",
       `${JSON.stringify(input.slice(0, 160))} is not an image reference`,

@@ -29,6 +29,29 @@ afterAll(async () => {
   await strake.remove();
 });
 
+test.each([
+  ["tags HOST", "HOST names a registry, and no image of it", "strake catalog HOST"],
+  ["tags registry.example", "registry.example names a registry", "registry.example/NAME"],
+  ["digest localhost:5000", "localhost:5000 names a registry", "localhost:5000/NAME"],
+  ["pull HOST", "HOST names a registry", ""],
+  ["delete HOST", "HOST names a registry", ""],
+  ["pull docker://HOST/team/app:1", "", "leave docker:// out"],
+  ["catalog http://HOST", "", "leave http:// out"],
+  ["catalog HOST/team", "HOST/team is not a registry", "strake search HOST/team"],
+  ["copy docker-archive:absent.tar HOST/a:1", "there is no file absent.tar", ""],
+  ["copy oci-archive:absent.tar HOST/a:1", "there is no file absent.tar", ""],
+  ["copy oci-archive:. HOST/a:1", ". is a folder", "oci:."],
+])("%s: %s %s", async (line, message, hint) => {
+  const here = (text: string) => text.replaceAll("HOST", registry.host);
+  const { code, stderr } = await strake.run(here(line).split(" "));
+  expect([code, stderr]).toEqual([1, expect.stringContaining(here(message))]);
+  expect(stderr).toContain(here(hint));
+});
+
+test("a registry is named with a slash behind it as well", async () => {
+  expect(await strake.ok("catalog", `${registry.host}/`)).toBe(await strake.ok("catalog", registry.host));
+});
+
 const objects = async (...args: string[]) =>
   (await strake.ok(...args, "--format", "json"))
     .trim()

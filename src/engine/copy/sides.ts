@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
 import { loadArchive, OciLayout, packLayout, unpackLayout } from "../../archive/index.ts";
 import { StrakeError } from "../../errors/index.ts";
 import type { Emit } from "../../events/index.ts";
@@ -54,12 +54,23 @@ export async function withSource<T>(
       return await work({ kind: "place", place: OciLayout.open(place.path), reference: place.tag });
     case "oci-archive": {
       using scratch = (await opening.store()).scratch();
-      await unpackLayout(createReadStream(place.path, { highWaterMark: 1 << 20 }), scratch.path, opening);
+      await unpackLayout(readArchive(place.path), scratch.path, opening);
       return await work({ kind: "place", place: OciLayout.open(scratch.path), reference: place.tag });
     }
     case "docker-archive":
       return await withLoaded(place, opening, (image) => work({ kind: "image", image }));
   }
+}
+
+/** The bytes of an archive. Errors: USAGE. */
+function readArchive(path: string) {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw new StrakeError("USAGE", `there is no file ${path}`);
+  if (stat.isDirectory())
+    throw new StrakeError("USAGE", `${path} is a folder, not an archive`, {
+      hint: `an OCI layout in a folder is written oci:${path}`,
+    });
+  return createReadStream(path, { highWaterMark: 1 << 20 });
 }
 
 /** A docker-archive has neither manifests nor digests of its own: its image passes through the store. */
@@ -70,7 +81,7 @@ async function withLoaded<T>(
 ): Promise<T> {
   const store = await open();
   return await withGuests(store, async (welcome) => {
-    const loaded = await loadArchive(store, createReadStream(path, { highWaterMark: 1 << 20 }), {
+    const loaded = await loadArchive(store, readArchive(path), {
       ...{ unnamed: true, emit },
       ...(platform ? { platform } : {}),
       ...(signal ? { signal } : {}),

@@ -65,8 +65,23 @@ export async function* listRepositories(
   host: string,
   options: RemoteOptions = {},
 ): AsyncGenerator<string, void, undefined> {
+  const registry = registryNamed(host);
   using remote = new Remote(options);
-  yield* (await remote.registry(host)).catalog(call(options));
+  yield* (await remote.registry(registry)).catalog(call(options));
+}
+
+/** `HOST[:PORT]`, as it is written before the names of images. Errors: USAGE. */
+function registryNamed(text: string): string {
+  const [, scheme] = /^([a-z]+:\/\/)/i.exec(text) ?? [];
+  if (scheme !== undefined)
+    throw new StrakeError("USAGE", `${JSON.stringify(text)} is not the name of a registry`, {
+      hint: `leave ${scheme} out: --insecure is for plain HTTP beyond this machine`,
+    });
+  const host = text.replace(/\/$/, "");
+  if (!host.includes("/")) return host;
+  throw new StrakeError("USAGE", `${host} is not a registry, but something of one`, {
+    hint: `list it with strake tags ${host}, or the names that hold it with strake search ${host}`,
+  });
 }
 
 /** What refers to an image: signatures, attestations, SBOMs. Errors: REGISTRY_*. */

@@ -7,6 +7,7 @@ import { Hosts } from "./hosts/hosts.ts";
 import type { Endpoint } from "./hosts/settings.ts";
 import type { RetryOptions } from "./http/retry.ts";
 import { explainMissing } from "./missing.ts";
+import { demandImage } from "./names-registry.ts";
 import { type Proxies, proxiesOf } from "./proxy/environment.ts";
 import { Registry } from "./registry.ts";
 import type { PinnedTag, Repository } from "./repository.ts";
@@ -24,6 +25,9 @@ export interface RemoteOptions {
   readonly userAgent?: string;
   readonly signal?: AbortSignal;
 }
+
+/** What else a reference says is only looked at to tell one that was mistyped. */
+type RepositoryName = Pick<Reference, "domain" | "path"> & Partial<Reference>;
 
 /** Registries as this machine is set up for them: mirrors, insecure ones, CAs, credentials, proxies. Connections are shared and ended by `close`. */
 export class Remote {
@@ -55,13 +59,17 @@ export class Remote {
   }
 
   /** The repository at the registry itself, past all mirrors, to be changed. */
-  async repository({ domain, path }: Pick<Reference, "domain" | "path">): Promise<Repository> {
+  async repository(reference: RepositoryName): Promise<Repository> {
+    demandImage(reference);
+    const { domain, path } = reference;
     const endpoint = this.#hosts.forPush(domain, path);
     return (await this.#connect(endpoint, domain)).repository(endpoint.path);
   }
 
   /** The repository at the registry itself, past all mirrors, to be asked for its lists: tags, referrers. */
-  async origin({ domain, path }: Pick<Reference, "domain" | "path">): Promise<Repository> {
+  async origin(reference: RepositoryName): Promise<Repository> {
+    demandImage(reference);
+    const { domain, path } = reference;
     const endpoint = this.#hosts.forLists(domain, path);
     return (await this.#connect(endpoint, domain)).repository(endpoint.path);
   }
@@ -84,6 +92,7 @@ export class Remote {
     work: (repository: Repository) => Promise<T>,
     onMirrorFailure: (host: string, error: StrakeError) => void,
   ): Promise<T> {
+    demandImage(reference);
     const { domain, path, digest } = reference;
     const all = this.#hosts.forPull(domain, path);
     let pinned: Promise<PinnedTag | undefined> | undefined;
