@@ -11,6 +11,7 @@ import {
   startInForeground,
 } from "./lifecycle/foreground.ts";
 import { inspectContainer } from "./lifecycle/inspect.ts";
+import { EarlyLaunches } from "./lifecycle/launch.ts";
 import { checkName } from "./lifecycle/name.ts";
 import { reconcile, reconcileRecords } from "./lifecycle/reconcile.ts";
 import type { ContainerRecord, ContainerRecords, ResolveUser, RootfsProvider } from "./lifecycle/record.ts";
@@ -62,6 +63,7 @@ export class Containers {
         runtime ??= Runtime.find({ runRoot: options.runRoot });
         return runtime;
       },
+      launches: new EarlyLaunches(),
       cleanupCommand: options.cleanupCommand,
       warn: options.warn ?? (() => {}),
     };
@@ -97,6 +99,11 @@ export class Containers {
 
   create(options: CreateOptions): ContainerRecord {
     return createContainer(this.services, options);
+  }
+
+  /** To be called when `create` of a container that was to be started at once has failed, or what it was part of. */
+  abandon(): Promise<void> {
+    return this.services.launches.abandon(this.services);
   }
 
   start(reference: string, options?: StartOptions): Promise<StartedContainer> {

@@ -66,7 +66,12 @@ export class Engine {
   /** Makes a container of an image, without starting it; gives its id. Errors: IMAGE_NOT_FOUND, CONTAINER_*. */
   async create(request: CreateRequest): Promise<string> {
     const [{ createFromImage }, containers] = await Promise.all([import("./create.ts"), this.containers()]);
-    return createFromImage(this.store, containers, request);
+    try {
+      return createFromImage(this.store, containers, request);
+    } catch (error) {
+      await containers.abandon();
+      throw error;
+    }
   }
 
   /** What a container of `containers().list()` takes on disk. */

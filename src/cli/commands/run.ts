@@ -16,7 +16,7 @@ export const run: Handler<typeof runFlags> = async (cli, { args, flags }) => {
     throw new StrakeError("USAGE", `${cidFile} exists already`, { hint: "remove it or name another file" });
   const engine = await cli.engine();
   const containers = await engine.containers();
-  const request = { ...createOptions(cli, args, flags), startedAtOnce: true };
+  const request = { ...createOptions(cli, args, flags), startedAtOnce: { attended: !flags.detach } };
   const id = await createOrPull(cli, engine, { request, policy: (flags.pull ?? "missing") as PullPolicy });
   if (cidFile !== undefined) writeFileSync(cidFile, id);
   try {

@@ -32,8 +32,11 @@ export interface CreateOptions {
   readonly stopSignal?: string;
   readonly stopTimeout?: number;
   readonly autoRemove?: boolean;
-  /** It is started by this process at once or never: with `autoRemove` it does not outlive one that is killed before. */
-  readonly startedAtOnce?: boolean;
+  /**
+   * It is started by this process at once or never: with `autoRemove` it does not outlive one that is killed before. `attended`: as it will be for the
+   * start. When making it fails, call `Containers.abandon`.
+   */
+  readonly startedAtOnce?: { readonly attended: boolean };
   readonly readonlyRootfs?: boolean;
   readonly privileged?: boolean;
   readonly capAdd?: readonly string[];
@@ -61,12 +64,10 @@ export function createContainer(services: ContainerServices, options: CreateOpti
   const id = randomHex(32);
   const wanted = options.name === undefined ? undefined : checkName(options.name);
   for (let attempt = 0; ; attempt++) {
-    const record = planContainer(options, {
-      id,
-      name: wanted ?? randomName(attempt),
-      now: Date.now(),
-      snapshotter: services.rootfs.snapshotter,
-    });
+    const plan = planContainer(options, { id, name: wanted ?? randomName(attempt), now: Date.now() });
+    if (options.startedAtOnce && attempt === 0)
+      services.launches.begin(services, plan, options.startedAtOnce.attended);
+    const record = { ...plan, snapshotter: services.rootfs.snapshotter };
     const paths = containerPaths(services.root, services.runRoot, id);
     try {
       services.records.insert(record);
@@ -85,14 +86,13 @@ export interface Identity {
   readonly id: string;
   readonly name: string;
   readonly now: number;
-  readonly snapshotter: string;
 }
 
-/** The record of a new container: the image's configuration with the user's over it. Pure. */
+/** The record of a new container, but for its snapshotter: the image's configuration with the user's over it. Pure. */
 export function planContainer(
   options: CreateOptions,
-  { id, name, now, snapshotter }: Identity,
-): ContainerRecord {
+  { id, name, now }: Identity,
+): Omit<ContainerRecord, "snapshotter"> {
   const config = options.image.config;
   const entrypoint = options.entrypoint ?? config.Entrypoint ?? [];
   // An entrypoint of the user's makes the image's Cmd meaningless: it was written for the other program.
@@ -121,7 +121,6 @@ export function planContainer(
     name,
     createdAt: now,
     image: { id: options.image.id, reference: options.image.reference, layers: options.image.layers },
-    snapshotter,
     state: { status: "created" },
     args,
     entrypoint,

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { lockFile } from "../../sys/index.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import { isThere } from "./process-identity.ts";
@@ -28,6 +28,7 @@ export async function cleanupContainer(
   const stored = services.records.get(id);
   if (stored === undefined) {
     if (existsSync(paths.run)) await teardown(services, id, undefined);
+    rmSync(paths.lock, { force: true });
     return undefined;
   }
   // What is removed in a moment is not written first.

@@ -1,9 +1,8 @@
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { hostname as hostHostname } from "node:os";
 import { StrakeError, toStrakeError } from "../../errors/index.ts";
-import { bootId, lockFile, PromisedFile, processStartTime } from "../../sys/index.ts";
+import { bootId, lockFile, processStartTime } from "../../sys/index.ts";
 import { type Attachment, type AttachOptions, attach } from "../monitor/attach.ts";
-import { createUnderMonitor } from "../monitor/conmon.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
 import { lockVolume } from "../mount/volumes.ts";
 import type { Endpoint } from "../network/bridge.ts";
@@ -13,15 +12,15 @@ import { readInRoot } from "../rootfs/read.ts";
 import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
 import { controlGroupOf } from "../runtime/control-group.ts";
 import { readyControlGroups } from "../runtime/grace.ts";
-import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
+import { hostFacts } from "../runtime/host.ts";
 import { hostDevices } from "../runtime/host-devices.ts";
 import { releaseContainer } from "../runtime/release.ts";
-import type { Runtime } from "../runtime/runtime.ts";
 import { withCompiledSeccomp } from "../runtime/seccomp-cache.ts";
 import { withHome } from "../spec/environment.ts";
 import { bindMount, tmpfsMount } from "../spec/mounts.ts";
 import { runtimeSpec } from "../spec/spec.ts";
 import type { Mount } from "../spec/types.ts";
+import { giveUp, type Launch, launch } from "./launch.ts";
 import type { ContainerRecord } from "./record.ts";
 import { refresh } from "./refresh.ts";
 import type { ContainerServices } from "./services.ts";
@@ -51,15 +50,17 @@ export async function startContainer(
   id: string,
   options: StartOptions = {},
 ): Promise<StartedContainer> {
-  mkdirSync(`${services.runRoot}/locks`, { recursive: true, mode: 0o700 });
   const paths = containerPaths(services.root, services.runRoot, id);
-  using _lock = await lockFile(paths.lock);
+  const early = services.launches.take(id);
+  if (early === undefined) mkdirSync(`${services.runRoot}/locks`, { recursive: true, mode: 0o700 });
+  using _lock = early?.lock ?? (await lockFile(paths.lock));
   const record = refresh(services, id);
   if (record.state.status !== "created" && record.state.status !== "exited")
     throw wrongState(record.state, "started", record.name);
-  if (existsSync(paths.run)) await teardown(services, record.id, record);
+  if (early === undefined && existsSync(paths.run)) await teardown(services, record.id, record);
   try {
-    return await bringUp(services, record, paths, options);
+    const begun = early ?? launch(services, record, { attended: options.attended === true });
+    return await bringUp(begun, services, record, { paths, options });
   } catch (thrown) {
     const error = toStrakeError(thrown);
     await teardown(services, record.id, record);
@@ -75,55 +76,34 @@ export async function startContainer(
   }
 }
 
+interface BringUp {
+  readonly paths: ContainerPaths;
+  readonly options: StartOptions;
+}
+
 async function bringUp(
+  begun: Launch,
   services: ContainerServices,
   record: ContainerRecord,
-  paths: ContainerPaths,
-  options: StartOptions,
+  request: BringUp,
 ): Promise<StartedContainer> {
-  readyControlGroups();
-  enterContainerNamespace();
-  mkdirSync(paths.run, { recursive: true, mode: 0o700 });
-  mkdirSync(paths.rootfs, { mode: 0o755 });
-  mkdirSync(paths.data, { recursive: true, mode: 0o700 });
-  const runtime = services.runtime();
-  // Monitor and runtime are started before there is anything for them to read: their own start goes on while the bundle is made.
-  using config = new PromisedFile(`${paths.run}/config.json`);
-  const creating = createUnderMonitor({
-    id: record.id,
-    name: record.name,
-    program: record.args[0]!,
-    paths,
-    runtime,
-    terminal: record.terminal,
-    stdin: record.openStdin,
-    logSizeMax: record.logSizeMax,
-    exitCommand: exitCommand(services, record, { paths, attended: options.attended === true }),
-    env: { STRAKE_ROOT: services.root, STRAKE_RUNROOT: services.runRoot },
-  });
-  creating.catch(() => {});
+  using _config = begun.config;
   try {
-    return await bringUpUnder({ creating, config }, services, record, { paths, runtime, options });
+    return await bringUpUnder(begun, services, record, request);
   } catch (error) {
-    // A runtime that got nothing to read fails; teardown must not overtake it.
-    config[Symbol.dispose]();
-    await creating.catch(() => {});
+    await giveUp(begun);
     throw error;
   }
 }
 
-interface BringUp {
-  readonly paths: ContainerPaths;
-  readonly runtime: Runtime;
-  readonly options: StartOptions;
-}
-
 async function bringUpUnder(
-  { creating, config }: { readonly creating: Promise<number>; readonly config: PromisedFile },
+  { creating, config }: Launch,
   services: ContainerServices,
   record: ContainerRecord,
-  { paths, runtime, options }: BringUp,
+  { paths, options }: BringUp,
 ): Promise<StartedContainer> {
+  readyControlGroups();
+  const runtime = services.runtime();
   const rootfs = await services.rootfs.mount({
     ...rootfsRequest(record, paths),
     volatile: record.autoRemove,
@@ -201,30 +181,6 @@ async function bringUpUnder(
   }
   return { record: running ?? record, ...(attachment ? { attachment } : {}) };
 }
-
-/**
- * What the monitor runs at the end. For an attended container that is a shell that looks whether the caller still lives or has cleaned up: it
- * costs a millisecond where starting ourselves would take ten of the two processors' time while the caller cleans up. One that
- * is removed at its end cannot be started again, so nobody needs to wait until the runtime has forgotten it (5 ms): the shell
- * sees to that too.
- */
-function exitCommand(
-  services: ContainerServices,
-  record: ContainerRecord,
-  { paths, attended }: { readonly paths: ContainerPaths; readonly attended: boolean },
-): string[] {
-  const { id } = record;
-  if (!attended) return [...services.cleanupCommand, id];
-  const isForgotten = record.autoRemove ? `${forget} ` : "";
-  // Asked first, as the caller ends while the runtime forgets. What it takes away last tells whether it was done.
-  const guard = `kill -0 "$0" 2>/dev/null || [ ! -e "$4" ] || left=1; ${isForgotten}[ -z "$left" ] || { shift 4; exec "$@"; }`;
-  const last = record.autoRemove ? paths.lock : paths.run;
-  const { path, stateRoot } = services.runtime();
-  const words = [String(process.pid), path, stateRoot, id, last];
-  return ["/bin/sh", "-c", guard, ...words, ...services.cleanupCommand, id];
-}
-
-const forget = '"$1" --root "$2" delete --force "$3" 2>/dev/null;';
 
 /** Makes volumes and missing sources, fills new volumes, and gives the mounts for the spec. */
 async function prepareMounts(

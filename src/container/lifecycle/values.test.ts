@@ -91,7 +91,7 @@ const options: CreateOptions = {
     },
   },
 };
-const identity = { id: "ab".repeat(32), name: "n", now: 5, snapshotter: "erofs" };
+const identity = { id: "ab".repeat(32), name: "n", now: 5 };
 
 describe("planContainer", () => {
   const args = (changes: Partial<CreateOptions>) => planContainer({ ...options, ...changes }, identity).args;
@@ -145,7 +145,7 @@ describe("planContainer", () => {
 });
 
 describe("filters", () => {
-  const plain = planContainer(options, identity);
+  const plain = { ...planContainer(options, identity), snapshotter: "erofs" };
   const records: ContainerRecord[] = [
     { ...plain, id: "a1", name: "web", createdAt: 3, labels: { tier: "front" } },
     { ...plain, id: "b2", name: "db", createdAt: 2, state: { status: "exited", exitCode: 1, finishedAt: 2 } },
