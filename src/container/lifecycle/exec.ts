@@ -7,7 +7,7 @@ import { writeToOwnOutput } from "../monitor/interact.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import { readInRoot } from "../rootfs/read.ts";
 import { isRuntimeComplaint, lastMessage, startFailure } from "../runtime/failure.ts";
-import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
+import { enterContainerNamespace, hostFacts, sealRuntime } from "../runtime/host.ts";
 import { terminalRest } from "../runtime/terminal-rest.ts";
 import { capabilitySets, grantable, resolveCapabilities } from "../spec/capabilities.ts";
 import { withHome } from "../spec/environment.ts";
@@ -57,6 +57,7 @@ export async function execInContainer(
   if (options.args.length === 0)
     throw new StrakeError("CONTAINER_OPTIONS_INVALID", "there is no command to run");
   enterContainerNamespace();
+  sealRuntime(services.runtime().makerOf(id).path);
   const paths = containerPaths(services.root, services.runRoot, id);
   const mark = `${paths.run}/exec-${randomHex(6)}`;
   const spec = JSON.parse(readFileSync(`${paths.run}/config.json`, "utf8")) as RuntimeSpec;

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { type FileLock, PromisedFile, tryLockFile } from "../../sys/index.ts";
 import { createUnderMonitor } from "../monitor/conmon.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
-import { enterContainerNamespace } from "../runtime/host.ts";
+import { enterContainerNamespace, sealRuntime } from "../runtime/host.ts";
 import type { ContainerRecord } from "./record.ts";
 import type { ContainerServices } from "./services.ts";
 import { teardown } from "./teardown.ts";
@@ -37,6 +37,7 @@ export function launch(
   mkdirSync(paths.rootfs, { mode: 0o755 });
   mkdirSync(paths.data, { recursive: true, mode: 0o700 });
   const runtime = services.runtime();
+  sealRuntime(runtime.path);
   const config = new PromisedFile(`${paths.run}/config.json`);
   const creating = createUnderMonitor({
     id: container.id,

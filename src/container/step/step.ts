@@ -7,7 +7,7 @@ import { toolEnvironment } from "../runtime/command.ts";
 import { controlGroupOf } from "../runtime/control-group.ts";
 import { isRuntimeComplaint, startFailure } from "../runtime/failure.ts";
 import { readyControlGroups } from "../runtime/grace.ts";
-import { enterContainerNamespace, hostFacts } from "../runtime/host.ts";
+import { enterContainerNamespace, hostFacts, sealRuntime } from "../runtime/host.ts";
 import { Runtime } from "../runtime/runtime.ts";
 import { withCompiledSeccomp } from "../runtime/seccomp-cache.ts";
 import type { CapabilityChoice } from "../spec/capabilities.ts";
@@ -61,6 +61,7 @@ export async function runStep(options: StepOptions): Promise<StepResult> {
   readyControlGroups();
   enterContainerNamespace();
   const runtime = options.runtime ?? Runtime.find({ runRoot: options.runRoot });
+  sealRuntime(runtime.path);
   const id = `step-${randomHex(8)}`;
   const bundle = `${options.runRoot}/steps/${id}`;
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
