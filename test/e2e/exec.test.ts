@@ -93,7 +93,7 @@ describe.skipIf(obstacle !== undefined).each(runtimes)("exec with %s", (runtime)
       "sh",
       "-c",
       // crun tells the new terminal its size when the process runs already.
-      "until stty size 2>/dev/null; do sleep 0.05; done; test -t 0 && echo yes; exit 4",
+      'until [ -n "$(stty size 2>/dev/null)" ]; do sleep 0.05; done; stty size; test -t 0 && echo yes; exit 4',
     );
     expect({ code, shown }).toEqual({ code: 4, shown: "24 80\r\nyes\r\n" });
     expect(await run("-t", "aa", "echo", "hi")).toEqual({ code: 0, stdout: "hi\r\n", stderr: "" });
