@@ -33,6 +33,32 @@ test("says what lstat says: files, links, devices, times before 1970, names in U
   }
 });
 
+test("all of a folder, and another one's on the way", () => {
+  const folder = mkdtempSync(join(tmpdir(), "strake-stats-"));
+  try {
+    const names = Array.from({ length: 1200 }, (_, i) => `file${i}${"x".repeat(i % 200)}`);
+    for (const [i, name] of names.entries()) writeFileSync(join(folder, name), "x".repeat(i % 50));
+    writeFileSync(join(folder, "é"), "abc");
+    using stats = new FolderStats(folder);
+    const seen: [string, number][] = [];
+    stats.lookAll([...names.slice(0, 700), "gone", "é", ...names.slice(700)], (name) => {
+      seen.push([name, stats.size]);
+      if (seen.length % 100 !== 1) return;
+      using other = new FolderStats("/etc");
+      const found: string[] = [];
+      other.lookAll(readdirSync("/etc"), (each) => found.push(each));
+      expect(found).toEqual(readdirSync("/etc"));
+    });
+    expect(seen).toEqual([
+      ...names.slice(0, 700).map((name, i) => [name, i % 50] as [string, number]),
+      ["é", 3],
+      ...names.slice(700).map((name, i) => [name, (i + 700) % 50] as [string, number]),
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("a folder that is none is an error", () => {
   expect(() => new FolderStats("/etc/hostname")).toThrow(expect.objectContaining({ code: "ENOTDIR" }));
 });

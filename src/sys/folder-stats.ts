@@ -11,6 +11,11 @@ const symlinkNofollow = 0x100;
 /** STATX_BASIC_STATS */
 const basicStats = 0x7ff;
 
+/** Names looked at together, and bytes for them; more are looked at one by one. */
+const batchLength = 512;
+const batchSize = 32 << 10;
+const spareBatches: Buffer[] = [];
+
 /** `struct statx` and a name, used by one call at a time. */
 interface Scratch {
   readonly words: Uint32Array;
@@ -58,7 +63,44 @@ export class FolderStats implements FileFacts {
     if (!at) return this.#lookSlowly(name);
     const length = name.isWellFormed() ? at.name.write(name) : encodeInto(at.name, name);
     at.name[length] = 0;
-    if (libc().statx(this.#fd, at.nameAddress, symlinkNofollow, basicStats, at.result) !== 0) {
+    return this.#lookAt(at, at.nameAddress, name);
+  }
+
+  /**
+   * Looks at one name after the other and tells `found` of those that are there, while what is known of them can be read. Names that are ASCII are
+   * handed to the kernel as they stand in one piece of text. Errors: SYS_*.
+   */
+  lookAll(names: Iterable<string>, found: (name: string) => void): void {
+    const batch: string[] = [];
+    for (const name of names) if (batch.push(name) === batchLength) this.#lookAtBatch(batch.splice(0), found);
+    this.#lookAtBatch(batch, found);
+  }
+
+  #lookAtBatch(batch: readonly string[], found: (name: string) => void): void {
+    const at = isMissing || batch.length === 0 ? undefined : scratchOf();
+    const text = at ? `${batch.join("\0")}\0` : "";
+    // As many bytes as characters: every name is ASCII.
+    if (!at || Buffer.byteLength(text) !== text.length || text.length > batchSize) {
+      for (const name of batch) if (this.look(name)) found(name);
+      return;
+    }
+    // `found` may look into other folders meanwhile.
+    const bytes = spareBatches.pop() ?? Buffer.alloc(batchSize);
+    try {
+      bytes.write(text, "latin1");
+      let address = addressOf(bytes);
+      for (const name of batch) {
+        if (this.#lookAt(at, address, name)) found(name);
+        address += name.length + 1;
+      }
+    } finally {
+      spareBatches.push(bytes);
+    }
+  }
+
+  /** `address`: of the name's bytes, with NUL behind them. */
+  #lookAt({ words, signed, result }: Scratch, address: number, name: string): boolean {
+    if (libc().statx(this.#fd, address, symlinkNofollow, basicStats, result) !== 0) {
       const error = errnoName(errno());
       if (error === "ENOENT") return false;
       if (error !== "ENOSYS" && error !== "EPERM")
@@ -66,7 +108,6 @@ export class FolderStats implements FileFacts {
       isMissing = true;
       return this.#lookSlowly(name);
     }
-    const { words, signed } = at;
     this.mode = words[7]! & 0xffff;
     this.ino = words[8]! + words[9]! * 2 ** 32;
     this.size = words[10]! + words[11]! * 2 ** 32;

@@ -59,6 +59,8 @@ export class BuildContext implements CopySource<ContextNode> {
   readonly #rows: ScanRows;
   /** Paths that were asked for by name; what a folder holds is in `#listings`. */
   readonly #nodes = new Map<string, ContextNode | undefined>();
+  /** Folders of these paths, listed or not. */
+  readonly #askedIn = new Set<string>();
   readonly #listings = new Map<string, Listing>();
   readonly #lists: FolderLists;
   readonly #collections = new Collections({ every: 16_000, fullEvery: 8 });
@@ -131,15 +133,17 @@ export class BuildContext implements CopySource<ContextNode> {
     const list = this.#lists.begin();
     const prefix = path === "/" ? "/" : `${path}/`;
     const host = this.#hostPath(path);
-    const isKnown = this.#nodes.size > 0;
+    const isAsked = this.#askedIn.has(path);
+    const ignore = this.#ignore;
     const folder = openFolder(host);
+    const rows = this.#rows;
     try {
-      for (const name of listNames(host)) {
+      folder.lookAll(listNames(host), (name) => {
         this.#collections.passed(1);
-        const at = prefix + name;
-        const node = (isKnown ? this.#nodes.get(at) : undefined) ?? this.#lookIn(folder, name);
-        if (node && !this.#isIgnored(at, node)) list.add(name, node.row);
-      }
+        if (!isCopyable(folder.mode)) return;
+        const row = (isAsked ? this.#nodes.get(prefix + name)?.row : undefined) ?? rows.add(folder);
+        if (!ignore || !this.#isIgnored(prefix + name, new ContextNode(rows, row))) list.add(name, row);
+      });
     } finally {
       folder.close();
     }
@@ -205,23 +209,44 @@ export class BuildContext implements CopySource<ContextNode> {
    * missing, or a file is so young that it may change again without a trace.
    */
   fingerprint(matches: Iterable<SourceMatch<ContextNode>>): Digest | undefined {
-    const print = new Fingerprint();
-    const visit = (path: string, name: string, { row, type }: ContextNode): void => {
-      const isDirectory = type === "directory";
-      this.#collections.passed(1);
-      print.add(name, this.#rows, row, isDirectory);
-      if (!isDirectory) return;
-      const prefix = path === "/" ? "/" : `${path}/`;
-      for (const child of this.children(path)) visit(prefix + child.name, child.name, child.node);
-      print.leave();
-    };
+    const print = new Fingerprint(this.#rows);
+    const times = { newest: 0 };
     for (const { path, from, node } of matches) {
       if (!node) return undefined;
-      visit(from, path, node);
+      print.add(path, node.row);
+      if (node.type === "directory") this.#printFolder(print, from, times);
+      else this.#see(node.row, times);
     }
     // The grain of the coarsest clocks: see ContextStamps.
-    const grain = Number.isInteger(print.newest / 1000) ? 2000 : 20;
-    return print.newest > this.#startMs - grain ? undefined : print.digest();
+    const grain = Number.isInteger(times.newest / 1000) ? 2000 : 20;
+    return times.newest > this.#startMs - grain ? undefined : print.digest();
+  }
+
+  /** Everything below a folder. `times` learns of the latest time of anything but a directory, milliseconds since the epoch. */
+  #printFolder(print: Fingerprint, path: string, times: { newest: number }): void {
+    const listing = this.#list(path);
+    for (const part of listing) {
+      print.addPart(part);
+      this.#collections.passed(part.count);
+      this.#rows.memory.release();
+    }
+    print.leave();
+    for (const part of listing) {
+      let names: readonly string[] | undefined;
+      for (let i = 0; i < part.count; i++) {
+        const row = rowOf(part, i);
+        if ((this.#rows.mode(row) & constants.S_IFMT) !== constants.S_IFDIR) {
+          this.#see(row, times);
+          continue;
+        }
+        names ??= namesOf(part);
+        this.#printFolder(print, `${path === "/" ? "" : path}/${names[i]!}`, times);
+      }
+    }
+  }
+
+  #see(row: number, times: { newest: number }): void {
+    times.newest = Math.max(times.newest, this.#rows.mtimeMs(row), this.#rows.ctimeMs(row));
   }
 
   /** Cheap, and never too small: what was looked at until now, ignored files too. */
@@ -263,6 +288,7 @@ export class BuildContext implements CopySource<ContextNode> {
     if (listed && listed.type !== "directory") return listed;
     const node = listed ?? this.#look(path);
     this.#nodes.set(path, node);
+    if (path !== "/") this.#askedIn.add(parentOf(path));
     return node;
   }
 
@@ -276,11 +302,6 @@ export class BuildContext implements CopySource<ContextNode> {
   #look(path: string): ContextNode | undefined {
     const stats = lstatSync(nodePath(this.#hostPath(path)), { throwIfNoEntry: false });
     return stats && isCopyable(stats.mode) ? new ContextNode(this.#rows, this.#rows.add(stats)) : undefined;
-  }
-
-  #lookIn(folder: FolderStats, name: string): ContextNode | undefined {
-    if (!folder.look(name) || !isCopyable(folder.mode)) return undefined;
-    return new ContextNode(this.#rows, this.#rows.add(folder));
   }
 
   /** An ignored directory still counts when something below it was taken in again. */

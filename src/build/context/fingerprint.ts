@@ -1,53 +1,51 @@
+import { Buffer } from "node:buffer";
 import { createDigester, type Digest } from "../../oci/index.ts";
+import { encodePath } from "../../tar/index.ts";
+import { type Part, rowOf } from "./folder-list.ts";
 import type { ScanRows } from "./scan-rows.ts";
 
-/** Files gathered before they are hashed. */
-const gather = 2048;
-const facts = 5;
-
-/** A digest over names and lstat of files in the order of a walk. Equal ones mean equal names, and contents nobody touched. */
+/**
+ * A digest over names and lstat of files. Equal ones mean equal names, and contents nobody touched. Which of the files are directories is
+ * part of it, so it is known where each folder's list belongs, if they come in the order of a walk.
+ */
 export class Fingerprint {
   readonly #digester = createDigester();
-  readonly #numbers = new Float64Array(gather * facts);
-  #names: string[] = [];
-  #count = 0;
-  /** The latest time of anything but a directory, milliseconds since the epoch. */
-  newest = 0;
+  readonly #rows: ScanRows;
 
-  add(name: string, rows: ScanRows, row: number, isDirectory: boolean): void {
-    const at = this.#count++ * facts;
-    const mtimeMs = rows.mtimeMs(row);
-    const ctimeMs = rows.ctimeMs(row);
-    this.#numbers[at] = rows.mode(row);
-    this.#numbers[at + 1] = rows.size(row);
-    this.#numbers[at + 2] = mtimeMs;
-    this.#numbers[at + 3] = ctimeMs;
-    this.#numbers[at + 4] = rows.ino(row);
-    if (!isDirectory) this.newest = Math.max(this.newest, mtimeMs, ctimeMs);
-    this.#names.push(name);
-    if (this.#count < gather) return;
-    this.#flush();
-    rows.memory.release();
+  constructor(rows: ScanRows) {
+    this.#rows = rows;
   }
 
-  /** What comes next is not in the directory begun last any more. */
+  /** One file by the name it was asked for. */
+  add(name: string, row: number): void {
+    this.#begin(1, encodePath(name));
+    this.#addRows(row, 1);
+  }
+
+  /** Some names of one folder. */
+  addPart(part: Part): void {
+    const { bytes, count, isRun } = part;
+    this.#begin(count, bytes.subarray(count * 4));
+    if (isRun) this.#addRows(rowOf(part, 0), count);
+    else for (let i = 0; i < count; i++) this.#addRows(rowOf(part, i), 1);
+  }
+
+  /** What comes next is another folder. */
   leave(): void {
-    this.#names.push("/");
+    this.#begin(0, new Uint8Array(0));
   }
 
   digest(): Digest {
-    this.#flush();
     return this.#digester.digest();
   }
 
-  #flush(): void {
-    // The count in front says where the names end, so that no other names and numbers give the same bytes.
-    const text = this.#names.join("\0");
-    const isUtf8 = text.isWellFormed();
-    this.#digester.update(Buffer.from(`${this.#count} ${text.length} ${isUtf8}\0`));
-    this.#digester.update(Buffer.from(text, isUtf8 ? "utf8" : "utf16le"));
-    this.#digester.update(new Uint8Array(this.#numbers.buffer, 0, this.#count * facts * 8));
-    this.#names = [];
-    this.#count = 0;
+  /** The counts in front say where the names end, so that no other names and rows give the same bytes. */
+  #begin(count: number, names: Uint8Array): void {
+    this.#digester.update(Buffer.from(`${count} ${names.length}\0`));
+    this.#digester.update(names);
+  }
+
+  #addRows(first: number, count: number): void {
+    for (const bytes of this.#rows.rowBytes(first, count)) this.#digester.update(bytes);
   }
 }

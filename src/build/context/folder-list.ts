@@ -10,6 +10,8 @@ export interface Part {
   readonly bytes: Buffer;
   readonly count: number;
   readonly first: string;
+  /** The rows are one behind the other. */
+  readonly isRun: boolean;
 }
 
 /** What one folder holds. */
@@ -71,8 +73,10 @@ export class ListingWriter {
     const text = names.join("/");
     const encoded = text.isWellFormed() ? undefined : encodePath(text);
     const bytes = this.#pieces.take(rows.length * 4 + (encoded?.length ?? Buffer.byteLength(text)));
+    let isRun = true;
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i]!;
+      if (row !== rows[0]! + i) isRun = false;
       bytes[i * 4] = row;
       bytes[i * 4 + 1] = row >>> 8;
       bytes[i * 4 + 2] = row >>> 16;
@@ -80,7 +84,7 @@ export class ListingWriter {
     }
     if (encoded) bytes.set(encoded, rows.length * 4);
     else bytes.write(text, rows.length * 4);
-    this.#parts.push({ bytes, count: rows.length, first: names[0]! });
+    this.#parts.push({ bytes, count: rows.length, first: names[0]!, isRun });
     this.#names = [];
     this.#rows = [];
   }

@@ -3,18 +3,21 @@ import type { FileFacts } from "../../sys/index.ts";
 
 /** Rows in one piece; pieces are never copied to grow. */
 const pieceRows = 2048;
-/** Doubles a row: mode, size, mtimeMs, ctimeMs, ino, dev. */
-const width = 6;
+/** Doubles a row: mode, size, mtimeMs, ctimeMs, ino. */
+const width = 5;
 
 /**
- * What lstat said about the files of a context, in columns: 48 bytes a file, where a `Stats` object takes more than 200. A
- * context of 200,000 files is scanned in 10 MB.
+ * What lstat said about the files of a context, in rows: 40 bytes a file, where a `Stats` object takes more than 200. A
+ * context of 200,000 files is scanned in 8 MB.
  */
 export class ScanRows {
   readonly memory: TableMemory;
   readonly #pieces: Float64Array[] = [];
   /** Device numbers, which hardly any file has. */
   readonly #rdev = new Map<number, number>();
+  /** The file system that most files are on: the first one's. Then those of others. */
+  #dev = 0;
+  readonly #otherDev = new Map<number, number>();
   #count = 0;
   #bytes = 0;
 
@@ -40,7 +43,8 @@ export class ScanRows {
     piece[at + 2] = stats.mtimeMs;
     piece[at + 3] = stats.ctimeMs;
     piece[at + 4] = stats.ino;
-    piece[at + 5] = stats.dev;
+    if (row === 0) this.#dev = stats.dev;
+    else if (stats.dev !== this.#dev) this.#otherDev.set(row, stats.dev);
     if (stats.rdev !== 0) this.#rdev.set(row, stats.rdev);
     return row;
   }
@@ -81,8 +85,19 @@ export class ScanRows {
       this.size(row) === now.size &&
       this.mtimeMs(row) === now.mtimeMs &&
       this.ctimeMs(row) === now.ctimeMs &&
-      this.#at(row, 5) === now.dev
+      (this.#otherDev.get(row) ?? this.#dev) === now.dev
     );
+  }
+
+  /** The bytes of so many rows, in at most as many pieces as they lie in. All that a file is but what file system it is on, whose number is another one after each mount. */
+  *rowBytes(first: number, count: number): Generator<Uint8Array, void, undefined> {
+    for (let row = first; row < first + count; ) {
+      const at = row % pieceRows;
+      const rows = Math.min(pieceRows - at, first + count - row);
+      const { buffer, byteOffset } = this.#pieces[Math.floor(row / pieceRows)]!;
+      yield new Uint8Array(buffer, byteOffset + at * width * 8, rows * width * 8);
+      row += rows;
+    }
   }
 
   #at(row: number, column: number): number {
