@@ -15,7 +15,7 @@ export function settingsOf(cli: Cli, flags: ServeFlags): Record<string, unknown>
     listen: flags.listen,
     open: flags.open || undefined,
     sparse: flags.sparse || undefined,
-    tls: tlsOf(at(flags["tls-cert"]), at(flags["tls-key"])),
+    tls: tlsOf(at(flags["tls-cert"]), at(flags["tls-key"]), at(flags["tls-client-ca"])),
     access: accessOf(flags, at(flags.htpasswd)),
     collection: present({
       every: flags["gc-interval"],
@@ -57,11 +57,12 @@ function rateOf(text: string): object {
   return { requests: Number(requests), seconds: Number(span || 1) * seconds[unit as keyof typeof seconds] };
 }
 
-function tlsOf(cert: string | undefined, key: string | undefined): object | undefined {
-  if (cert === undefined && key === undefined) return undefined;
+function tlsOf(cert?: string, key?: string, clientCA?: string): object | undefined {
+  const authorities = present({ clientCA });
+  if (cert === undefined && key === undefined) return authorities;
   if (cert === undefined || key === undefined)
     throw new StrakeError("USAGE", "--tls-cert and --tls-key belong together");
-  return { cert, key };
+  return { cert, key, ...authorities };
 }
 
 /** Only the members that were given; undefined when there are none. */

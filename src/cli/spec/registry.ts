@@ -40,6 +40,12 @@ export const registryServeFlags = {
   open: { type: "boolean", help: "serve other machines although nobody is asked who they are" },
   "tls-cert": { type: "string", value: "FILE", completes: "file", help: "certificate chain, PEM" },
   "tls-key": { type: "string", value: "FILE", completes: "file", help: "its key, PEM" },
+  "tls-client-ca": {
+    type: "string",
+    value: "FILE",
+    completes: "file",
+    help: "serve only who shows a certificate of these authorities, PEM",
+  },
   htpasswd: {
     type: "string",
     value: "FILE",

@@ -27,7 +27,10 @@ export function loadServerConfig({ config: file, settings }: ConfigSource): Serv
   return {
     ...config,
     storage: storage.driver === "files" ? { ...storage, root: at(storage.root) } : storage,
-    tls: tls && { cert: at(tls.cert)!, key: at(tls.key)! },
+    tls: tls && {
+      ...{ cert: at(tls.cert), key: at(tls.key) },
+      ...(tls.clientCA === undefined ? {} : { clientCA: at(tls.clientCA) }),
+    },
     access: access && { ...access, htpasswd: at(access.htpasswd) },
     proxy: proxy?.map(({ credentials, ...upstream }) => ({
       ...{ ...upstream, caFile: at(upstream.caFile) },

@@ -21,7 +21,10 @@ export function changeableOptions(config: ServerConfig, log: AccessLog | undefin
       if (secret !== "") return { ...hook, secret };
       throw new StrakeError("REGISTRY_SERVER_CONFIG", `${secretFile} is empty: a webhook needs a secret`);
     }),
-    tls: tls && { cert: readText(tls.cert), key: readText(tls.key) },
+    tls: tls && {
+      ...{ cert: readText(tls.cert), key: readText(tls.key) },
+      ...(tls.clientCA === undefined ? {} : { clientCA: readText(tls.clientCA) }),
+    },
     log,
   };
 }
@@ -29,7 +32,8 @@ export function changeableOptions(config: ServerConfig, log: AccessLog | undefin
 /** Files that are read again when they change, beside the configuration itself. The password file looks after itself. */
 export function namedFiles({ tls, webhooks }: ServerConfig): string[] {
   const secrets = webhooks.flatMap(({ secretFile }) => secretFile ?? []);
-  return [...(tls ? [tls.cert, tls.key] : []), ...secrets];
+  const certificates = tls ? [tls.cert, tls.key, ...(tls.clientCA === undefined ? [] : [tls.clientCA])] : [];
+  return [...certificates, ...secrets];
 }
 
 /** `ADDRESS:PORT`, `[ADDRESS]:PORT` or `:PORT`. Throws USAGE. */

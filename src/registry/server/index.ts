@@ -28,7 +28,7 @@ export { decodeProxyConfig, type ProxyConfig, parseProxy, type UpstreamCredentia
 export type { QuotaRule } from "./quota/rules.ts";
 export type { ExpiredTag, RetentionOptions, RetentionReport } from "./retention/retain.ts";
 export type { RetentionRule } from "./retention/rules.ts";
-export { type ChangeableOptions, Registry, type RegistryOptions } from "./server.ts";
+export { type ChangeableOptions, Registry, type RegistryOptions, type ServerTLS } from "./server.ts";
 export { FileStore } from "./storage/files.ts";
 export { MemoryStore } from "./storage/memory.ts";
 export type { ObjectStore, Upload } from "./storage/object-store.ts";

@@ -14,7 +14,7 @@ import type { Metrics } from "./metrics.ts";
 import { PullThrough } from "./proxy/index.ts";
 import { Quotas } from "./quota/quotas.ts";
 import { checkRules } from "./retention/rules.ts";
-import type { RegistryOptions } from "./server.ts";
+import type { RegistryOptions, ServerTLS } from "./server.ts";
 import { Sessions } from "./sessions.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
 import { type WebhookOutcome, Webhooks } from "./webhooks/webhooks.ts";
@@ -29,8 +29,9 @@ export interface Parts {
 }
 
 /** Throws REGISTRY_OPEN for a registry that would let everybody in by accident. */
-export function checkOpen({ hostname = "127.0.0.1", rules, access, open }: RegistryOptions): void {
-  if ((rules && !asksNobody(rules)) || access || open || isLoopback(hostname)) return;
+export function checkOpen({ hostname = "127.0.0.1", rules, access, open, tls }: RegistryOptions): void {
+  const isAsked = (rules && !asksNobody(rules)) || access || tls?.clientCA !== undefined;
+  if (isAsked || open || isLoopback(hostname)) return;
   throw new StrakeError(
     "REGISTRY_OPEN",
     `${hostname} can be reached from other machines, and nobody is asked who they are`,
@@ -41,7 +42,7 @@ export function checkOpen({ hostname = "127.0.0.1", rules, access, open }: Regis
 }
 
 /** Throws REGISTRY_SERVER_CONFIG for a certificate or key that TLS cannot use, or that do not belong together. */
-export function checkCertificate(tls: { readonly cert: string; readonly key: string }): void {
+export function checkCertificate({ clientCA, ...tls }: ServerTLS): void {
   const certificate = usable("tls.cert: this is no certificate in PEM", () => new X509Certificate(tls.cert));
   const key = usable("tls.key: this is no private key in PEM without a passphrase", () =>
     createPrivateKey(tls.key),
@@ -51,6 +52,9 @@ export function checkCertificate(tls: { readonly cert: string; readonly key: str
       hint: "the file of a chain begins with the server's own certificate",
     });
   usable("tls: the certificate or its key cannot be used", () => createSecureContext(tls));
+  // OpenSSL takes a file without any certificate for an empty list of authorities.
+  if (clientCA !== undefined)
+    usable("tls.clientCA: this is no certificate in PEM", () => new X509Certificate(clientCA));
 }
 
 function usable<T>(problem: string, make: () => T): T {

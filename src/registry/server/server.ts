@@ -27,6 +27,15 @@ import type { ObjectStore } from "./storage/object-store.ts";
 import type { WebhookTarget } from "./webhooks/target.ts";
 import type { WebhookOptions, Webhooks } from "./webhooks/webhooks.ts";
 
+/** In PEM. */
+export interface ServerTLS {
+  /** The server's certificate and those between it and a root. */
+  readonly cert: string;
+  readonly key: string;
+  /** Authorities of clients: who shows no certificate of theirs is not served, whatever the path. */
+  readonly clientCA?: string;
+}
+
 export interface RegistryOptions {
   /** Where everything is kept; memory when absent. The registry closes it when it stops. */
   readonly storage?: ObjectStore;
@@ -36,8 +45,7 @@ export interface RegistryOptions {
   readonly open?: boolean;
   /** 0 takes a free port. */
   readonly port?: number;
-  /** Certificate chain and key in PEM. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly tls?: ServerTLS;
   /** Users, policies, tokens, limits: what the JSON of access rules says. */
   readonly rules?: AccessConfig;
   /** Who may do what, in code, in place of what `rules` say about it; everybody everything when both are absent. */
@@ -229,7 +237,7 @@ export class Registry implements AsyncDisposable {
       throw new StrakeError("USAGE", "TLS is turned on or off by starting the registry again");
     const control = await openControl(options, this.#core.objects, this.#robots);
     const next = openWebhooks(options, (outcome) => this.#metrics.webhook(outcome));
-    const isNewCertificate = tls?.cert !== this.#options.tls?.cert || tls?.key !== this.#options.tls?.key;
+    const isNewCertificate = !Bun.deepEquals(tls, this.#options.tls);
     if (tls && isNewCertificate) checkCertificate(tls);
     if (this.#stopping) return;
     const previous = { housekeeping: this.#housekeeping, webhooks: this.#webhooks };
@@ -280,7 +288,7 @@ export class Registry implements AsyncDisposable {
     return Bun.serve({
       hostname: this.#options.hostname ?? "127.0.0.1",
       port,
-      tls: this.#options.tls,
+      tls: this.#options.tls && listenerTLS(this.#options.tls),
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       idleTimeout: idleSeconds,
       development: false,
@@ -394,6 +402,11 @@ export class Registry implements AsyncDisposable {
       ...{ upstream, cache, error },
     });
   }
+}
+
+function listenerTLS({ cert, key, clientCA }: ServerTLS): Bun.TLSOptions {
+  if (clientCA === undefined) return { cert, key };
+  return { cert, key, ca: clientCA, requestCert: true, rejectUnauthorized: true };
 }
 
 function plain(body: string, status = 200): Response {

@@ -30,8 +30,8 @@ export interface ServerConfig {
   readonly listen?: string;
   readonly open?: boolean;
   readonly sparse?: boolean;
-  /** Paths of a certificate chain and its key, in PEM. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Paths of a certificate chain and its key, and of the authorities that clients have to be of, in PEM. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCA?: string };
   readonly access?: AccessConfig;
   /** Other registries whose images are served here and kept. */
   readonly proxy?: readonly ProxyConfig[];

@@ -82,10 +82,11 @@ function guessDriver({ bucket }: { bucket?: ConfigValue }): StorageConfig["drive
 }
 
 function decodeTLS(value: ConfigValue): ServerConfig["tls"] {
-  const found = members(value, ["cert", "key"]);
+  const found = members(value, ["cert", "key", "clientCA"]);
   return {
     cert: text(required(value, "cert", found.cert), anyPath, "a path"),
     key: text(required(value, "key", found.key), anyPath, "a path"),
+    ...(found.clientCA ? { clientCA: text(found.clientCA, anyPath, "a path") } : {}),
   };
 }
 
