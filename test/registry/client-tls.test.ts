@@ -70,6 +70,21 @@ test("signed by an authority that is not trusted: by which, and where its certif
   expect(text).toContain("/etc/containers/certs.d/HOST/ca.crt");
 });
 
+test("a certificate of the client is wanted: on this machine too it is not plain HTTP that is tried then", async () => {
+  const tls = { ...ours.sign("IP:127.0.0.1"), clientCA: foreign.cert };
+  await using registry = await Registry.start({ tls });
+  const { host } = new URL(registry.url);
+  const env = { HOME: home, STRAKE_CERTS_DIR: join(home, "none"), CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+  const without = await answer(resolveRemote(`${host}/app:1`, { env }), host);
+  expect(without).toStartWith("error: HOST does not take our certificate, or wants one");
+  expect(without).toContain("/etc/containers/certs.d/HOST/ as client.cert and client.key");
+  const { certs, env: own } = trusting(host);
+  const { cert, key } = foreign.sign("DNS:ann");
+  for (const [name, text] of Object.entries({ "client.cert": cert, "client.key": key }))
+    writeFileSync(join(certs, name), text);
+  expect(await answer(resolveRemote(`${host}/app:1`, { env: own }), host)).toContain("HOST has no");
+});
+
 test("--insecure asks none of this", async () => {
   expect(await told(foreign.sign("IP:127.0.0.1", -1), { insecure: true })).toContain("HOST has no");
 });

@@ -6,6 +6,7 @@ import type { Credentials } from "./auth/credentials.ts";
 import { hubAddress } from "./docker-hub.ts";
 import type { HostSettings } from "./hosts/settings.ts";
 import { chooseCertificate } from "./http/client-certificate.ts";
+import { isCertificateAlert } from "./http/connection-error.ts";
 import { hostHeaders } from "./http/host-headers.ts";
 import { chain, type Send } from "./http/message.ts";
 import { namespace } from "./http/namespace.ts";
@@ -177,7 +178,9 @@ async function speaksTLS(send: Send, base: URL, signal: AbortSignal | undefined)
     return true;
   } catch (error) {
     throwIfAborted(signal);
-    if (error instanceof StrakeError && error.code.startsWith("REGISTRY_")) return false;
+    // Who wants our certificate speaks TLS.
+    if (error instanceof StrakeError && error.code.startsWith("REGISTRY_"))
+      return isCertificateAlert(error.cause);
     throw error;
   }
 }

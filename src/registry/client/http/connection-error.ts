@@ -3,11 +3,17 @@ import { StrakeError } from "../../../errors/index.ts";
 /** What is to be done about a server of TLS that was asked in plain HTTP. */
 export const nameWithTLS = "if it speaks TLS, write https:// where it is named with http:// (hosts.toml)";
 
+/** Whether the other side speaks TLS and ended it for our certificate, or for want of one. */
+export function isCertificateAlert(error: unknown): boolean {
+  const { detail } = reportOf(error);
+  return /alert/i.test(detail) && /certificate/i.test(detail);
+}
+
 /** What node reports of a connection, in the user's words. Never the URL's query or credentials. `isNew`: nothing was ever answered on it. */
 export function connectionError(error: unknown, url: URL, isNew = false): StrakeError {
   const { code, detail } = reportOf(error);
   const options = { cause: error };
-  if (/ALERT|alert/.test(detail) && /certificate/i.test(detail))
+  if (isCertificateAlert(error))
     return new StrakeError(
       "REGISTRY_TLS",
       `${url.host} does not take our certificate, or wants one: ${detail}`,
