@@ -11,7 +11,7 @@ import { placeMarks } from "../rootfs/marks.ts";
 import { readInRoot } from "../rootfs/read.ts";
 import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
 import { controlGroupOf } from "../runtime/control-group.ts";
-import { readyControlGroups } from "../runtime/grace.ts";
+import { holdControlGroupsReady, readyControlGroups } from "../runtime/grace.ts";
 import { hostFacts } from "../runtime/host.ts";
 import { hostDevices } from "../runtime/host-devices.ts";
 import { releaseContainer } from "../runtime/release.ts";
@@ -159,7 +159,10 @@ async function bringUpUnder(
       ? services.network.open({ id: record.id, folder: paths.run, ports: record.ports })
       : undefined;
   // Both are waited for before either's failure counts: teardown must not overtake the other.
-  await Promise.allSettled([creating, reserve]);
+  {
+    using _ready = holdControlGroupsReady();
+    await Promise.allSettled([creating, reserve]);
+  }
   const [pid, endpoint] = [await creating, await reserve];
   if (endpoint) {
     // Written again in place: the container already has these files mounted.

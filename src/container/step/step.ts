@@ -100,6 +100,7 @@ export async function runStep(options: StepOptions): Promise<StepResult> {
       options.rootfs,
       spec.mounts.map((mount) => mount.destination),
     );
+    readyControlGroups();
     try {
       return await execute(runtime, { id, bundle, options });
     } finally {
