@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { mediaTypes } from "../../src/oci/index.ts";
+import { serve } from "../../src/registry/client/fake-registry.test-support.ts";
 import { Registry } from "../../src/registry/server/index.ts";
 import { type LayeredImage, makeLayeredImage, pushLayeredImage } from "../support/layered-image.ts";
 import { makeStrake, type Strake } from "../support/strake.ts";
@@ -46,6 +47,20 @@ test.each([
   const { code, stderr } = await strake.run(here(line).split(" "));
   expect([code, stderr]).toEqual([1, expect.stringContaining(here(message))]);
   expect(stderr).toContain(here(hint));
+});
+
+test("what a registry warns of is told: with progress as one of its lines, else as a note", async () => {
+  using warning = await serve(async (request, response) => {
+    const answer = await fetch(new URL(request.url!, registry.url), { method: request.method! });
+    const headers = Object.fromEntries(answer.headers);
+    response.writeHead(answer.status, { ...headers, Warning: '299 - "it closes in May"' });
+    response.end(new Uint8Array(await answer.arrayBuffer()));
+  });
+  const said = `${warning.host} says: it closes in May\n`;
+  const listed = await strake.run(["tags", `${warning.host}/team/app`]);
+  expect([listed.code, listed.stdout, listed.stderr]).toEqual([0, "1\n2\nlatest\n", `warning: ${said}`]);
+  const { code, stderr } = await strake.run(["copy", `${warning.host}/team/app:1`, "oci:warned:1"]);
+  expect([code, stderr.split(said).length]).toEqual([0, 2]);
 });
 
 test("a registry is named with a slash behind it as well", async () => {

@@ -7,6 +7,7 @@ export function remoteOptions(cli: Cli, flags: { readonly insecure: boolean }) {
     env: cli.env,
     signal: cli.signal,
     userAgent: `strake/${version}`,
+    onWarning: (host: string, text: string) => cli.note(`warning: ${host} says: ${text}\n`),
     ...(flags.insecure ? { insecure: true } : {}),
   };
 }

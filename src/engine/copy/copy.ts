@@ -6,6 +6,7 @@ import { type Image, Store } from "../../store/index.ts";
 import { writeArchiveFile } from "../archive-file.ts";
 import { pullFrom } from "../registry/pull.ts";
 import { sendImage } from "../registry/push.ts";
+import { hearingWarnings } from "../registry/registry-warning.ts";
 import { namingSides } from "./name-side.ts";
 import { type From, type Opening, type To, withGuests, withSource, withTarget } from "./sides.ts";
 import { type Place, parsePlace } from "./transport.ts";
@@ -33,7 +34,7 @@ export interface CopiedImage {
  */
 export async function copyBetween(from: string, to: string, request: CopyRequest = {}): Promise<CopiedImage> {
   const [source, target] = [parsePlace(from), parsePlace(to)];
-  using remote = new Remote(request);
+  using remote = new Remote(hearingWarnings(request));
   let own: Store | undefined;
   const store =
     request.store ??

@@ -30,6 +30,7 @@ import {
 import type { Image, Lease, Store } from "../../store/index.ts";
 import { pullLayer } from "./layers.ts";
 import { warnOfMirror } from "./mirror-warning.ts";
+import { hearingWarnings } from "./registry-warning.ts";
 
 export interface PullRequest extends RemoteOptions {
   readonly reference: string;
@@ -75,7 +76,7 @@ async function pullRead(
     readonly request: PullRequest;
   },
 ): Promise<PullResult> {
-  using remote = new Remote(request);
+  using remote = new Remote(hearingWarnings(request));
   return await remote.read(
     reference,
     async (repository) => {

@@ -28,6 +28,7 @@ import {
 } from "../../registry/client/index.ts";
 import type { Image, Layer, Lease, Store } from "../../store/index.ts";
 import { knownForm, ownManifest, type PackOptions, packLayer } from "./push-form.ts";
+import { hearingWarnings } from "./registry-warning.ts";
 import { Relay } from "./relay.ts";
 
 export interface PushRequest extends RemoteOptions {
@@ -63,7 +64,7 @@ export async function pushImage(store: Store, request: PushRequest): Promise<Pus
     );
   using lease = store.lease("push");
   lease.add("image", image.id);
-  using remote = new Remote(request);
+  using remote = new Remote(hearingWarnings(request));
   const { signal, emit = emitNothing, compression } = request;
   const target = await remote.repository(reference);
   const { manifest, forms } = await withTotals("push", emit, (counted) =>

@@ -14,6 +14,7 @@ import { followRedirects } from "./http/redirect.ts";
 import { type RetryOptions, retry } from "./http/retry.ts";
 import { createTransport, type TlsOptions } from "./http/transport.ts";
 import { userAgent } from "./http/user-agent.ts";
+import { hearWarnings } from "./http/warnings.ts";
 import { pages } from "./paging.ts";
 import type { Proxies } from "./proxy/environment.ts";
 import { type PinnedTag, Repository } from "./repository.ts";
@@ -36,6 +37,8 @@ export interface ConnectOptions {
   readonly answerMs?: number;
   /** The proxy that an address is asked through: see `proxiesOf`. Default: none. */
   readonly proxies?: Proxies;
+  /** Told once of each thing that a host wants its users to know (distribution-spec, "Warnings"). */
+  readonly onWarning?: (host: string, text: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -95,6 +98,7 @@ export class Registry {
     const base = await baseOf(settings, { place, isLax, send: transport.send, signal: options.signal });
     const send = chain(
       [
+        ...(options.onWarning === undefined ? [] : [hearWarnings(options.onWarning)]),
         ...(settings.namespace === undefined ? [] : [namespace(settings.namespace, base.origin)]),
         authorize({ name, origin: base.origin, credentials, allowPlainRealm: base.protocol === "http:" }),
         userAgent(options.userAgent ?? "strake"),

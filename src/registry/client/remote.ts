@@ -23,6 +23,7 @@ export interface RemoteOptions {
   readonly stallMs?: number;
   readonly answerMs?: number;
   readonly userAgent?: string;
+  readonly onWarning?: (host: string, text: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -161,7 +162,7 @@ export class Remote {
     const key = JSON.stringify([host, given !== undefined, settings]);
     let found = this.#open.get(key);
     if (found === undefined) {
-      const { retry, stallMs, answerMs, userAgent, signal } = this.#options;
+      const { retry, stallMs, answerMs, userAgent, onWarning, signal } = this.#options;
       found = Registry.connect(host, {
         settings,
         proxies: this.#proxies,
@@ -171,6 +172,7 @@ export class Remote {
         ...(stallMs === undefined ? {} : { stallMs }),
         ...(answerMs === undefined ? {} : { answerMs }),
         ...(userAgent === undefined ? {} : { userAgent }),
+        ...(onWarning === undefined ? {} : { onWarning }),
         ...(signal ? { signal } : {}),
       });
       this.#open.set(key, found);
