@@ -76,7 +76,7 @@ export const machineSpecs = [
   command({
     name: "help",
     group: "Strake",
-    summary: "Show help for a command, or `help errors`",
+    summary: "Show help for a command, or `help errors`, `help environment`",
     args: [{ name: "COMMAND", optional: true, repeat: true }],
     flags: {},
     load: async () => (await import("../commands/help.ts")).help,

@@ -25,7 +25,11 @@ function overview(specs: readonly CommandSpec[]): string {
     if (members.length === 0) continue;
     out.push(`${group}:`, ...aligned(members.map((spec) => [spec.name, spec.summary])), "");
   }
-  out.push("strake COMMAND --help says more about a command. strake help errors lists error codes.", "");
+  out.push(
+    "strake COMMAND --help says more about a command. strake help errors lists error codes,",
+    "strake help environment the variables that it goes by.",
+    "",
+  );
   return out.join("\n");
 }
 

@@ -1,4 +1,5 @@
 import { type CommandSpec, commandGroups } from "../command.ts";
+import { environmentVariables } from "./environment.ts";
 import { flagHelp, flagWord, usageLine } from "./help.ts";
 
 /** docs/cli.md. A test compares the file with this; `npm run docs` writes it. */
@@ -10,6 +11,8 @@ export function cliReference(specs: readonly CommandSpec[]): string {
     out.push(`## ${group}`, "");
     for (const spec of members) out.push(...section(spec));
   }
+  out.push("## Environment", "", "| variable | meaning |", "|---|---|");
+  for (const [name, meaning] of Object.entries(environmentVariables)) out.push(`| ${name} | ${meaning} |`);
   return `${out.join("\n").trimEnd()}\n`;
 }
 
