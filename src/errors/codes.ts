@@ -80,7 +80,10 @@ export const errorCodes = {
   SYS_INTERRUPTED: ["unavailable", "a call was interrupted or would have had to wait"],
   SYS_FAILED: ["internal", "the kernel refused a call for a reason that has no class of its own"],
   // store
-  STORE_ROOT: ["precondition", "the data root cannot be used (foreign folder, foreign owner)"],
+  STORE_ROOT: [
+    "precondition",
+    "the data root cannot be used (foreign folder, foreign owner, no right to write)",
+  ],
   STORE_VERSION: ["unsupported", "the data root was written by a newer version of strake"],
   STORE_FULL: ["exhausted", "the disk under the data root is full"],
   STORE_BUSY: ["unavailable", "another process holds the store's lock for too long"],

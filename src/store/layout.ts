@@ -3,7 +3,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { StrakeError } from "../errors/index.ts";
 import { type Digest, digestAlgorithm, digestHex } from "../oci/index.ts";
-import { fromNodeError } from "../sys/index.ts";
+import { errnoOf, fromNodeError } from "../sys/index.ts";
 
 /** Where things are. All paths are absolute. */
 export interface Layout {
@@ -81,8 +81,23 @@ export function prepareRoot(layout: Layout): void {
     ])
       mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw fromNodeError(error);
+    throw unusable(error, layout.root);
   }
+}
+
+const refusals: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "the file system is read-only",
+};
+
+function unusable(thrown: unknown, root: string): unknown {
+  const why = refusals[errnoOf(thrown) ?? ""];
+  if (why === undefined) return fromNodeError(thrown);
+  return new StrakeError("STORE_ROOT", `the data root ${root} cannot be made: ${why}`, {
+    hint: "set STRAKE_ROOT to a folder that you may write to, or run strake as root",
+    cause: thrown,
+  });
 }
 
 /** Refuses a root of somebody else; closes one that others could enter. */

@@ -54,6 +54,15 @@ describe("CVE-2021-41091: other users cannot enter the data root", () => {
     }));
 });
 
+test("a place where nothing may be made says which variable names another", () => {
+  const place = "/sys/strake-root";
+  const refused = expect.objectContaining({
+    code: "STORE_ROOT",
+    hint: expect.stringContaining("STRAKE_ROOT"),
+  });
+  expect(() => Store.open({ root: place, runRoot: join(tmpdir(), "strake-never") })).toThrow(refused);
+});
+
 test("a newer layout is refused and not touched", () =>
   inFolder((folder) => {
     const root = join(folder, "root");
