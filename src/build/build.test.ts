@@ -303,3 +303,19 @@ test("what is not supported is refused before the first step, in the stages that
   );
   expect(config.config?.Env).toContain("A=1");
 });
+
+test("a step that copies from another stage begins when that stage has ended", async () => {
+  const order: string[] = [];
+  const names = new Map<string, string>();
+  const emit = (event: StrakeEvent) => {
+    if (event.type === "step.started") names.set(event.step, event.name);
+    if (event.type === "step.started" || event.type === "step.done")
+      order.push(`${event.type} ${names.get(event.step)}`);
+  };
+  const stages = ["FROM scratch AS a", "COPY lib /lib", "COPY app.py /", "FROM scratch", "COPY --from=a / /"];
+  await shop.build(`${stages.join("\n")}\n`, { emit, noCache: true });
+  const ended = order.findLastIndex((line) => line.startsWith("step.done [a "));
+  const begun = order.findIndex((line) => line.startsWith("step.started") && line.includes("--from=a"));
+  expect(ended).toBeGreaterThan(0);
+  expect(begun).toBeGreaterThan(ended);
+});

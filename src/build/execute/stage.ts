@@ -91,6 +91,8 @@ async function runInstruction(session: Session, state: StageState, run: Instruct
     return applyMetadata(state, instruction, scope);
   }
   const name = `${planned.onbuild ? "ONBUILD " : ""}${nameOf(instruction)}`;
+  // Before the step begins: what another stage takes is not this step's time.
+  if (planned.origin?.kind === "stage") await run.inputs.stage(planned.origin.index);
   return report.step(name, planned.range, (id) => makeLayer(session, state, { ...run, instruction, id }));
 }
 

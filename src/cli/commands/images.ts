@@ -56,6 +56,10 @@ export const images: Handler<typeof imagesFlags> = async (cli, { args, flags }) 
     columns,
     more: [
       { field: "CreatedAt", value: ({ summary }) => summary.image.created ?? "" },
+      { field: "VirtualSize", value: ({ summary }) => humanSize(summary.size) },
+      // As docker's list, which leaves them to `df -v`.
+      { field: "SharedSize", value: () => "N/A" },
+      { field: "UniqueSize", value: () => "N/A" },
       { field: "Containers", value: ({ summary }) => String(summary.containers.length) },
       ...(flags.digests ? [] : [digestColumn]),
     ],

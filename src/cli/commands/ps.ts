@@ -48,6 +48,10 @@ export const ps: Handler<typeof psFlags> = async (cli, { flags }) => {
       ...(flags.size ? [] : [size]),
       { field: "CreatedAt", value: (row) => new Date(row.createdAt).toISOString() },
       { field: "State", value: (row) => row.state.status },
+      {
+        field: "LocalVolumes",
+        value: (row) => String(row.mounts.filter(({ type }) => type === "volume").length),
+      },
       { field: "Networks", value: (row) => row.network },
       {
         field: "Labels",

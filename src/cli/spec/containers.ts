@@ -7,7 +7,7 @@ export const psFlags = {
     type: "strings",
     short: "f",
     value: "NAME=VALUE",
-    help: "only those with id, name, status, ancestor, label or exited as given",
+    help: "only those with id, name, status, ancestor, label, exited, volume, network, publish, before or since as given",
   },
   last: { type: "number", short: "n", value: "N", help: "the newest N, in any state" },
   latest: { type: "boolean", short: "l", help: "the newest one, in any state" },
