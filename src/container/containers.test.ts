@@ -447,9 +447,14 @@ describe.skipIf(why !== undefined)("reconcile", () => {
   test("a start that was cut off is undone", async () => {
     const id = await start("sleep 1000");
     const running = state(id);
+    const paths = containerPaths(home.root, home.runRoot, id);
     home.containers.services.records.update(id, (now) => ({ ...now, state: { status: "created" } }));
+    // A monitor that is slow to notice must not tell of the first end when the second start is running.
+    const monitor = monitorPid(paths)!;
+    kill(monitor, 19);
     await home.containers.reconcile();
-    expect(existsSync(containerPaths(home.root, home.runRoot, id).run)).toBe(false);
+    expect(existsSync(paths.run)).toBe(false);
+    await until(() => !isProcessAlive(monitor));
     if (running.status === "running") await until(() => !isProcessAlive(running.pid, running.processStart));
     await home.containers.start(id);
     expect(state(id).status).toBe("running");

@@ -1,6 +1,7 @@
-import { existsSync, lstatSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
-import { errnoOf, umount, umountFlags } from "../../sys/index.ts";
+import { closeFd, errnoOf, pidfdOpen, pidfdSendSignal, umount, umountFlags } from "../../sys/index.ts";
+import { monitorPid } from "../monitor/conmon.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
 import type { ContainerRecord, RootfsRequest } from "./record.ts";
 import type { ContainerServices } from "./services.ts";
@@ -28,6 +29,7 @@ export async function teardown(
 ): Promise<void> {
   const paths = containerPaths(services.root, services.runRoot, id);
   if (!existsSync(paths.run)) return;
+  endMonitor(paths, id);
   const ending = Promise.all([
     options.isForgotten ? undefined : services.runtime().delete(id),
     services.network.close(id),
@@ -40,6 +42,30 @@ export async function teardown(
     await ending;
   }
   removeRunFolder(paths);
+}
+
+/**
+ * Kills a monitor that has not told of the end yet: told later, in the folder of the next start, it would count as that one's.
+ */
+function endMonitor(paths: ContainerPaths, id: string): void {
+  if (existsSync(paths.exitFile)) return;
+  const pid = monitorPid(paths);
+  const fd = pid === undefined ? undefined : pidfdOpen(pid);
+  if (fd === undefined) return;
+  try {
+    // After the descriptor, so that it is this very process whose words are read.
+    if (argumentsOf(pid!).includes(id)) pidfdSendSignal(fd, 9);
+  } finally {
+    closeFd(fd);
+  }
+}
+
+function argumentsOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return [];
+  }
 }
 
 function detachMount(target: string): void {
