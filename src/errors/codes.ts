@@ -249,6 +249,7 @@ export const errorCodes = {
   UPLOAD_GONE: ["not-found", "an upload to the registry was cut off at its end, and cannot be continued"],
   REGISTRY_STORAGE: ["unavailable", "the registry's storage cannot be read or written"],
   REGISTRY_STORAGE_BUSY: ["conflict", "another process is serving the registry's folder"],
+  WEBHOOK_FAILED: ["unavailable", "a webhook's receiver did not take an event"],
   REGISTRY_SERVER_CONFIG: [
     "invalid",
     "the configuration of the registry server or its password file is malformed",

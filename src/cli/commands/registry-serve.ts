@@ -18,7 +18,10 @@ export const registryServe: Handler<typeof registryServeFlags> = async (cli, { f
     config,
     settings: { ...settingsOf(cli, flags), ...settings },
     env: cli.env,
-    onFailure: (work, error) => say(`the scheduled ${work} failed: ${renderError(toStrakeError(error))}\n`),
+    onFailure: (work, error) => {
+      const what = work === "webhook" ? "a webhook" : `the scheduled ${work}`;
+      say(`${what} failed: ${renderError(toStrakeError(error))}\n`);
+    },
   });
   const { registry } = service;
   const reload = follow(service);

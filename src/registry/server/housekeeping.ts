@@ -29,7 +29,7 @@ export interface ScrubTimes {
 }
 
 /** Told of scheduled work that failed; it is tried again after the next pause. */
-export type OnFailure = (work: "collection" | "scrub", error: unknown) => void;
+export type OnFailure = (work: "collection" | "scrub" | "webhook", error: unknown) => void;
 
 /** What a registry does to its storage by itself, again and again. */
 export class Housekeeping {

@@ -17,7 +17,7 @@ import { checkRules } from "./retention/rules.ts";
 import type { RegistryOptions, ServerTLS } from "./server.ts";
 import { Sessions } from "./sessions.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
-import { type WebhookOutcome, Webhooks } from "./webhooks/webhooks.ts";
+import { type OnOutcome, Webhooks } from "./webhooks/webhooks.ts";
 
 /** What a registry is made of, opened and checked. */
 export interface Parts {
@@ -86,7 +86,7 @@ export async function openControl(
 /** Checks the rules about tags as well: both can be wrong only before anything has begun. Throws USAGE. */
 export function openWebhooks(
   { webhooks = [], webhookOptions = {}, collection }: RegistryOptions,
-  onOutcome: (outcome: WebhookOutcome) => void,
+  onOutcome: OnOutcome,
 ): Webhooks {
   checkRules(collection?.retention ?? []);
   return new Webhooks(webhooks, webhookOptions, onOutcome);

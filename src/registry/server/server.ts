@@ -25,7 +25,7 @@ import { Sessions } from "./sessions.ts";
 import { MemoryStore } from "./storage/memory.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
 import type { WebhookTarget } from "./webhooks/target.ts";
-import type { WebhookOptions, Webhooks } from "./webhooks/webhooks.ts";
+import type { OnOutcome, WebhookOptions, Webhooks } from "./webhooks/webhooks.ts";
 
 /** In PEM. */
 export interface ServerTLS {
@@ -173,7 +173,7 @@ export class Registry implements AsyncDisposable {
     const robots = new Robots(objects);
     const control = await openControl(options, objects, robots);
     const metrics = new Metrics();
-    const webhooks = openWebhooks(options, (outcome) => metrics.webhook(outcome));
+    const webhooks = openWebhooks(options, heard(metrics, options.onFailure));
     return new Registry(options, { objects, robots, control, metrics, webhooks });
   }
 
@@ -236,7 +236,7 @@ export class Registry implements AsyncDisposable {
     if ((tls === undefined) !== (this.#options.tls === undefined))
       throw new StrakeError("USAGE", "TLS is turned on or off by starting the registry again");
     const control = await openControl(options, this.#core.objects, this.#robots);
-    const next = openWebhooks(options, (outcome) => this.#metrics.webhook(outcome));
+    const next = openWebhooks(options, heard(this.#metrics, options.onFailure));
     const isNewCertificate = !Bun.deepEquals(tls, this.#options.tls);
     if (tls && isNewCertificate) checkCertificate(tls);
     if (this.#stopping) return;
@@ -402,6 +402,14 @@ export class Registry implements AsyncDisposable {
       ...{ upstream, cache, error },
     });
   }
+}
+
+/** What became of events, counted and, where it is news, told. */
+function heard(metrics: Metrics, onFailure: OnFailure | undefined): OnOutcome {
+  return (outcome, problem) => {
+    metrics.webhook(outcome);
+    if (problem) onFailure?.("webhook", problem);
+  };
 }
 
 function listenerTLS({ cert, key, clientCA }: ServerTLS): Bun.TLSOptions {

@@ -40,6 +40,33 @@ async function pushImage(registry: Registry, repository: string, tag: string) {
 
 const remove = (registry: Registry, path: string) => fetch(`${registry.url}v2/${path}`, { method: "DELETE" });
 
+test("that a receiver does not take events is told once, without its path, until it takes one again", async () => {
+  let status = 500;
+  await using hook = receiver(() => new Response(null, { status }));
+  const told: string[] = [];
+  const registry = await Registry.start({
+    webhooks: [{ url: `${hook.url}secret?token=hunter2` }],
+    webhookOptions: { attempts: 2, backOff: 1 },
+    onFailure: (work, error) => told.push(`${work}: ${(error as Error).message}`),
+  });
+  const push = async (tag: string, events: number) => {
+    await pushImage(registry, "team/app", tag);
+    while (hook.received.length < events) await Bun.sleep(2);
+  };
+  await push("a", 2);
+  await push("b", 4);
+  status = 204;
+  await push("c", 5);
+  status = 404;
+  await push("d", 6);
+  await registry.stop({ grace: 5000 });
+  const origin = new URL(hook.url).origin;
+  expect(told).toEqual([
+    `webhook: ${origin} was not told of manifest.pushed: it answered 500`,
+    `webhook: ${origin} was not told of manifest.pushed: it answered 404`,
+  ]);
+});
+
 test("pushes and deletions are told in order, signed; pulls and other repositories are not", async () => {
   await using hook = receiver();
   const secret = "between us";

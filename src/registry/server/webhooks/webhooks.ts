@@ -1,3 +1,4 @@
+import { StrakeError } from "../../../errors/index.ts";
 import type { RegistryEvent } from "../events.ts";
 import { checkTarget, type Delivery, deliveryOf, requestOf, type WebhookTarget, wants } from "./target.ts";
 
@@ -14,18 +15,17 @@ export interface WebhookOptions {
 
 export type WebhookOutcome = "delivered" | "failed" | "dropped";
 
+/** Hears what became of each event; with the first of several failures in a row, what is wrong. */
+export type OnOutcome = (outcome: WebhookOutcome, problem?: StrakeError) => void;
+
 const longestWait = 60_000;
 
 /** Tells targets of events, each target in the order in which they happened. */
 export class Webhooks {
   readonly #queues: Queue[];
 
-  /** `onOutcome` hears what became of each event. Throws USAGE. */
-  constructor(
-    targets: readonly WebhookTarget[],
-    options: WebhookOptions,
-    onOutcome: (outcome: WebhookOutcome) => void,
-  ) {
+  /** Throws USAGE. */
+  constructor(targets: readonly WebhookTarget[], options: WebhookOptions, onOutcome: OnOutcome) {
     for (const target of targets) checkTarget(target);
     this.#queues = targets.map((target) => new Queue(target, options, onOutcome));
   }
@@ -56,12 +56,13 @@ class Queue {
   /** Resolves when nothing waits. */
   idle: Promise<void> = Promise.resolve();
   readonly #options: WebhookOptions;
-  readonly #onOutcome: (outcome: WebhookOutcome) => void;
+  readonly #onOutcome: OnOutcome;
   readonly #waiting: Delivery[] = [];
   readonly #stopped = new AbortController();
   #busy = false;
+  #isFailing = false;
 
-  constructor(target: WebhookTarget, options: WebhookOptions, onOutcome: (outcome: WebhookOutcome) => void) {
+  constructor(target: WebhookTarget, options: WebhookOptions, onOutcome: OnOutcome) {
     this.target = target;
     this.#options = options;
     this.#onOutcome = onOutcome;
@@ -83,24 +84,33 @@ class Queue {
 
   async #work(): Promise<void> {
     this.#busy = true;
-    for (let delivery = this.#waiting.shift(); delivery; delivery = this.#waiting.shift())
-      this.#onOutcome((await this.#deliver(delivery)) ? "delivered" : "failed");
+    for (let delivery = this.#waiting.shift(); delivery; delivery = this.#waiting.shift()) {
+      const problem = await this.#deliver(delivery);
+      // A receiver that is away for hours is no news with every event.
+      const isNews = problem !== undefined && !this.#isFailing && !this.#stopped.signal.aborted;
+      this.#isFailing = problem !== undefined;
+      this.#onOutcome(
+        problem === undefined ? "delivered" : "failed",
+        isNews ? undelivered(this.target, delivery, problem) : undefined,
+      );
+    }
     this.#busy = false;
   }
 
-  async #deliver(delivery: Delivery): Promise<boolean> {
+  /** What the last attempt met; undefined when the event was taken. */
+  async #deliver(delivery: Delivery): Promise<string | undefined> {
     const { attempts = 6, backOff = 1000 } = this.#options;
-    for (let attempt = 0; attempt < attempts; attempt++) {
+    for (let attempt = 1; ; attempt++) {
       const result = await this.#attempt(delivery);
-      if (result === "delivered") return true;
-      if (result === "refused" || this.#stopped.signal.aborted) return false;
-      if (attempt + 1 < attempts)
-        await this.#sleep(Math.min(Math.max(backOff * 2 ** attempt, result.wait), longestWait));
+      if (result === "delivered") return undefined;
+      if (result.wait === undefined || this.#stopped.signal.aborted || attempt >= attempts)
+        return result.problem;
+      await this.#sleep(Math.min(Math.max(backOff * 2 ** (attempt - 1), result.wait), longestWait));
     }
-    return false;
   }
 
-  async #attempt(delivery: Delivery): Promise<"delivered" | "refused" | { wait: number }> {
+  /** With `wait`, milliseconds at least, it is worth another attempt. */
+  async #attempt(delivery: Delivery): Promise<"delivered" | { problem: string; wait?: number }> {
     const timeout = AbortSignal.timeout(this.#options.timeout ?? 10_000);
     const signal = AbortSignal.any([timeout, this.#stopped.signal]);
     try {
@@ -109,10 +119,14 @@ class Queue {
       if (response.ok) return "delivered";
       const { status } = response;
       // Anything else below 500 would be answered the same way again.
-      if (status < 500 && status !== 408 && status !== 429) return "refused";
-      return { wait: (Number(response.headers.get("retry-after")) || 0) * 1000 };
-    } catch {
-      return { wait: 0 };
+      const problem = `it answered ${status}`;
+      if (status < 500 && status !== 408 && status !== 429) return { problem };
+      return { problem, wait: (Number(response.headers.get("retry-after")) || 0) * 1000 };
+    } catch (error) {
+      const { name, code } = error as { name?: string; code?: unknown };
+      const problem =
+        name === "TimeoutError" ? "it did not answer" : `it could not be reached (${code ?? name})`;
+      return { problem, wait: 0 };
     }
   }
 
@@ -129,4 +143,11 @@ class Queue {
       if (signal.aborted) wake();
     });
   }
+}
+
+/** The URL may hold a secret in its path or query: its origin says who it is. */
+function undelivered({ url }: WebhookTarget, { type }: Delivery, problem: string): StrakeError {
+  return new StrakeError("WEBHOOK_FAILED", `${new URL(url).origin} was not told of ${type}: ${problem}`, {
+    hint: "it is told of what comes; more failures in a row are only counted (strake_registry_webhooks_total)",
+  });
 }
