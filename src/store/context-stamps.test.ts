@@ -101,6 +101,35 @@ test("files are found in any order, changed ones by what they are now", () => {
     );
 });
 
+test("rows lie in the order of the scan: changed files in their place, new ones behind the file before them", () => {
+  using t = temporaryStore();
+  const scan = (files: Record<string, number>) => {
+    const stamps = t.store.contextStamps("/context");
+    for (const [name, ino] of Object.entries(files))
+      if (!stamps.get(name, { ...stamp, ino }))
+        stamps.set(name, { ...stamp, ino }, sha256(`${name}${ino}`), later);
+    stamps.save();
+    const [file] = readdirSync(t.store.layout.contexts);
+    const rows = decodeStamps(readFileSync(join(t.store.layout.contexts, file!)));
+    return Array.from({ length: rows.count }, (_, row) => rows.path(row));
+  };
+  const numbers = (text: string) => text.split(" ").map(pathNumber);
+  expect(scan({ a: 1, b: 2, c: 3, d: 4, e: 5 })).toEqual(numbers("a b c d e"));
+  expect(scan({ a: 1, b: 20, c: 3, d: 4, e: 5 })).toEqual(numbers("a b c d e"));
+  expect(scan({ a: 1, b: 20, bb: 6, c: 3, d: 40, dd: 7, e: 5 })).toEqual(numbers("a b bb c d dd e"));
+  expect(scan({ a: 1, c: 30, e: 50 })).toEqual(numbers("a b bb c d dd e"));
+  expect(scan({ e: 51, a: 11, f: 8 }).toSorted()).toEqual(numbers("a b bb c d dd e f").toSorted());
+  const last = t.store.contextStamps("/context");
+  for (const [name, ino] of [
+    ["a", 11],
+    ["b", 20],
+    ["c", 30],
+    ["e", 51],
+    ["f", 8],
+  ] as const)
+    expect(last.get(name, { ...stamp, ino })).toBe(sha256(`${name}${ino}`));
+});
+
 test("what was written comes back; damaged bytes come back as nothing", () => {
   const numbers = fc.double({ noNaN: true });
   const row = fc.record({

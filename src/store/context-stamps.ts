@@ -46,6 +46,8 @@ export class ContextStamps {
   /** Made when files are not asked for in the order of the rows. */
   #index: RowIndex | undefined;
   #fresh: StampRows[] = [];
+  /** For each fresh row: before which of the rows it belongs, so that the next scan finds it where it asks for it. */
+  readonly #places: Uint32Array[] = [];
   readonly #freshIndex: RowIndex;
 
   /** `memory`: 72 bytes for each file of the context, until the last call. */
@@ -89,7 +91,9 @@ export class ContextStamps {
     if (!rows || rows.isFull) {
       rows = new StampRows(Buffer.from(this.#memory.allocate(freshRows * rowSize)), 0);
       this.#fresh.push(rows);
+      this.#places.push(new Uint32Array(this.#memory.allocate(freshRows * 4)));
     }
+    this.#places.at(-1)![rows.count] = row >= 0 ? row : this.#next;
     rows.add(number, stamp, digestHex(digest));
     this.#freshIndex.add();
   }
@@ -115,15 +119,13 @@ export class ContextStamps {
   }
 
   #write(path: string): void {
-    const pieces = [
-      ...this.#keptPieces(),
-      ...this.#fresh.map(({ bytes, count }) => bytes.subarray(0, count * rowSize)),
-    ];
-    const encoder = new StampEncoder(pieces.reduce((sum, piece) => sum + piece.length, 0) / rowSize);
+    let size = 0;
+    for (const piece of this.#pieces()) size += piece.length;
+    const encoder = new StampEncoder(size / rowSize);
     const fd = openSync(path, "wx", 0o600);
     try {
       let at = StampEncoder.headerSize;
-      for (const piece of pieces)
+      for (const piece of this.#pieces())
         for (let from = 0; from < piece.length; from += strip) {
           const part = piece.subarray(from, from + strip);
           encoder.update(part);
@@ -137,19 +139,37 @@ export class ContextStamps {
     }
   }
 
-  /** Runs of rows that stay. */
-  #keptPieces(): Buffer[] {
+  /** Rows that stay and fresh ones in their places, in runs. */
+  *#pieces(): Generator<Buffer, void, undefined> {
+    let row = 0;
+    for (const [piece, rows] of this.#fresh.entries()) {
+      const places = this.#places[piece]!;
+      let start = 0;
+      for (let i = 0; i < rows.count; i++) {
+        const place = places[i]!;
+        // Files that were asked for in another order come as they came.
+        if (place <= row) continue;
+        if (start < i) yield rows.bytes.subarray(start * rowSize, i * rowSize);
+        start = i;
+        yield* this.#keptPieces(row, place);
+        row = place;
+      }
+      if (start < rows.count) yield rows.bytes.subarray(start * rowSize, rows.count * rowSize);
+    }
+    yield* this.#keptPieces(row, this.#rows.count);
+  }
+
+  /** Runs of rows that stay, from one row to before another. */
+  *#keptPieces(from: number, to: number): Generator<Buffer, void, undefined> {
     const { count, bytes } = this.#rows;
     const keepUnseen = count < 2 * this.#seen + 1000;
-    const pieces: Buffer[] = [];
-    let start = 0;
-    for (let row = 0; row <= count; row++) {
+    let start = from;
+    for (let row = from; row <= to; row++) {
       const fate = this.#fate[row];
-      if (row < count && (fate === seen || (fate === unseen && keepUnseen))) continue;
-      if (start < row) pieces.push(bytes.subarray(start * rowSize, row * rowSize));
+      if (row < to && (fate === seen || (fate === unseen && keepUnseen))) continue;
+      if (start < row) yield bytes.subarray(start * rowSize, row * rowSize);
       start = row + 1;
     }
-    return pieces;
   }
 
   #see(row: number, fate: number): void {
@@ -161,10 +181,12 @@ export class ContextStamps {
   #find(number: number): number {
     const rows = this.#rows;
     if (this.#next < rows.count && rows.path(this.#next) === number) return this.#next++;
+    // A file that was asked for and then hashed, as its stamp is another one.
+    if (this.#next > 0 && rows.path(this.#next - 1) === number) return this.#next - 1;
     if (rows.count === 0) return -1;
     this.#index ??= this.#indexRows();
     const row = this.#index.find(number);
-    this.#next = row + 1;
+    if (row >= 0) this.#next = row + 1;
     return row;
   }
 

@@ -6,7 +6,12 @@ export interface DestinationTree {
   readonly root: Node;
   resolve(path: string, options?: { readonly follow?: boolean }): Resolved;
   lookup(path: string, options?: { readonly follow?: boolean }): Node | undefined;
+  /** Said between many look-ups: what was touched before need not stay at hand. */
+  release?(): void;
 }
+
+/** Look-ups between two releases; each may touch another part of each layer's index. */
+const releaseEvery = 256;
 
 /** A directory on the way to what is written; `node` when the image has it. */
 export interface EnteredDirectory {
@@ -25,6 +30,7 @@ export class Destination {
   /** Directories of the tree that are known to be missing: nothing below them needs looking up. */
   readonly #fresh = new Set<string>();
   #turns = 0;
+  #looked = 0;
   /** What was asked for last: whoever looks at a path mostly puts something there. */
   #last = "";
   #lastKind: Kind | undefined;
@@ -69,6 +75,7 @@ export class Destination {
     if (made) return made;
     if (this.#fresh.has(parentOf(path))) return undefined;
     if (path !== this.#last) {
+      if (++this.#looked % releaseEvery === 0) this.#tree.release?.();
       this.#lastKind = kindOf(this.#tree.lookup(path, { follow: false }));
       this.#last = path;
     }
