@@ -213,6 +213,7 @@ export class BuildContext implements CopySource<ContextNode> {
     const times = { newest: 0 };
     for (const { path, from, node } of matches) {
       if (!node) return undefined;
+      this.#collections.passed(1);
       print.add(path, node.row);
       if (node.type === "directory") this.#printFolder(print, from, times);
       else this.#see(node.row, times);

@@ -1,5 +1,5 @@
 import type { TableMemory } from "../../erofs/index.ts";
-import { BytePieces } from "../../sys/index.ts";
+import { BytePieces, Collections } from "../../sys/index.ts";
 import { decodePath, encodePath } from "../../tar/index.ts";
 import type { Destination } from "./destination.ts";
 import type { CopyItem, NodeItem } from "./item.ts";
@@ -12,6 +12,9 @@ const seen = { isFile: 0, meeting: 1 } as const;
 /** What a row of `#met` holds: the item that counts, and what is needed to make it. */
 const met = { position: 0, turn: 1, source: 2, piece: 3, offset: 4, length: 5 } as const;
 
+/** Items between two collections, as the collector would let those of a large copy pile up; and how many of them are of the young alone. */
+const collectEvery = 3000;
+const fullEvery = 10;
 /** Bytes of paths taken at once. */
 const pieceSize = 256 << 10;
 
@@ -40,7 +43,9 @@ export class Meetings {
     const meetings = new Meetings(memory);
     const paths = new PathRows(2, memory);
     let position = 0;
+    const collections = new Collections({ every: collectEvery, fullEvery });
     for (const item of items) {
+      collections.passed(1);
       let row = paths.find(item.path);
       const isNew = row < 0;
       if (item.kind === "node") check(item, !isNew && paths.get(row, seen.isFile) === 1, destination);
