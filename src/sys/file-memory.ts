@@ -2,6 +2,7 @@ import { closeSync, constants, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { errnoName } from "./errno.ts";
 import { errno, libc, memoryAt } from "./libc.ts";
+import { pageSize } from "./page-size.ts";
 import { ResidentPages } from "./resident-pages.ts";
 
 /** Bytes that one memory takes from the heap before a file is made: what 20,000 files need never gets there. */
@@ -10,7 +11,6 @@ const heapLimit = 6 << 20;
 const step = 4 << 20;
 /** Addresses set aside; only those that are used cost anything. */
 const reserved = 2 ** 36;
-const page = 4096;
 
 const protection = { none: 0, readWrite: 3 } as const;
 /** MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE */
@@ -61,7 +61,7 @@ export class FileMemory {
       return new ArrayBuffer(bytes);
     }
     const at = this.#used;
-    this.#used += Math.ceil(bytes / page) * page;
+    this.#used += wholePages(bytes);
     return memoryAt(this.#base + at, bytes);
   }
 
@@ -105,7 +105,7 @@ export class FileMemory {
 
   /** False when the file cannot get that much longer. */
   #claim(bytes: number): boolean {
-    const needed = this.#used + Math.ceil(bytes / page) * page;
+    const needed = this.#used + wholePages(bytes);
     if (needed <= this.#size) return true;
     const size = Math.ceil(needed / step) * step;
     if (size > reserved || !fallocated(this.#fd, this.#size, size - this.#size)) return false;
@@ -117,6 +117,11 @@ export class FileMemory {
     this.#size = size;
     return true;
   }
+}
+
+function wholePages(bytes: number): number {
+  const page = pageSize();
+  return Math.ceil(bytes / page) * page;
 }
 
 function fallocated(fd: number, offset: number, length: number): boolean {

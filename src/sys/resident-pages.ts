@@ -1,11 +1,11 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { libc } from "./libc.ts";
+import { pageSize } from "./page-size.ts";
 
 /** Bytes of files that may come into the process; with less, pages that are used all the time come and go too often. */
 const residentLimit = 4 << 20;
 /** Calls of `release` after which pages are taken out, whatever the kernel says it counts. */
 const callsHeld = 32;
-const page = 4096;
 /** MADV_DONTNEED */
 const dontNeed = 4;
 
@@ -30,7 +30,7 @@ export class ResidentPages {
 
   /** To be called between the steps of long passes; of the mapping's first `length` bytes. */
   release(length: number): void {
-    if (++this.#calls < callsHeld && (this.#count() - this.#least) * page < residentLimit) return;
+    if (++this.#calls < callsHeld && (this.#count() - this.#least) * pageSize() < residentLimit) return;
     libc().madvise(this.#address, length, dontNeed);
     this.#calls = 0;
     this.#least = this.#count();

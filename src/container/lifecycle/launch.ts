@@ -48,6 +48,7 @@ export function launch(
     terminal: container.terminal,
     stdin: container.openStdin,
     logSizeMax: container.logSizeMax,
+    detached: !attended,
     exitCommand: exitCommand(services, container, { paths, attended }),
     env: { STRAKE_ROOT: services.root, STRAKE_RUNROOT: services.runRoot },
   });

@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
+import { ChildPipe } from "../../sys/index.ts";
 import { toolEnvironment } from "../runtime/command.ts";
 import { startFailure } from "../runtime/failure.ts";
 import { findProgram, type Runtime } from "../runtime/runtime.ts";
+import { leaveStartersGroup } from "./monitor-group.ts";
 import type { ContainerPaths } from "./paths.ts";
 
 export interface MonitorOptions {
@@ -17,6 +19,8 @@ export interface MonitorOptions {
   readonly logSizeMax: number;
   /** Run by the monitor when the container is over, whoever is left of us by then. */
   readonly exitCommand: readonly string[];
+  /** Nobody waits for the container: whoever starts it may end, and his control group with him. */
+  readonly detached: boolean;
   /** For the exit command. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -62,11 +66,24 @@ export async function createUnderMonitor(options: MonitorOptions): Promise<numbe
       exitCode: 125,
     });
   mkdirSync(options.paths.exitFolder, { recursive: true, mode: 0o700 });
+  // conmon forks only once it has read something there: it is moved before, and with all its children.
+  using start = options.detached ? new ChildPipe("input") : undefined;
   const child = Bun.spawn([conmon, ...monitorArgs(options)], {
-    stdio: ["ignore", "ignore", "pipe", "pipe"],
-    env: { ...toolEnvironment(), ...options.env, _OCI_SYNCPIPE: "3" },
+    stdio: ["ignore", "ignore", "pipe", "pipe", ...(start ? [start.childEnd] : [])],
+    env: {
+      ...toolEnvironment(),
+      ...options.env,
+      _OCI_SYNCPIPE: "3",
+      ...(start ? { _OCI_STARTPIPE: "4" } : {}),
+    },
     cwd: "/",
   });
+  if (start) {
+    start.passed();
+    await leaveStartersGroup(child.pid);
+    // One that has failed by now says why on the other pipe.
+    await start.write(new Uint8Array(1)).catch(() => {});
+  }
   const { data, message } = parseReport(await firstLine(child.stdio[3] as unknown as number));
   if (data > 0) return data;
   const said = message || (await new Response(child.stderr as ReadableStream).text());
