@@ -91,11 +91,13 @@ function memoryOfCopy(
   id: string,
   name: string,
   size: { readonly count: number; readonly bytes: number },
+  sources = ".",
 ): Row {
   return {
     ...{ ...memoryHead, id, what: `peak memory: COPY ${name}`, runs: false },
     async measure(peer) {
-      const directory = await context(copyFile, (d) => writeManyFiles(d, seed++, size));
+      const dockerfile = `FROM ${baseTag}\nCOPY ${sources} /src/\n`;
+      const directory = await context(dockerfile, (d) => writeManyFiles(d, seed++, size));
       const { peakMiB } = build(peer, directory, `bench/${id}`);
       rmSync(directory, { recursive: true });
       return peakMiB;
@@ -194,6 +196,12 @@ const rows: readonly Row[] = [
   },
   memoryOfCopy("memory-more", "100,000 files (460 MB)", { count: 100_000, bytes: 460_000_000 }),
   memoryOfCopy("memory-most", "200,000 files (920 MB)", { count: 200_000, bytes: 920_000_000 }),
+  memoryOfCopy(
+    "memory-pattern",
+    "200,000 files by a pattern",
+    { count: 200_000, bytes: 20_000_000 },
+    "d*/e*/*.js",
+  ),
   memoryOfRun("memory-run", 100_000),
   memoryOfRun("memory-run-most", 200_000),
   {
