@@ -117,15 +117,20 @@ test("rows lie in the order of the scan: changed files in their place, new ones 
   expect(scan({ a: 1, b: 2, c: 3, d: 4, e: 5 })).toEqual(numbers("a b c d e"));
   expect(scan({ a: 1, b: 20, c: 3, d: 4, e: 5 })).toEqual(numbers("a b c d e"));
   expect(scan({ a: 1, b: 20, bb: 6, c: 3, d: 40, dd: 7, e: 5 })).toEqual(numbers("a b bb c d dd e"));
-  expect(scan({ a: 1, c: 30, e: 50 })).toEqual(numbers("a b bb c d dd e"));
+  // What was not asked for comes behind.
+  expect(scan({ a: 1, c: 30, e: 50 })).toEqual(numbers("a c b bb e d dd"));
   expect(scan({ e: 51, a: 11, f: 8 }).toSorted()).toEqual(numbers("a b bb c d dd e f").toSorted());
+  // Wherever rows were found, once changed they come as they were asked for.
+  expect(scan({ a: 14, b: 24, bb: 64, c: 34, d: 44, dd: 74, e: 54, f: 84 })).toEqual(
+    numbers("a b bb c d dd e f"),
+  );
   const last = t.store.contextStamps("/context");
   for (const [name, ino] of [
-    ["a", 11],
-    ["b", 20],
-    ["c", 30],
-    ["e", 51],
-    ["f", 8],
+    ["a", 14],
+    ["b", 24],
+    ["c", 34],
+    ["e", 54],
+    ["f", 84],
   ] as const)
     expect(last.get(name, { ...stamp, ino })).toBe(sha256(`${name}${ino}`));
 });

@@ -43,6 +43,8 @@ export class ContextStamps {
   readonly #fate: Uint8Array;
   #seen = 0;
   #next = 0;
+  /** Where the row that was asked for last should have been: where it goes if it is a fresh one. */
+  #expected = 0;
   /** Made when files are not asked for in the order of the rows. */
   #index: RowIndex | undefined;
   #fresh: StampRows[] = [];
@@ -93,7 +95,7 @@ export class ContextStamps {
       this.#fresh.push(rows);
       this.#places.push(new Uint32Array(this.#memory.allocate(freshRows * 4)));
     }
-    this.#places.at(-1)![rows.count] = row >= 0 ? row : this.#next;
+    this.#places.at(-1)![rows.count] = this.#expected;
     rows.add(number, stamp, digestHex(digest));
     this.#freshIndex.add();
   }
@@ -180,10 +182,19 @@ export class ContextStamps {
   /** The row of a path, or -1. */
   #find(number: number): number {
     const rows = this.#rows;
-    if (this.#next < rows.count && rows.path(this.#next) === number) return this.#next++;
+    if (this.#next < rows.count && rows.path(this.#next) === number) {
+      this.#expected = this.#next;
+      return this.#next++;
+    }
     // A file that was asked for and then hashed, as its stamp is another one.
     if (this.#next > 0 && rows.path(this.#next - 1) === number) return this.#next - 1;
     if (rows.count === 0) return -1;
+    // Behind one that was found elsewhere the others go on as before.
+    if (this.#expected < rows.count && rows.path(this.#expected) === number) {
+      this.#next = this.#expected + 1;
+      return this.#expected;
+    }
+    this.#expected = this.#next;
     this.#index ??= this.#indexRows();
     const row = this.#index.find(number);
     if (row >= 0) this.#next = row + 1;
