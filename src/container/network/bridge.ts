@@ -104,7 +104,7 @@ export class BridgeNetwork {
       const [, , warning] = await Promise.all([
         isNew ? this.#makeBridge(subnet, gateway) : undefined,
         this.#writeTable(subnet, [...current, lease]),
-        passOtherFirewalls(this.bridge, isNew),
+        passOtherFirewalls(this.bridge, { first: isNew, lasting: this.#isDefault }),
       ]);
       if (warning) this.#warn(warning);
       forwardPackets(this.bridge);
