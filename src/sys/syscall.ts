@@ -1,7 +1,7 @@
 import { addressOf, libc } from "./libc.ts";
 
 /** Numbers of calls that libc has no wrapper for (or only in versions newer than Debian 12's); x64, then arm64. */
-const numbers = {
+export const syscallNumbers = {
   fcntl: [72, 25],
   capget: [125, 90],
   getdents64: [217, 61],
@@ -19,14 +19,14 @@ const numbers = {
   cachestat: [451, 451],
 } as const satisfies Record<string, readonly [x64: number, arm64: number]>;
 
-export type SyscallName = keyof typeof numbers;
+export type SyscallName = keyof typeof syscallNumbers;
 
 /** A system call by name; -1 with errno set on failure. Buffers are passed by address and outlive the call. */
 export function syscall(
   name: SyscallName,
   ...args: readonly (number | bigint | Uint8Array | null)[]
 ): number {
-  const number = numbers[name][process.arch === "arm64" ? 1 : 0];
+  const number = syscallNumbers[name][process.arch === "arm64" ? 1 : 0];
   const words: (number | bigint)[] = [];
   for (const arg of args) words.push(arg === null ? 0 : arg instanceof Uint8Array ? addressOf(arg) : arg);
   while (words.length < 6) words.push(0);
