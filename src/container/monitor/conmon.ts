@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import { ChildPipe } from "../../sys/index.ts";
 import { toolEnvironment } from "../runtime/command.ts";
@@ -66,8 +66,10 @@ export async function createUnderMonitor(options: MonitorOptions): Promise<numbe
       exitCode: 125,
     });
   mkdirSync(options.paths.exitFolder, { recursive: true, mode: 0o700 });
+  // With systemd the others too: what a service leaves to its monitor at its end, telling the runtime, would be killed with it.
   // conmon forks only once it has read something there: it is moved before, and with all its children.
-  using start = options.detached ? new ChildPipe("input") : undefined;
+  const leaves = options.detached || existsSync("/run/systemd/system");
+  using start = leaves ? new ChildPipe("input") : undefined;
   const child = Bun.spawn([conmon, ...monitorArgs(options)], {
     stdio: ["ignore", "ignore", "pipe", "pipe", ...(start ? [start.childEnd] : [])],
     env: {

@@ -82,3 +82,11 @@ test("a program's own output is not taken for the runtime's", () => {
   expect(isRuntimeComplaint("sh: nope: not found\n")).toBe(false);
   expect(isRuntimeComplaint("exec container process `/x`: no\nand more\n")).toBe(false);
 });
+
+test("crun 1.21 says so of a folder", () => {
+  const output = "the path `/etc` is not a regular file: Operation not permitted";
+  expect(startFailure("/etc", output)).toMatchObject({
+    code: "CONTAINER_COMMAND_NOT_EXECUTABLE",
+    exitCode: 126,
+  });
+});

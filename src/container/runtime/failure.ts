@@ -17,9 +17,10 @@ export function startFailure(program: string, runtimeOutput: string): StrakeErro
       exitCode: 126,
     });
   // Only what the runtime says about executing counts: a bind source that does not exist is the container's failure.
-  const aboutProgram = /exec|stat .*in \$PATH|open executable|find executable|start container process/i.test(
-    reason,
-  );
+  const aboutProgram =
+    /exec|^the path `[^`]*` is not a regular file|stat .*in \$PATH|open executable|find executable|start container process/i.test(
+      reason,
+    );
   if (aboutProgram && notFoundText.test(reason))
     return new StrakeError("CONTAINER_COMMAND_NOT_FOUND", notFoundMessage(program, reason), {
       hint: notFoundHint(program),
