@@ -1,5 +1,4 @@
-import { mkdirSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdirSync, writeFile } from "node:fs";
 import { type CgroupLayout, readCgroupLayout } from "../../sys/index.ts";
 
 /** Beside the groups of the containers, whose names are ids. */
@@ -21,13 +20,17 @@ export function monitorGroups({ unified, controllers }: CgroupLayout): string[] 
  * end. Where a group cannot be made or entered the monitor stays where it is.
  */
 export async function leaveStartersGroup(pid: number, layout = readCgroupLayout()): Promise<void> {
-  await Promise.all(
-    monitorGroups(layout).map(async (folder) => {
-      try {
-        mkdirSync(folder, { recursive: true });
-        // Not by this thread: the kernel may wait 20 ms before it moves a process (see grace.ts).
-        await writeFile(`${folder}/cgroup.procs`, String(pid));
-      } catch {}
-    }),
-  );
+  await Promise.all(monitorGroups(layout).map((folder) => enter(folder, pid)));
+}
+
+/** Not by this thread: the kernel may wait 20 ms before it moves a process (see grace.ts). */
+function enter(folder: string, pid: number): Promise<void> {
+  return new Promise((resolve) => {
+    try {
+      mkdirSync(folder, { recursive: true });
+      writeFile(`${folder}/cgroup.procs`, String(pid), () => resolve());
+    } catch {
+      resolve();
+    }
+  });
 }

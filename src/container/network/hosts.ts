@@ -1,4 +1,3 @@
-import { isIP } from "node:net";
 import { StrakeError } from "../../errors/index.ts";
 
 /** A name for /etc/hosts. */
@@ -44,9 +43,14 @@ export function checkAddresses(options: {
   readonly dns?: readonly string[];
 }): void {
   for (const { address, names } of options.extraHosts ?? [])
-    if (address !== hostGateway && isIP(address) === 0) throw notAddress(address, `of ${names.join(" ")}`);
+    if (address !== hostGateway && !isAddress(address)) throw notAddress(address, `of ${names.join(" ")}`);
   for (const server of options.dns ?? [])
-    if (isIP(server) === 0) throw notAddress(server, "of a name server");
+    if (!isAddress(server)) throw notAddress(server, "of a name server");
+}
+
+/** Loaded for those who name an address: a start without takes a millisecond less. */
+function isAddress(text: string): boolean {
+  return process.getBuiltinModule("node:net").isIP(text) !== 0;
 }
 
 function notAddress(text: string, whose: string): StrakeError {
