@@ -87,6 +87,8 @@ export interface CommandSpec<F extends Flags = Flags> {
   readonly stopsAtFirstArgument?: boolean;
   /** Exit code of strake's own failures where it differs from the error's: `run` has 125, as Docker. */
   readonly failureCode?: number;
+  /** It has a runtime move a process into a control group; the kernel needs time for that, which begins before anything else. */
+  readonly movesProcesses?: boolean;
   /** Loads the code; nothing else of the command is loaded before it is run. */
   readonly load: () => Promise<Handler<F>>;
 }

@@ -1,4 +1,5 @@
 import { renderError, StrakeError, toStrakeError } from "../errors/index.ts";
+import { readyControlGroups } from "../sys/index.ts";
 import { type Cli, processCli } from "./cli.ts";
 import type { CommandSpec } from "./command.ts";
 import { findCommand } from "./find-command.ts";
@@ -39,6 +40,7 @@ async function answer(cli: Cli, words: readonly string[]): Promise<number> {
       return await showHelp(cli, words.slice(0, 1));
     const found = findCommand(specs, words);
     spec = found.spec;
+    if (spec.movesProcesses) readyControlGroups();
     const parsed = parseWords(spec, found.rest);
     if (parsed.help) return await showHelp(cli, spec.name.split(" "));
     const handler = await spec.load();

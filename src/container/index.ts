@@ -29,7 +29,6 @@ export { BridgeNetwork, type Endpoint } from "./network/bridge.ts";
 export type { HostEntry } from "./network/hosts.ts";
 export { formatPort, type PortMapping, type PortProtocol, parsePorts } from "./network/ports.ts";
 export { readInRoot } from "./rootfs/read.ts";
-export { readyControlGroups } from "./runtime/grace.ts";
 export { enterContainerNamespace } from "./runtime/host.ts";
 export { findProgram, Runtime } from "./runtime/runtime.ts";
 export { parseEnvFile } from "./spec/environment.ts";

@@ -20,6 +20,7 @@ export {
 export { type CgroupLayout, type CgroupMode, cgroupLayout, readCgroupLayout } from "./cgroup.ts";
 export { ChildPipe } from "./child-pipe.ts";
 export { Collections } from "./collections.ts";
+export { holdControlGroupsReady, readyControlGroups } from "./control-group-move.ts";
 export { type Attempt, errnoName, errnoNumber, errnoOf, fromNodeError, sysError } from "./errno.ts";
 export { execve } from "./execve.ts";
 export { exitAtOnce } from "./exit.ts";

@@ -119,6 +119,7 @@ export const containerSpecs = [
     flags: execFlags,
     stopsAtFirstArgument: true,
     examples: ["strake exec -it web bash"],
+    movesProcesses: true,
     load: async () => (await import("../commands/exec.ts")).exec,
   }),
   command({
@@ -140,6 +141,7 @@ export const containerSpecs = [
     summary: "Start containers that are not running",
     args: containers,
     flags: startFlags,
+    movesProcesses: true,
     load: async () => (await import("../commands/start.ts")).start,
   }),
   command({
@@ -158,6 +160,7 @@ export const containerSpecs = [
     summary: "Stop and start containers",
     args: containers,
     flags: stopFlags,
+    movesProcesses: true,
     load: async () => (await import("../commands/restart.ts")).restart,
   }),
   command({

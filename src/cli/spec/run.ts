@@ -82,6 +82,7 @@ export const runSpecs = [
     args: runArguments,
     flags: runFlags,
     stopsAtFirstArgument: true,
+    movesProcesses: true,
     failureCode: 125,
     examples: ["strake run --rm -it debian:bookworm bash", "strake run -d -p 5000:5000 --name web app"],
     load: async () => (await import("../commands/run.ts")).run,

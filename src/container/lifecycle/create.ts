@@ -1,12 +1,11 @@
 import { mkdirSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
-import { randomHex } from "../../sys/index.ts";
+import { randomHex, readyControlGroups } from "../../sys/index.ts";
 import { defaultLogSize } from "../monitor/conmon.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import type { MountRequest } from "../mount/parse.ts";
 import { checkAddresses, type HostEntry } from "../network/hosts.ts";
 import { exposedMappings, type PortMapping } from "../network/ports.ts";
-import { readyControlGroups } from "../runtime/grace.ts";
 import { resolveCapabilities } from "../spec/capabilities.ts";
 import { containerEnvironment } from "../spec/environment.ts";
 import { checkName, randomName } from "./name.ts";

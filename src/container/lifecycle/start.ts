@@ -1,7 +1,13 @@
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { hostname as hostHostname } from "node:os";
 import { StrakeError, toStrakeError } from "../../errors/index.ts";
-import { bootId, lockFile, processStartTime } from "../../sys/index.ts";
+import {
+  bootId,
+  holdControlGroupsReady,
+  lockFile,
+  processStartTime,
+  readyControlGroups,
+} from "../../sys/index.ts";
 import { type Attachment, type AttachOptions, attach } from "../monitor/attach.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
 import { lockVolume } from "../mount/volumes.ts";
@@ -11,7 +17,6 @@ import { placeMarks } from "../rootfs/marks.ts";
 import { readInRoot } from "../rootfs/read.ts";
 import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
 import { controlGroupOf } from "../runtime/control-group.ts";
-import { holdControlGroupsReady, readyControlGroups } from "../runtime/grace.ts";
 import { hostFacts } from "../runtime/host.ts";
 import { hostDevices } from "../runtime/host-devices.ts";
 import { releaseContainer } from "../runtime/release.ts";

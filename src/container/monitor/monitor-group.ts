@@ -23,7 +23,7 @@ export async function leaveStartersGroup(pid: number, layout = readCgroupLayout(
   await Promise.all(monitorGroups(layout).map((folder) => enter(folder, pid)));
 }
 
-/** Not by this thread: the kernel may wait 20 ms before it moves a process (see grace.ts). */
+/** Not by this thread: the kernel may wait 20 ms before it moves a process (see sys/control-group-move.ts). */
 function enter(folder: string, pid: number): Promise<void> {
   return new Promise((resolve) => {
     try {

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
 import { cgroupLayout, treesToHide } from "./cgroup.ts";
-import { ownGroupOf } from "./grace.ts";
 
 const line = (point: string, type: string) => `36 35 0:31 / ${point} rw,nosuid shared:9 - ${type} ${type} rw`;
 const v1 = line("/sys/fs/cgroup/memory", "cgroup");
@@ -20,11 +19,4 @@ test("a v2 tree beside v1 is hidden from crun only when it has controllers", () 
   expect(treesToHide(layout, () => "hugetlb\n")).toEqual(["/sys/fs/cgroup/unified"]);
   expect(treesToHide(layout, () => "\n")).toEqual([]);
   expect(treesToHide(cgroupLayout(line("/sys/fs/cgroup", "cgroup2")), () => "cpu")).toEqual([]);
-});
-
-test("finds a group of our own on every layout", () => {
-  expect(ownGroupOf("9:name=systemd:/\n8:pids:/a\n0::/x\n")).toBe("/sys/fs/cgroup/pids/a");
-  expect(ownGroupOf("0::/user.slice\n")).toBe("/sys/fs/cgroup/user.slice");
-  expect(ownGroupOf("0::/\n")).toBe("/sys/fs/cgroup");
-  expect(ownGroupOf("")).toBeUndefined();
 });

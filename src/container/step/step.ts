@@ -1,12 +1,11 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
-import { ChildPipe, processStartTime, randomHex } from "../../sys/index.ts";
+import { ChildPipe, processStartTime, randomHex, readyControlGroups } from "../../sys/index.ts";
 import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
 import { watchStubs } from "../rootfs/stubs.ts";
 import { toolEnvironment } from "../runtime/command.ts";
 import { controlGroupOf } from "../runtime/control-group.ts";
 import { isRuntimeComplaint, startFailure } from "../runtime/failure.ts";
-import { readyControlGroups } from "../runtime/grace.ts";
 import { enterContainerNamespace, hostFacts, sealRuntime } from "../runtime/host.ts";
 import { Runtime } from "../runtime/runtime.ts";
 import { withCompiledSeccomp } from "../runtime/seccomp-cache.ts";

@@ -1,28 +1,28 @@
 import { readFileSync, writeFile } from "node:fs";
 
-/**
- * Milliseconds after a move in which another would be for nothing. The kernel stays ready for one grace period (5 to 20 ms, measured) and then falls back
- * to the slow start; a move meanwhile has it stay longer.
- */
+/** Milliseconds after a move in which another would be for nothing: the kernel stays ready for longer. */
 const pause = 3;
 
+let isMoving = false;
 let last = Number.NEGATIVE_INFINITY;
 /** Folder of a group of ours; empty when there is none. */
 let group: string | undefined;
 
 /**
- * Gets the kernel ready for moving a process into a control group. The first move after a pause waits for an RCU grace period
- * (6 to 20 ms, measured), those right after it take 0.05 ms. The runtime must move every container, so a move that changes
- * nothing, of ourselves to where we are, is begun here on another thread: the wait then passes while the root file system is
- * mounted and the monitor starts. Never fails, and nothing depends on it.
+ * Gets the kernel ready for moving a process into a control group. The first move after a pause waits for a grace period of RCU
+ * (8 to 20 ms, measured), those in the next such period take 0.05 ms and make it longer. A runtime must move every container, so a move that changes
+ * nothing, of ourselves to where we are, is begun here on another thread: the sooner, the more of the wait is over when the runtime comes to
+ * its own. Never fails, and nothing depends on it.
  */
 export function readyControlGroups(): void {
-  const now = performance.now();
-  if (now - last < pause) return;
-  last = now;
+  if (isMoving || performance.now() - last < pause) return;
   group ??= ownGroup() ?? "";
-  const path = group;
-  if (path !== "") writeFile(`${path}/cgroup.procs`, String(process.pid), () => {});
+  if (group === "") return;
+  isMoving = true;
+  writeFile(`${group}/cgroup.procs`, String(process.pid), () => {
+    isMoving = false;
+    last = performance.now();
+  });
 }
 
 /** As `readyControlGroups` until disposed, while a runtime that was started is on its way to its move. */
