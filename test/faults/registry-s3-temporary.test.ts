@@ -69,10 +69,11 @@ describe.skipIf(obstacle !== undefined)("a registry over S3 without room for its
     const refused = await fetch(other, { method: "PUT", body: new Blob([bytes]) });
     expect([refused.status, await refused.text()]).toEqual([507, expect.stringContaining("no room")]);
     expect(await stored()).toEqual([]);
-    // What happened is in the log, with the place: the client is not told of paths.
-    const said = readFileSync(log, "utf8");
-    expect(said).toContain(`a temporary file in ${folder} cannot be written`);
-    expect(said).toContain("ENOSPC");
+    // What happened is in the log, with the place: the client is not told of paths. A line is written when its answer has been sent.
+    const said = () => readFileSync(log, "utf8");
+    for (let tries = 0; tries < 100 && !said().includes("ENOSPC"); tries++) await Bun.sleep(50);
+    expect(said()).toContain(`a temporary file in ${folder} cannot be written`);
+    expect(said()).toContain("ENOSPC");
     expect((await fetch(served.url)).status).toBe(200);
 
     rmSync(filler);
