@@ -3,7 +3,6 @@ import { StrakeError } from "../../errors/index.ts";
 import {
   closeFd,
   errnoOf,
-  lockFile,
   openAt,
   openDirectory,
   openFlags,
@@ -15,6 +14,7 @@ import { packTree } from "../archive/pack.ts";
 import { unpackTree } from "../archive/unpack.ts";
 import { containerPaths } from "../monitor/paths.ts";
 import { enterContainerNamespace } from "../runtime/host.ts";
+import { lockContainer } from "./lock.ts";
 import { refresh } from "./refresh.ts";
 import type { ContainerServices } from "./services.ts";
 import { rootfsRequest } from "./teardown.ts";
@@ -56,8 +56,7 @@ export async function withContainerRoot<T>(
   }
   // The lock keeps it from being started: two mounts of one writable layer at once damage each other.
   const paths = containerPaths(services.root, services.runRoot, id);
-  mkdirSync(`${services.runRoot}/locks`, { recursive: true, mode: 0o700 });
-  using _lock = await lockFile(paths.lock);
+  using _lock = await lockContainer(services, id);
   enterContainerNamespace();
   const target = `${services.runRoot}/copy-${randomHex(6)}`;
   mkdirSync(target, { recursive: true, mode: 0o700 });

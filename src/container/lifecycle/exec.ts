@@ -8,6 +8,7 @@ import { containerPaths } from "../monitor/paths.ts";
 import { readInRoot } from "../rootfs/read.ts";
 import { isRuntimeComplaint, lastMessage, startFailure } from "../runtime/failure.ts";
 import { enterContainerNamespace, hostFacts, sealRuntime } from "../runtime/host.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import { terminalRest } from "../runtime/terminal-rest.ts";
 import { capabilitySets, grantable, resolveCapabilities } from "../spec/capabilities.ts";
 import { withHome } from "../spec/environment.ts";
@@ -57,13 +58,14 @@ export async function execInContainer(
   if (options.args.length === 0)
     throw new StrakeError("CONTAINER_OPTIONS_INVALID", "there is no command to run");
   enterContainerNamespace();
-  sealRuntime(services.runtime().makerOf(id).path);
+  const runtime = services.runtime().makerOf(id);
+  sealRuntime(runtime.path);
   const paths = containerPaths(services.root, services.runRoot, id);
   const mark = `${paths.run}/exec-${randomHex(6)}`;
   const spec = JSON.parse(readFileSync(`${paths.run}/config.json`, "utf8")) as RuntimeSpec;
   writeFileSync(`${mark}.json`, JSON.stringify(execProcess(services, record, state, { spec, options })));
   try {
-    return await execute(services, id, { mark, options });
+    return await execute(runtime, id, { mark, options });
   } finally {
     for (const suffix of ["json", "log"]) rmSync(`${mark}.${suffix}`, { force: true });
   }
@@ -126,11 +128,10 @@ function execFolder(cwd: string): string {
 }
 
 async function execute(
-  services: ContainerServices,
+  runtime: Runtime,
   id: string,
   { mark, options }: { mark: string; options: ExecOptions },
 ): Promise<number> {
-  const runtime = services.runtime().makerOf(id);
   const command = runtime.command("--log", `${mark}.log`, "exec", "--process", `${mark}.json`);
   if (options.detach) command.push("--detach");
   if (options.terminal) command.push("--tty");

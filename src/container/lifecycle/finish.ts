@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
-import { lockFile } from "../../sys/index.ts";
+import { existsSync, rmSync } from "node:fs";
 import { containerPaths } from "../monitor/paths.ts";
+import { lockContainer } from "./lock.ts";
 import { isThere } from "./process-identity.ts";
 import type { ContainerRecord } from "./record.ts";
 import { observe, observed } from "./refresh.ts";
@@ -22,9 +22,8 @@ export async function cleanupContainer(
   id: string,
   options: CleanupOptions = {},
 ): Promise<ContainerRecord | undefined> {
-  mkdirSync(`${services.runRoot}/locks`, { recursive: true, mode: 0o700 });
   const paths = containerPaths(services.root, services.runRoot, id);
-  using _lock = await lockFile(paths.lock);
+  using _lock = await lockContainer(services, id);
   const stored = services.records.get(id);
   if (stored === undefined) {
     if (existsSync(paths.run)) await teardown(services, id, undefined);

@@ -1,8 +1,9 @@
 import { mkdirSync, rmSync } from "node:fs";
-import { type FileLock, PromisedFile, tryLockFile } from "../../sys/index.ts";
+import { type FileLock, PromisedFile } from "../../sys/index.ts";
 import { createUnderMonitor } from "../monitor/conmon.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
 import { enterContainerNamespace, sealRuntime } from "../runtime/host.ts";
+import { tryLockContainer } from "./lock.ts";
 import type { ContainerRecord } from "./record.ts";
 import type { ContainerServices } from "./services.ts";
 import { teardown } from "./teardown.ts";
@@ -79,8 +80,7 @@ export class EarlyLaunches {
    */
   begin(services: ContainerServices, container: Launchable, attended: boolean): void {
     const paths = containerPaths(services.root, services.runRoot, container.id);
-    mkdirSync(`${services.runRoot}/locks`, { recursive: true, mode: 0o700 });
-    const lock = tryLockFile(paths.lock);
+    const lock = tryLockContainer(services, container.id);
     if (lock === undefined) return;
     try {
       this.#waiting.set(container.id, { ...launch(services, container, { attended }), lock });

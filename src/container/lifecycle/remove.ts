@@ -1,6 +1,4 @@
-import { mkdirSync } from "node:fs";
-import { lockFile } from "../../sys/index.ts";
-import { containerPaths } from "../monitor/paths.ts";
+import { lockContainer } from "./lock.ts";
 import { observe } from "./refresh.ts";
 import type { ContainerServices } from "./services.ts";
 import { removing, wrongState } from "./state.ts";
@@ -20,9 +18,7 @@ export async function removeContainer(
   id: string,
   options: RemoveOptions = {},
 ): Promise<void> {
-  mkdirSync(`${services.runRoot}/locks`, { recursive: true, mode: 0o700 });
-  const paths = containerPaths(services.root, services.runRoot, id);
-  using _lock = await lockFile(paths.lock);
+  using _lock = await lockContainer(services, id);
   const stored = services.records.get(id);
   if (stored === undefined) return;
   let record = observe(services, stored);

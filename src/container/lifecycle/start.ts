@@ -1,13 +1,7 @@
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { hostname as hostHostname } from "node:os";
 import { StrakeError, toStrakeError } from "../../errors/index.ts";
-import {
-  bootId,
-  holdControlGroupsReady,
-  lockFile,
-  processStartTime,
-  readyControlGroups,
-} from "../../sys/index.ts";
+import { bootId, holdControlGroupsReady, processStartTime, readyControlGroups } from "../../sys/index.ts";
 import { type Attachment, type AttachOptions, attach } from "../monitor/attach.ts";
 import { type ContainerPaths, containerPaths } from "../monitor/paths.ts";
 import { lockVolume } from "../mount/volumes.ts";
@@ -26,6 +20,7 @@ import { bindMount, tmpfsMount } from "../spec/mounts.ts";
 import { runtimeSpec } from "../spec/spec.ts";
 import type { Mount } from "../spec/types.ts";
 import { giveUp, type Launch, launch } from "./launch.ts";
+import { lockContainer } from "./lock.ts";
 import type { ContainerRecord } from "./record.ts";
 import { refresh } from "./refresh.ts";
 import type { ContainerServices } from "./services.ts";
@@ -57,8 +52,7 @@ export async function startContainer(
 ): Promise<StartedContainer> {
   const paths = containerPaths(services.root, services.runRoot, id);
   const early = services.launches.take(id);
-  if (early === undefined) mkdirSync(`${services.runRoot}/locks`, { recursive: true, mode: 0o700 });
-  using _lock = early?.lock ?? (await lockFile(paths.lock));
+  using _lock = early?.lock ?? (await lockContainer(services, id));
   const record = refresh(services, id);
   if (record.state.status !== "created" && record.state.status !== "exited")
     throw wrongState(record.state, "started", record.name);

@@ -1,10 +1,10 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { errnoOf } from "../../sys/index.ts";
+import { placeMarks } from "./marks.ts";
 
-/** What the runtime mounts on in every container, and the mark by which programs know that they run in one. */
+/** What the runtime mounts on in every container. */
 const folders = ["dev", "etc", "proc", "sys"];
 const files = ["etc/hostname", "etc/hosts", "etc/resolv.conf"];
-const mark = ".dockerenv";
 
 /**
  * A folder that lies below the layers of every container, so that an image without these places has them, as below Docker's images: the
@@ -37,7 +37,6 @@ function fill(folder: string): void {
     writeFileSync(`${folder}/${name}`, "");
     chmodSync(`${folder}/${name}`, 0o644);
   }
-  writeFileSync(`${folder}/${mark}`, "");
-  chmodSync(`${folder}/${mark}`, 0o755);
+  placeMarks(folder);
   chmodSync(folder, 0o755);
 }
