@@ -1,7 +1,7 @@
 import { type LintFinding, lintDockerfile } from "../dockerfile/index.ts";
 import { StrakeError } from "../errors/index.ts";
 import type { Emit } from "../events/index.ts";
-import { formatPlatform, type Platform } from "../oci/index.ts";
+import { formatPlatform, type Platform, splitVariable } from "../oci/index.ts";
 import { findIgnoreRules } from "./context/dockerfile.ts";
 import type { BuildOptions } from "./options.ts";
 import type { Plan } from "./plan/plan.ts";
@@ -63,9 +63,4 @@ function failed(findings: readonly LintFinding[], text: string): StrakeError {
     // The others are among the warnings.
     sources: [{ ...findings[0]!.range, text }],
   });
-}
-
-function splitVariable(entry: string): [name: string, value: string] {
-  const at = entry.indexOf("=");
-  return at < 0 ? [entry, ""] : [entry.slice(0, at), entry.slice(at + 1)];
 }

@@ -16,6 +16,7 @@ export {
 } from "./digest.ts";
 export { type Document, documentLimits } from "./document.ts";
 export { canonicalJSON, encodeConfig, encodeDocument, encodeIndex, encodeManifest } from "./encode.ts";
+export { splitVariable } from "./environment.ts";
 export { decodeIndex, decodeManifestOrIndex, type Index } from "./image-index.ts";
 export { decodeManifest, type Manifest } from "./manifest.ts";
 export {

@@ -1,4 +1,10 @@
-import type { ContainerConfig, Digest, HistoryEntry, ImageConfig } from "../../oci/index.ts";
+import {
+  type ContainerConfig,
+  type Digest,
+  type HistoryEntry,
+  type ImageConfig,
+  splitVariable,
+} from "../../oci/index.ts";
 
 /**
  * What a stage is at one point of its instructions: the image it would be, and the variables its next instruction sees.
@@ -42,7 +48,7 @@ export const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 export function initialState(base: ImageConfig): StageState {
   const { config = {}, rootfs, history = [], created: _, ...image } = base;
   const { OnBuild: __, ...rest } = config;
-  const variables = new Map(splitEnvironment(rest.Env));
+  const variables = new Map((rest.Env ?? []).map(splitVariable));
   const env = [...(rest.Env ?? [])];
   if (!variables.has("PATH") && base.os !== "windows") {
     variables.set("PATH", defaultPath);
@@ -63,14 +69,6 @@ export function initialState(base: ImageConfig): StageState {
 export function inheritState(base: StageState): StageState {
   const { OnBuild: _, ...config } = base.config;
   return { ...base, config, commandSet: false };
-}
-
-/** `NAME=value` entries as pairs. */
-export function splitEnvironment(entries: readonly string[] = []): [string, string][] {
-  return entries.map((entry) => {
-    const at = entry.indexOf("=");
-    return at < 0 ? [entry, ""] : [entry.slice(0, at), entry.slice(at + 1)];
-  });
 }
 
 /** `NAME=value` entries with one of them set: in its place when it is there, else at the end. */

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isatty } from "node:tty";
 import { StrakeError } from "../../errors/index.ts";
+import { splitVariable } from "../../oci/index.ts";
 import { randomHex } from "../../sys/index.ts";
 import type { OutputStream } from "../monitor/attach.ts";
 import { writeToOwnOutput } from "../monitor/interact.ts";
@@ -82,12 +83,12 @@ function execProcess(
   const bounding = options.privileged
     ? grantable(resolveCapabilities({ privileged: true }), hostFacts().boundingMask)
     : spec.process.capabilities.bounding;
-  const env = new Map(spec.process.env.map(splitEnv));
+  const env = new Map(spec.process.env.map(splitVariable));
   // Another user, another home, unless it was said what it is.
   if (!record.env.some((entry) => entry.startsWith("HOME="))) env.delete("HOME");
   if (options.terminal) env.set("TERM", "xterm");
   for (const entry of options.env ?? []) {
-    const [name, value] = splitEnv(entry);
+    const [name, value] = splitVariable(entry);
     const inherited = entry.includes("=") ? value : process.env[name];
     if (inherited === undefined) env.delete(name);
     else env.set(name, inherited);
@@ -169,11 +170,6 @@ function printFromTerminal(stream: OutputStream, data: Uint8Array): void | Promi
     stream,
     Buffer.from(Buffer.from(data).toString("latin1").replaceAll("\r\n", "\n"), "latin1"),
   );
-}
-
-function splitEnv(entry: string): [name: string, value: string] {
-  const at = entry.indexOf("=");
-  return at < 0 ? [entry, ""] : [entry.slice(0, at), entry.slice(at + 1)];
 }
 
 function readFileOr(path: string): Buffer {
