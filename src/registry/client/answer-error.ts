@@ -7,6 +7,8 @@ import { refusal } from "./refusal.ts";
 
 const answerLimit = 64 << 10;
 const textLimit = 300;
+/** How object stores say what is wrong. */
+const storeMessage = /<Error>.*?<Message>([^<]+)<\/Message>/s;
 /** How servers of TLS answer plain HTTP: Go's, nginx's. */
 const speaksTLS = /HTTP request (?:was sent )?to (?:an )?HTTPS (?:server|port)/i;
 
@@ -33,7 +35,8 @@ export async function answerError(response: HttpResponse, what: string): Promise
     const why = said === "" ? "" : ` (${who} says: ${said})`;
     return new StrakeError(code, message + why, hint === undefined ? {} : { hint });
   }
-  if (status === 404) return make("REGISTRY_NOT_FOUND", `${host} has no ${what}`);
+  if (status === 404)
+    return make("REGISTRY_NOT_FOUND", `${host} has no ${what.replace(/^(?:an?|the) /, "")}`);
   if (status === 429) {
     const wait = retryAfter(response);
     const when = wait === undefined ? "" : `; try again in ${Math.ceil(wait / 1000)} seconds`;
@@ -62,14 +65,14 @@ export async function answerError(response: HttpResponse, what: string): Promise
 }
 
 /** What the registry says, as one short line: it is a stranger's text and must not steer a terminal or carry secrets. */
-async function reasonOf(response: HttpResponse): Promise<string> {
+export async function reasonOf(response: HttpResponse): Promise<string> {
   let body: unknown;
   let text = "";
   try {
     text = new TextDecoder().decode(await readBody(response, answerLimit, "an error"));
     body = JSON.parse(text);
   } catch {
-    return speaksTLS.exec(text)?.[0] ?? "";
+    return speaksTLS.exec(text)?.[0] ?? clean(storeMessage.exec(text)?.[1] ?? "");
   }
   const errors = (body as { errors?: unknown } | null)?.errors;
   const texts = (Array.isArray(errors) ? errors : [body]).flatMap((error: unknown) => {

@@ -1,6 +1,7 @@
 import { StrakeError } from "../../errors/index.ts";
 import { createDigester, type Descriptor, digestAlgorithm } from "../../oci/index.ts";
 import { answerError } from "./answer-error.ts";
+import { isRefusedElsewhere, refusedElsewhere } from "./elsewhere.ts";
 import type { HttpRequest, HttpResponse, Send } from "./http/message.ts";
 import { isPassing, pause, type RetryOptions, rest } from "./http/retry.ts";
 
@@ -56,16 +57,24 @@ export async function* download(
   let failures = 0;
   let first = true;
   let opened = options.response;
+  let ranges = true;
   while (offset < blob.size || (first && blob.size === 0)) {
     const before = offset;
     first = false;
     try {
+      const isPart = ranges && offset > 0;
       const response =
         opened ??
         (await send(
-          offset === 0 ? request : { ...request, headers: { ...request.headers, range: `bytes=${offset}-` } },
+          isPart ? { ...request, headers: { ...request.headers, range: `bytes=${offset}-` } } : request,
         ));
       opened = undefined;
+      if (isPart && !isFrom(response, offset)) {
+        response.discard();
+        ranges = false;
+        continue;
+      }
+      if (isRefusedElsewhere(response, request)) throw await refusedElsewhere(response, { request, blob });
       for await (const chunk of bytesFrom(response, { blob, offset })) {
         offset += chunk.byteLength;
         yield chunk;
@@ -97,13 +106,6 @@ async function* bytesFrom(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { status, headers } = response;
   if (status !== 200 && status !== 206) throw await answerError(response, `blob ${blob.digest}`);
-  if (status === 206 && !startsAt(headers["content-range"], offset)) {
-    response.discard();
-    throw new StrakeError(
-      "REGISTRY_RESPONSE",
-      `${response.url.host} sent another range of ${blob.digest} than asked for`,
-    );
-  }
   let skip = status === 206 ? 0 : offset;
   let left = blob.size - offset;
   const announced = Number(headers["content-length"] ?? 0);
@@ -128,9 +130,10 @@ async function* bytesFrom(
   }
 }
 
-function startsAt(header: string | undefined, offset: number): boolean {
-  const match = /^bytes\s+([0-9]+)-/.exec(header ?? "");
-  return match ? Number(match[1]) === offset : offset === 0;
+/** Whether an answer can go on at `offset`: some servers that say they know ranges get them wrong. */
+function isFrom({ status, headers }: HttpResponse, offset: number): boolean {
+  if (status === 416) return false;
+  return status !== 206 || Number(/^bytes\s+([0-9]+)-/.exec(headers["content-range"] ?? "")?.[1]) === offset;
 }
 
 /** Passes bytes on and compares their digest and size at the end. Errors: BLOB_MISMATCH. */

@@ -1,5 +1,13 @@
 import { StrakeError } from "../../errors/index.ts";
-import { abandon, type BegunUpload, isAbandoned, locationOf, rangeEnd, type Session } from "./blob-upload.ts";
+import {
+  abandon,
+  type BegunUpload,
+  isAbandoned,
+  isTaken,
+  nextLocation,
+  rangeEnd,
+  type Session,
+} from "./blob-upload.ts";
 import type { HttpRequest, Send } from "./http/message.ts";
 
 /**
@@ -45,12 +53,11 @@ export async function sendStream(
       retry: false,
     });
     response.discard();
-    const isTaken = response.status === 202 || response.status === 201 || response.status === 204;
-    if (!isTaken) return { session, offset: undefined };
+    if (!isTaken(response)) return { session, offset: undefined };
     // An answer in the middle of the stream says how far the registry read.
     const reached = rangeEnd(response.headers.range);
     return {
-      session: { ...session, location: locationOf(response) },
+      session: { ...session, location: nextLocation(response, session) },
       offset: reached === sent ? sent : undefined,
     };
   } catch (error) {

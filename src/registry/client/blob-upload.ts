@@ -34,6 +34,13 @@ type Blob = Pick<Descriptor, "digest" | "size">;
 const smallBlob = 1 << 20;
 /** What proxies that answer 413 usually let through. */
 const proxyChunk = 64 << 20;
+/** The specification has one of these for each step; registries give another. */
+const taken = new Set([200, 201, 202, 204]);
+
+/** Whether a step of an upload was done. */
+export function isTaken({ status }: Pick<HttpResponse, "status">): boolean {
+  return taken.has(status);
+}
 
 /**
  * Uploads into a session that `location` names. After a failure the registry is asked how far it is (distribution-spec,
@@ -62,14 +69,19 @@ export async function upload(
   const wire = { send, request, blob, source, options };
   let { session, offset } = await resumed(wire, options.begun, begin);
   let most = options.chunk ?? Number.POSITIVE_INFINITY;
+  let inOne = blob.size <= smallBlob;
   for (let failures = 0; ; ) {
     const before = offset;
     let isEnding = false;
     try {
       const chunk = Math.max(most, session.minimum);
-      while (offset < blob.size && blob.size > smallBlob) {
+      while (offset < blob.size && !inOne) {
         const end = Math.min(blob.size, offset + chunk);
         const next = await patch(wire, session, { start: offset, end });
+        if (next === "no PATCH") {
+          inOne = true;
+          break;
+        }
         if (next.tooLarge) {
           if (most <= session.minimum || most <= 1 << 20) throw next.tooLarge;
           most = Number.isFinite(most) ? most / 4 : proxyChunk;
@@ -181,11 +193,12 @@ interface Sent {
   readonly tooLarge?: StrakeError;
 }
 
+/** `no PATCH`: the registry takes blobs with PUT alone, which the specification asks of all ("Post then Put"). */
 async function patch(
   wire: Wire,
   session: Session,
   { start, end }: { start: number; end: number },
-): Promise<Sent> {
+): Promise<Sent | "no PATCH"> {
   const { send, request } = wire;
   const response = await send({
     ...request,
@@ -201,13 +214,16 @@ async function patch(
       offset: start,
       tooLarge: await answerError(response, "a chunk of that size"),
     };
-  if (response.status !== 202 && response.status !== 201 && response.status !== 204)
-    throw await uploadError(response, wire.blob);
+  if (start === 0 && (response.status === 405 || response.status === 501)) {
+    response.discard();
+    return "no PATCH";
+  }
+  if (!isTaken(response)) throw await uploadError(response, wire.blob);
   response.discard();
   // Some registries take less than they were sent; what they say counts.
   const reached = rangeEnd(response.headers.range);
   const offset = reached !== undefined && reached > start && reached < end ? reached : end;
-  return { location: locationOf(response), offset };
+  return { location: nextLocation(response, session), offset };
 }
 
 async function finish(wire: Wire, session: Session, offset: number): Promise<void> {
@@ -222,7 +238,7 @@ async function finish(wire: Wire, session: Session, offset: number): Promise<voi
     body: part(wire, offset, blob.size),
     retry: false,
   });
-  if (response.status !== 201 && response.status !== 204) throw await uploadError(response, blob);
+  if (!isTaken(response)) throw await uploadError(response, blob);
   response.discard();
 }
 
@@ -234,8 +250,7 @@ async function progress(wire: Wire, session: Session): Promise<Sent | undefined>
     if (response.status !== 204 && response.status !== 202 && response.status !== 200) return undefined;
     const offset = rangeEnd(response.headers.range);
     if (offset === undefined) return undefined;
-    const location = response.headers.location === undefined ? session.location : locationOf(response);
-    return { location, offset };
+    return { location: nextLocation(response, session), offset };
   } catch (error) {
     if (isPassing(error)) return undefined;
     throw error;
@@ -261,7 +276,12 @@ export function rangeEnd(header: string | undefined): number | undefined {
   return match[1] === "0" ? 0 : Number(match[1]) + 1;
 }
 
-export function locationOf(response: HttpResponse): URL {
+/** Where a session goes on: where it was, if the answer does not say. */
+export function nextLocation(response: HttpResponse, { location }: Pick<Session, "location">): URL {
+  return response.headers.location === undefined ? location : locationOf(response);
+}
+
+function locationOf(response: HttpResponse): URL {
   const { location } = response.headers;
   if (location === undefined)
     throw new StrakeError("REGISTRY_RESPONSE", `${response.url.host} did not say where an upload goes on`);

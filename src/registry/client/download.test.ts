@@ -51,6 +51,39 @@ describe("a download", () => {
     expect(bytes.equals(content)).toBe(true);
   });
 
+  test.each([
+    [
+      "begins too early",
+      206,
+      (start: number) => `bytes ${start - 1}-${content.length - 1}/${content.length}`,
+    ],
+    ["begins too late", 206, (start: number) => `bytes ${start + 1}-${content.length - 1}/${content.length}`],
+    ["does not say where it begins", 206, () => undefined],
+    ["is said not to be there", 416, () => undefined],
+  ] as const)("goes on from the beginning where the asked range %s", async (_, status, range) => {
+    const { bytes, seen } = await get((request, response, count) => {
+      const start = Number(/bytes=([0-9]+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+      if (start === 0) return send(undefined, response, count === 0 ? 1 << 20 : undefined);
+      const said = range(start);
+      response.writeHead(status, said === undefined ? {} : { "content-range": said });
+      response.end(content.subarray(start));
+    });
+    expect(bytes.equals(content)).toBe(true);
+    expect(seen.map(({ headers }) => headers.range !== undefined)).toEqual([false, true, false]);
+  });
+
+  test("asks the registry for another address where that of its store has ended", async () => {
+    const { bytes, seen } = await get((request, response, count) => {
+      if (request.url!.startsWith("/v2/"))
+        return void response.writeHead(307, { location: `/store?signature=${count}` }).end();
+      if (request.url !== "/store?signature=0") return send(request.headers.range, response);
+      if (request.url !== "/store?signature=0") return send(request.headers.range, response);
+      response.writeHead(403).end("<Error><Code>AccessDenied</Code></Error>");
+    });
+    expect(bytes.equals(content)).toBe(true);
+    expect(seen.filter(({ path }) => path.startsWith("/store"))).toHaveLength(2);
+  });
+
   test("that stalls is given up and goes on", async () => {
     const { bytes, resumed } = await get((request, response, count) => {
       if (count > 0) return send(request.headers.range, response);
@@ -106,8 +139,8 @@ describe("a registry is named when it", () => {
       if (request.headers.range) return void response.writeHead(416).end();
       send(undefined, response, undefined, less);
     });
-    expect(code).toBe("REGISTRY_REFUSED");
-    expect(text).toContain("416");
+    expect(code).toBe("REGISTRY_TRUNCATED");
+    expect(text).toContain("sent 1000 of the 3145728 bytes");
   });
 
   test("sends another range than asked for", async () => {
@@ -115,7 +148,21 @@ describe("a registry is named when it", () => {
       if (!request.headers.range) return send(undefined, response, 1000);
       response.writeHead(206, { "content-range": `bytes 0-9/${content.length}` }).end("0123456789");
     });
-    expect(code).toBe("REGISTRY_RESPONSE");
+    expect(code).toBe("REGISTRY_UNREACHABLE");
+  });
+
+  test("sends to a store that refuses; the address is told to nobody", async () => {
+    const { code, text } = await named((request, response) => {
+      if (request.url!.startsWith("/v2/"))
+        return void response.writeHead(307, { location: "/store?signature=abcd" }).end();
+      const body = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
+      response.writeHead(403, { "content-type": "application/xml" }).end(body);
+    });
+    expect(code).toBe("REGISTRY_FAILED");
+    expect(text).toMatch(
+      /^127[^ ]+ sends to 127[^ ]+ for blob \S+, which refuses with status 403: Request has expired /,
+    );
+    expect(text).not.toContain("abcd");
   });
 
   test("fails for good, cuts for good, has nothing, wants patience, is not there", async () => {

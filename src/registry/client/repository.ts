@@ -21,6 +21,7 @@ import { sendStream } from "./blob-stream.ts";
 import {
   type BegunUpload,
   type BlobSource,
+  isTaken,
   type Session,
   sessionOf,
   type UploadOptions,
@@ -103,6 +104,7 @@ export class Repository {
       headers: { accept: accepted },
     });
     response.discard();
+    if (isWithoutHead(response)) return undefined;
     if (response.status !== 200) throw await this.#refused(response, reference);
     const mediaType = parseContentType(response.headers["content-type"]);
     const digest = response.headers["docker-content-digest"] ?? (isDigest(reference) ? reference : undefined);
@@ -155,8 +157,7 @@ export class Repository {
       body: bytesBody(manifest.raw),
       scopes: this.#scopes("pull,push"),
     });
-    if (response.status !== 201 && response.status !== 200 && response.status !== 202)
-      throw await answerError(response, `the manifest ${this.#title(reference)}`);
+    if (!isTaken(response)) throw await answerError(response, `the manifest ${this.#title(reference)}`);
     response.discard();
     const algorithm = isDigest(reference) ? digestAlgorithm(reference) : "sha256";
     const digest = algorithm === "sha256" ? sha256(manifest.raw) : (reference as Digest);
@@ -178,7 +179,7 @@ export class Repository {
     await this.#delete(`blobs/${digest}`, `blob ${digest} in ${this.name}`, call);
   }
 
-  /** The blob's size, or undefined when the registry has none of this digest. */
+  /** The blob's size, or undefined when the registry has none of this digest, or no HEAD. */
   async headBlob(
     digest: Digest,
     call: Call & { readonly forPush?: boolean } = {},
@@ -189,7 +190,7 @@ export class Repository {
       scopes: this.#scopes(forPush ? "pull,push" : "pull"),
     });
     response.discard();
-    if (response.status === 404) return undefined;
+    if (response.status === 404 || isWithoutHead(response)) return undefined;
     if (response.status !== 200) throw await answerError(response, `blob ${digest} in ${this.name}`);
     return Number(response.headers["content-length"] ?? 0);
   }
@@ -290,7 +291,7 @@ export class Repository {
   ): Promise<Session> {
     const other = algorithm === "sha256" ? "" : `?digest-algorithm=${algorithm}`;
     const response = await this.#send("POST", `blobs/uploads/${other}`, request);
-    if (response.status !== 202) throw await answerError(response, `an upload to ${this.name}`);
+    if (!isTaken(response)) throw await answerError(response, `an upload to ${this.name}`);
     response.discard();
     return sessionOf(response);
   }
@@ -397,6 +398,11 @@ export class Repository {
       // Registries drop sessions that nobody ends.
     }
   }
+}
+
+/** Some registries answer GET alone. */
+function isWithoutHead({ status }: HttpResponse): boolean {
+  return status === 405 || status === 501;
 }
 
 /** A tag or digest as part of an address. Errors: REFERENCE_INVALID. */

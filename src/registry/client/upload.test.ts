@@ -120,6 +120,55 @@ test("500 in the middle, bytes damaged on the way", async () => {
   expect(session.done).toBe(true);
 });
 
+test.each([200, 201, 202, 204])(
+  "status %d is as good as what the specification has for a step",
+  async (status) => {
+    using server = await serve(async (request, response) => {
+      const { length } = await readAll(request);
+      const location = request.method === "POST" ? { location: "/upload/1?state=a%2Bb" } : {};
+      const range = request.method === "PATCH" ? { range: `0-${length - 1}` } : {};
+      response.writeHead(request.method === "HEAD" ? 404 : status, { ...location, ...range }).end();
+    });
+    using registry = await impatient(server.host);
+    const repository = registry.repository("a/b");
+    await repository.uploadBlob(blob, source);
+    await repository.uploadBlob(blob, source, { begun: await repository.streamBlob(parts(content)) });
+    await repository.putManifest("1", { raw: content.subarray(0, 10), mediaType: "text/plain" });
+    const paths = server.seen.map(({ method, path }) => `${method} ${path.replace(/sha256.*/, "")}`);
+    expect(paths).toEqual([
+      ...["POST /v2/a/b/blobs/uploads/", "PATCH /upload/1?state=a%2Bb", "PUT /upload/1?state=a%2Bb&digest="],
+      ...["POST /v2/a/b/blobs/uploads/", "PATCH /upload/1?state=a%2Bb", "PUT /upload/1?state=a%2Bb&digest="],
+      "PUT /v2/a/b/manifests/1",
+    ]);
+  },
+);
+
+test.each([405, 501])("a registry without PATCH (%d) gets the blob with PUT", async (status) => {
+  const { session, methods } = await push(async (request, response) => {
+    if (request.method !== "PATCH") return false;
+    await readAll(request);
+    response.writeHead(status).end();
+    return true;
+  });
+  expect(session.done).toBe(true);
+  expect(methods).toBe("POST PATCH PUT");
+});
+
+test.each([405, 501])(
+  "a registry without HEAD (%d) is asked with GET, and sent what it may have",
+  async (status) => {
+    const manifest = Buffer.from('{"schemaVersion":2,"manifests":[]}');
+    using server = await serve((request, response) => {
+      if (request.method === "HEAD") return void response.writeHead(status).end();
+      response.writeHead(200, { "content-type": "application/vnd.oci.image.index.v1+json" }).end(manifest);
+    });
+    using registry = await impatient(server.host);
+    const repository = registry.repository("a/b");
+    expect(await repository.resolve("1")).toMatchObject({ digest: sha256(manifest), size: manifest.length });
+    expect(await repository.headBlob(blob.digest, { forPush: true })).toBeUndefined();
+  },
+);
+
 test("413 makes chunks smaller", async () => {
   const { session, methods } = await push(
     async (request, response) => {
