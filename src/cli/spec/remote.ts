@@ -36,7 +36,10 @@ export const pushFlags = {
 export const copyFlags = {
   "all-tags": { type: "boolean", short: "a", help: "every tag of a repository that the other does not have" },
   ...platformFlag,
-  referrers: { type: "boolean", help: "with what refers to the image: signatures, attestations" },
+  referrers: {
+    type: "boolean",
+    help: "with what refers to the image: signatures, attestations, also under cosign's tags",
+  },
   ...compressionFlag,
   ...remoteFlags,
   ...progressFlags,

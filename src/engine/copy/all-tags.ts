@@ -108,7 +108,11 @@ async function copyTag(
   tag: string,
   referrers: boolean,
 ): Promise<CopiedTag> {
-  const options = { ...call, ...(platform ? { platform } : {}), ...(referrers ? { referrers } : {}) };
+  const options = {
+    ...call,
+    ...(platform ? { platform } : {}),
+    ...(referrers ? { referrers, cosignTags: false } : {}),
+  };
   try {
     const { digest } = await namingSides({ source: { ...source, tag }, target: { ...target, tag } }, () =>
       withTotals("copy", emit, (counted) =>

@@ -1,4 +1,11 @@
-import { type Descriptor, encodeManifest, type Manifest, mediaTypes, sha256 } from "../../oci/index.ts";
+import {
+  type Descriptor,
+  decodeManifestOrIndex,
+  encodeManifest,
+  type Manifest,
+  mediaTypes,
+  sha256,
+} from "../../oci/index.ts";
 import type { BlobSource } from "./blob-upload.ts";
 import { putReferrer } from "./referrers.ts";
 import type { Repository } from "./repository.ts";
@@ -43,9 +50,9 @@ export async function pushArtifact(
     ...(subject ? { subject: plain(subject) } : {}),
     ...(annotations ? { annotations } : {}),
   };
-  const raw = encodeManifest(manifest);
-  const descriptor = await putReferrer(repository, { raw, value: manifest }, call);
-  if (tag !== undefined) await repository.putManifest(tag, { raw, mediaType: mediaTypes.ociManifest }, call);
+  const document = decodeManifestOrIndex(encodeManifest(manifest), mediaTypes.ociManifest);
+  const descriptor = await putReferrer(repository, document, call);
+  if (tag !== undefined) await repository.putManifest(tag, document, call);
   return descriptor;
 }
 

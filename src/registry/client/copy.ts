@@ -10,9 +10,11 @@ import {
   pickPlatform,
 } from "../../oci/index.ts";
 import { atTarget, WitnessedSource } from "./copy-side.ts";
+import { cosignTags, holdsAll } from "./cosign-tags.ts";
 import { isPassing, pause, rest } from "./http/retry.ts";
 import { inParallel } from "./parallel.ts";
 import type { ImageSource, ImageTarget } from "./place.ts";
+import { putReferrer } from "./referrers.ts";
 import { type RemoteManifest, Repository } from "./repository.ts";
 import { asStep, type Step } from "./step.ts";
 
@@ -21,6 +23,8 @@ export interface CopyOptions {
   readonly platform?: Platform;
   /** What refers to the copied manifests too (signatures, attestations). */
   readonly referrers?: boolean;
+  /** With it what cosign keeps under tags that are made of a digest. Default: as `referrers`. */
+  readonly cosignTags?: boolean;
   readonly signal?: AbortSignal;
   readonly emit?: Emit;
 }
@@ -68,13 +72,15 @@ export async function copyImage(
 interface Place {
   readonly reference: string;
   readonly depth: number;
+  /** It is no part of the image, but about one. */
+  readonly isReferrer?: boolean;
 }
 
 /** Children first: a registry may refuse a manifest whose parts it does not have. */
 async function copyTree(
   copying: Copying,
   document: RemoteManifest,
-  { reference, depth }: Place,
+  { reference, depth, isReferrer = false }: Place,
 ): Promise<void> {
   const { from, to, options } = copying;
   const call = options.signal ? { signal: options.signal } : {};
@@ -85,25 +91,56 @@ async function copyTree(
     throw new StrakeError("INDEX_INVALID", `an index leads to more than ${manifestLimit} manifests`);
   if (document.kind === "index") await copyChildren(copying, document.value, depth);
   else await copyBlobs(copying, [...document.value.layers, document.value.config]);
-  await atTarget(() => to.putManifest(reference, document, { ...call, isRoot: depth === 0 }));
+  await atTarget(() =>
+    to instanceof Repository
+      ? putReferrer(to, document, { ...call, reference })
+      : to.putManifest(reference, document, { ...call, isRoot: depth === 0 }),
+  );
   if (!options.referrers) return;
   for (const { digest } of await from.referrers(document.digest, call))
-    await copyChild(copying, digest, depth + 1);
+    await copyChild(copying, digest, { depth: depth + 1, isReferrer: true });
+  if (!isReferrer && options.cosignTags !== false) await copyCosignTags(copying, document.digest, depth + 1);
+}
+
+async function copyCosignTags(copying: Copying, digest: Digest, depth: number): Promise<void> {
+  const { from, to, options } = copying;
+  const call = options.signal ? { signal: options.signal } : {};
+  for (const tag of cosignTags(digest)) {
+    const document = await ifThere(() => from.getManifest(tag, call));
+    if (document === undefined) continue;
+    const there = await atTarget(() => ifThere(() => to.getManifest(tag, call)));
+    if (there === undefined || holdsAll(document, there))
+      await copyTree(copying, document, { reference: tag, depth, isReferrer: true });
+    else
+      options.emit?.({
+        ...{ type: "warning", code: "SignaturesKept", at: Date.now() },
+        message: `${tag} was not copied: ${to.name} has signatures or attestations under it that ${from.name} does not have`,
+      });
+  }
+}
+
+async function ifThere(get: () => Promise<RemoteManifest>): Promise<RemoteManifest | undefined> {
+  try {
+    return await get();
+  } catch (error) {
+    if (error instanceof StrakeError && error.class === "not-found") return undefined;
+    throw error;
+  }
 }
 
 /** What another manifest leads to. */
-async function copyChild(copying: Copying, digest: Digest, depth: number): Promise<void> {
+async function copyChild(copying: Copying, digest: Digest, place: Omit<Place, "reference">): Promise<void> {
   const { signal } = copying.options;
   if (copying.copied.has(digest)) return;
   const document = await copying.from.getManifest(digest, signal ? { signal } : {});
-  await copyTree(copying, document, { reference: document.digest, depth });
+  await copyTree(copying, document, { ...place, reference: document.digest });
 }
 
 async function copyChildren(copying: Copying, index: Index, depth: number): Promise<void> {
   for (const child of index.manifests) {
     throwIfAborted(copying.options.signal);
     if (isManifestType(child.mediaType) || isIndexType(child.mediaType))
-      await copyChild(copying, child.digest, depth + 1);
+      await copyChild(copying, child.digest, { depth: depth + 1 });
     else await copyBlobs(copying, [child]);
   }
 }

@@ -26,6 +26,8 @@ export interface ImageSource {
 /** Where images are copied to. */
 export interface ImageTarget {
   readonly name: string;
+  /** What is there already, as of `ImageSource`. */
+  getManifest(reference: string, call?: Call): Promise<RemoteManifest>;
   /** The blob's size where the place has it. */
   headBlob(digest: Digest, call?: Call & { readonly forPush?: boolean }): Promise<number | undefined>;
   /** Takes a blob only if it is what its digest says. */

@@ -6,9 +6,7 @@ import {
   digestAlgorithm,
   digestHex,
   encodeIndex,
-  type Manifest,
   mediaTypes,
-  sha256,
 } from "../../oci/index.ts";
 import { answerError } from "./answer-error.ts";
 import type { HttpRequest, HttpResponse, Send } from "./http/message.ts";
@@ -16,7 +14,7 @@ import { readBody } from "./http/read.ts";
 import type { RetryOptions } from "./http/retry.ts";
 import { whole } from "./http/whole.ts";
 import { nextPage } from "./paging.ts";
-import type { Repository } from "./repository.ts";
+import type { RemoteManifest, Repository } from "./repository.ts";
 
 interface Asking {
   readonly send: Send;
@@ -75,28 +73,35 @@ async function byTag(
   }
 }
 
-/** Puts a manifest that has a subject, and keeps the referrers tag where the registry does not do it (no OCI-Subject). */
-export async function putReferrer(
-  repository: Repository,
-  { raw, value }: { readonly raw: Uint8Array; readonly value: Manifest },
-  call: { readonly signal?: AbortSignal } = {},
-): Promise<Descriptor> {
-  const digest = sha256(raw);
-  const mediaType = value.mediaType ?? mediaTypes.ociManifest;
-  const artifactType = value.artifactType ?? value.config.mediaType;
+/** What refers to another as that will be listed: the type is the artifact's, or its configuration's (distribution-spec, "Listing Referrers"). */
+function descriptorOf({ raw, mediaType, digest, value, kind }: RemoteManifest): Descriptor {
   const { annotations } = value;
-  const descriptor = {
-    mediaType,
-    digest,
-    size: raw.byteLength,
-    artifactType,
+  const artifactType = value.artifactType ?? (kind === "manifest" ? value.config.mediaType : undefined);
+  return {
+    ...{ mediaType, digest, size: raw.byteLength },
+    ...(artifactType === undefined ? {} : { artifactType }),
     ...(annotations ? { annotations } : {}),
   };
-  const { subjectHandled } = await repository.putManifest(digest, { raw, mediaType }, call);
-  if (subjectHandled || value.subject === undefined) return descriptor;
-  const subject = value.subject.digest;
+}
+
+/**
+ * Puts a manifest or index under a tag or its digest. Of one that has a subject the repository's referrers tag is kept where the registry does
+ * not list it by itself (no OCI-Subject): else nobody would find it there.
+ */
+export async function putReferrer(
+  repository: Repository,
+  document: RemoteManifest,
+  {
+    reference = document.digest,
+    ...call
+  }: { readonly reference?: string; readonly signal?: AbortSignal } = {},
+): Promise<Descriptor> {
+  const descriptor = descriptorOf(document);
+  const { subjectHandled } = await repository.putManifest(reference, document, call);
+  const subject = document.value.subject?.digest;
+  if (subjectHandled || subject === undefined) return descriptor;
   const before = await byTag(repository, { digest: subject, ...call });
-  if (before.some((each) => each.digest === digest)) return descriptor;
+  if (before.some((each) => each.digest === document.digest)) return descriptor;
   const index = encodeIndex({
     schemaVersion: 2,
     mediaType: mediaTypes.ociIndex,
