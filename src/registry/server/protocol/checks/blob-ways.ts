@@ -99,12 +99,18 @@ export const wholeWays: Readonly<Record<string, Way>> = {
   },
   "POST, then PUT": async (peer, push) =>
     finish(peer, await begin(peer, push), push, { body: push.content, headers: octets }),
-  stream: async (peer, push) => {
-    const init = { method: "PATCH", body: streamOf(push.content), headers: octets };
-    const taken = await peer.expect([202], await begin(peer, push), init);
-    await finish(peer, locationOf(taken), push);
-  },
+  stream: patched(({ content }) => streamOf(content)),
+  "PATCH with everything, then PUT": patched(({ content }) => content),
 };
+
+/** All of it in one PATCH that names no range. */
+function patched(bodyOf: (push: BlobPush) => NonNullable<PeerRequest["body"]>): Way {
+  return async (peer, push) => {
+    const init = { method: "PATCH", body: bodyOf(push), headers: octets };
+    const taken = await peer.expect([202], await begin(peer, push), init);
+    await finish(peer, locationOf(taken), push, { headers: octets });
+  };
+}
 
 /** Ways to push it in chunks ("Pushing a blob in chunks"). */
 export const chunkWays: Readonly<Record<string, Way>> = {

@@ -18,6 +18,10 @@ export interface ImageOptions {
   /** Members that no specification names. */
   readonly extra?: object;
   readonly tag?: string;
+  /** Without a media type of its own: the Content-Type alone says what it is. */
+  readonly untyped?: boolean;
+  /** Written for people to read, as some clients do: it is the bytes that have a digest. */
+  readonly indented?: boolean;
 }
 
 const text = new TextEncoder();
@@ -60,11 +64,11 @@ export class Content {
   }
 
   image(options: ImageOptions = {}): Described {
-    const { extra, tag, subject, ...given } = options;
+    const { extra, tag, subject, untyped, indented, ...given } = options;
     const { config = this.config(extra), layers = [this.layer(), this.layer()], ...rest } = given;
     const artifactType = options.artifactType ?? config.mediaType;
     const document = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, ...rest, config, layers };
-    return this.#manifest({ ...document, ...extra, subject }, { tag, artifactType });
+    return this.#manifest({ ...document, ...extra, subject }, { tag, artifactType, untyped, indented });
   }
 
   /** An index of images, each for another platform; `bare`: the entries say none. */
@@ -72,22 +76,29 @@ export class Content {
     manifests: readonly Described[],
     options: Omit<ImageOptions, "layers" | "config"> & { readonly bare?: boolean } = {},
   ): Described {
-    const { extra, tag, subject, bare, ...rest } = options;
+    const { extra, tag, subject, untyped, indented, bare, ...rest } = options;
     const architectures = ["amd64", "arm64"];
     const entries = manifests.map((entry, i) => ({
       ...{ ...entry, platform: { os: "linux", architecture: architectures[i % 2] } },
     }));
     const listed = { manifests: bare ? manifests : entries };
     const document = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, ...rest, ...listed };
-    return this.#manifest({ ...document, ...extra, subject }, { tag, artifactType: options.artifactType });
+    const { artifactType } = options;
+    return this.#manifest({ ...document, ...extra, subject }, { tag, artifactType, untyped, indented });
   }
 
   #manifest(
     document: { mediaType: string; subject?: Described; annotations?: object },
-    { tag, artifactType }: { tag: string | undefined; artifactType: string | undefined },
+    {
+      tag,
+      artifactType,
+      untyped,
+      indented,
+    }: Pick<ImageOptions, "tag" | "artifactType" | "untyped" | "indented">,
   ): Described {
-    const body = JSON.stringify(document);
     const { mediaType, subject, annotations } = document;
+    const written = untyped ? { ...document, mediaType: undefined } : document;
+    const body = JSON.stringify(written, undefined, indented ? "\t" : undefined);
     const digest = digestOf(body, this.algorithm);
     this.manifests.push({ digest, body, mediaType });
     if (tag !== undefined) this.tags.set(tag, digest);

@@ -12,6 +12,16 @@ function artifact(content: Content, artifactType: string, more: Parameters<Conte
   return content.image({ artifactType, config: content.empty(), layers, ...more });
 }
 
+const withData = (content: Content, described: Described): Described => ({
+  ...described,
+  data: Buffer.from(content.blobs.get(described.digest)!).toString("base64"),
+});
+
+const strange = (described: Described, value: unknown = null): Described => ({
+  ...described,
+  strange: value,
+});
+
 const pair = (content: Content) => [content.image(), content.image()];
 
 /** What people push, and what they may push besides (image-spec; distribution-spec, "Pushing Manifests"). */
@@ -56,14 +66,18 @@ export const contents: Readonly<Record<string, () => Content>> = {
       const subject = { mediaType: mediaTypes.ociManifest, digest, size: 123 };
       artifact(c, example, { subject, tag: "about", annotations: note() });
     }),
+  "artifacts about an image, whose type is their config's": () =>
+    build((c) => {
+      const subject = c.image({ tag: "subject" });
+      for (const type of [example, another]) {
+        const config = c.blob(randomContent(), type);
+        c.image({ subject, config, layers: [c.empty()], annotations: note() });
+      }
+    }),
   "descriptors that hold their data": () =>
     build((c) => {
-      const withData = (described: Described): Described => ({
-        ...described,
-        data: Buffer.from(c.blobs.get(described.digest)!).toString("base64"),
-      });
-      const layers = [withData(c.layer()), withData(c.layer())];
-      c.image({ tag: "data", config: withData(c.config()), layers });
+      const layers = [withData(c, c.layer()), withData(c, c.layer())];
+      c.image({ tag: "data", config: withData(c, c.config()), layers });
     }),
   "layers that are not distributed": () =>
     build((c) => {
@@ -78,6 +92,23 @@ export const contents: Readonly<Record<string, () => Content>> = {
     build((c) => {
       const extra = { "com.example.unknown": crypto.randomUUID() };
       c.index([c.image({ extra }), c.image({ extra })], { tag: "unknown", extra });
+    }),
+  "members of descriptors that nobody specified, null among them": () =>
+    build((c) => {
+      const config = strange(withData(c, c.config()), "aGVsbG8=");
+      const image = c.image({ config, layers: [strange(c.layer())], indented: true });
+      c.index([strange(image)], { tag: "strange", indented: true });
+    }),
+  "an index about an image, with such members in its subject": () =>
+    build((c) => {
+      const about = { subject: strange(c.image({ tag: "subject" })), annotations: note(), indented: true };
+      const entry = artifact(c, example, { ...about, layers: [strange(c.empty())] });
+      c.index([strange(entry)], { ...about, artifactType: another });
+    }),
+  "an image and an index that do not say their own media type": () =>
+    build((c) => {
+      const image = c.image({ tag: "untyped", untyped: true });
+      c.index([image, c.image({ untyped: true, layers: [] })], { tag: "untyped-index", untyped: true });
     }),
   "an image without layers": () => build((c) => c.image({ tag: "no-layers", layers: [] })),
   "everything in sha512": () => build((c) => c.index(pair(c)), "sha512"),

@@ -72,6 +72,11 @@ export const missingManifestChecks: readonly Check[] = [
       for (const method of ["GET", "HEAD"])
         await peer.expectError([404], manifestPath(reference), { method }, ["MANIFEST_UNKNOWN"]);
   }),
+  check("a malformed tag is not there", async (peer) => {
+    await pushedImage(peer);
+    for (const tag of [".never", "-never", "NEVER!"])
+      for (const method of ["GET", "HEAD"]) await peer.expect([404], manifestPath(tag), { method });
+  }),
   check("a malformed digest is refused, or not there", (peer) =>
     peer.expectError([400, 404], manifestPath("sha256:baddigeststring")),
   ),

@@ -3,6 +3,7 @@ import { holds, same } from "./claims.ts";
 import { Content } from "./content.ts";
 import { manifestPath, pushContent, putManifest } from "./content-steps.ts";
 import { contents } from "./contents.ts";
+import { expectAgain } from "./deletion-checks.ts";
 import { type Check, checksOf, digestOf, type Peer, randomContent } from "./peer.ts";
 import { expectReferrers, referrersOf } from "./referrer-list.ts";
 
@@ -70,6 +71,9 @@ export const referrerChangeChecks: readonly Check[] = [
       others.map(({ digest }) => digest).sort(),
     );
   }),
+  check("deleted with their subject and pushed again, they are listed again", (peer) =>
+    expectAgain(peer, contents["artifacts about an image"]!()),
+  ),
   check("they stay when their subject is deleted", async (peer) => {
     const { content, subject } = await pushed(peer);
     await expectDeleted(peer, manifestPath(subject));
