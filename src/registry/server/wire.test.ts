@@ -43,6 +43,19 @@ test("the base is there with and without its slash, and HEAD has the length of G
   }
 });
 
+test("a GET may have a body, which is not read for another request", async () => {
+  await using registry = await Registry.start();
+  const body = "blablabla";
+  const get = head("GET /v2/a/manifests/sha256:none HTTP/1.1", `Content-Length: ${body.length}`) + body;
+  const answer = await talk(registry, [get, 1], [head("GET /v2/a/manifests/none HTTP/1.1") + get, 3]);
+  expect(statuses(answer)).toEqual([400, 404, 400]);
+  expect(answer.match(/"code":"[A-Z_]+"/g)).toEqual([
+    '"code":"DIGEST_INVALID"',
+    '"code":"MANIFEST_UNKNOWN"',
+    '"code":"DIGEST_INVALID"',
+  ]);
+});
+
 test("405 and OPTIONS name the methods", async () => {
   await using registry = await Registry.start();
   for (const [path, methods] of [
