@@ -1,3 +1,6 @@
+/** Timers hold milliseconds in 31 bits: a longer one would go off at once, and a monthly scrub never rest. */
+const longestTimer = 2 ** 31 - 1;
+
 /** Does a piece of work again and again, with a pause after each time, until it is stopped. */
 export class Schedule {
   readonly #stopped = new AbortController();
@@ -17,16 +20,23 @@ export class Schedule {
   async #run(every: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-        const timer = setTimeout(wake, every);
-        timer.unref();
-        signal.addEventListener("abort", wake, { once: true });
-      });
+      for (let left = every; left >= 0 && !signal.aborted; left -= longestTimer)
+        await rest(Math.min(left, longestTimer), signal);
       if (!signal.aborted) await work(signal);
     }
   }
+}
+
+/** Waits, at most until the signal. */
+function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", wake);
+      resolve();
+    };
+    const timer = setTimeout(wake, milliseconds);
+    timer.unref();
+    signal.addEventListener("abort", wake);
+  });
 }
