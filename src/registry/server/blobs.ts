@@ -1,7 +1,8 @@
 import { type Digest, isDigest } from "../../oci/index.ts";
 import type { Call, Core } from "./core.ts";
-import { holdBlob } from "./gc/hold.ts";
+import { holdBlob, holdIfWritable } from "./gc/hold.ts";
 import { blobKey, blobLinkKey } from "./layout.ts";
+import { isNotModified } from "./protocol/condition.ts";
 import { parseRange } from "./protocol/range.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
 import { bytesOf, type Counted, deleteCounted, putCounted } from "./quota/counted.ts";
@@ -43,10 +44,11 @@ export async function linkBlob(core: Core, repository: string, digest: Digest): 
 /** GET and HEAD of a blob, whole or one range of it. */
 export async function serveBlob(call: Call, repository: string, text: string): Promise<Response> {
   const digest = checkDigest(text);
-  const find = call.method === "HEAD" ? holdBlob : findBlob;
-  const info = await find(call.core, repository, digest);
+  const find = () => findBlob(call.core, repository, digest);
+  const hold = () => holdIfWritable(() => holdBlob(call.core, repository, digest), find);
+  const info = await (call.method === "HEAD" ? hold() : find());
   if (!info) throw blobUnknown(digest);
-  if (call.request.headers.get("if-none-match") === `"${digest}"`)
+  if (isNotModified(call.request, `"${digest}"`))
     return new Response(null, { status: 304, headers: blobHeaders(digest) });
   const { status, headers, range } = blobAnswer(call.request, digest, info.size);
   const length = range ? range.end - range.start : info.size;
@@ -93,7 +95,9 @@ export function blobAnswer(
 ): { readonly status: 200 | 206; readonly headers: Record<string, string>; readonly range?: ByteRange } {
   const headers = blobHeaders(digest);
   const condition = request.headers.get("if-range");
-  const asked = condition === null || condition === headers.ETag ? request.headers.get("range") : null;
+  const isSame = condition === null || condition === headers.ETag;
+  // Ranges are for GET alone (RFC 9110, 14.2).
+  const asked = isSame && request.method === "GET" ? request.headers.get("range") : null;
   const range = parseRange(asked, size);
   if (range === "unsatisfiable")
     throw new Refusal("RANGE_INVALID", "the blob has no such range", {

@@ -3,10 +3,11 @@ import type { CachedManifest } from "./cache.ts";
 import { deleteName, nameOf, rememberName } from "./catalog.ts";
 import type { Call, Core } from "./core.ts";
 import { spare } from "./gc/condemned.ts";
-import { holdBlob, holdManifest } from "./gc/hold.ts";
+import { holdBlob, holdIfWritable, holdManifest } from "./gc/hold.ts";
 import { throwAway } from "./gc/trash.ts";
 import { blobKey, manifestKey, referrerKey } from "./layout.ts";
 import { decodePushed, type PushedManifest, readManifestBody, referrerDescriptor } from "./manifest-body.ts";
+import { isNotModified } from "./protocol/condition.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
 import { type Counted, checkRoom, deleteCounted, putCounted } from "./quota/counted.ts";
 import { encodeRecord, type ManifestRecord, readRecord } from "./records.ts";
@@ -25,7 +26,12 @@ export async function serveManifest(call: Call, repository: string, reference: s
     ? (core.cache.tag(repository, reference) ?? (await resolveTag(core, repository, reference)))
     : (reference as Digest);
   // Who only asks whether it is there is about to rely on it.
-  const isHeld = digest && (call.method !== "HEAD" || (await holdManifest(core, repository, digest)));
+  const hold = (held: Digest) =>
+    holdIfWritable(
+      () => holdManifest(core, repository, held),
+      async () => true,
+    );
+  const isHeld = digest && (call.method !== "HEAD" || (await hold(digest)));
   const found =
     isHeld && (core.cache.manifest(repository, digest) ?? (await loadManifest(core, repository, digest)));
   if (!found)
@@ -33,8 +39,7 @@ export async function serveManifest(call: Call, repository: string, reference: s
       detail: { reference: reference.slice(0, 160) },
     });
   const { bytes, headers, mediaType } = found;
-  if (call.request.headers.get("if-none-match") === headers.ETag)
-    return new Response(null, { status: 304, headers });
+  if (isNotModified(call.request, headers.ETag!)) return new Response(null, { status: 304, headers });
   if (call.method === "HEAD") return new Response(null, { headers });
   core.emit({
     type: "manifest.pulled",

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
+import { StrakeError } from "../../../errors/index.ts";
 import { type Digest, mediaTypes } from "../../../oci/index.ts";
 import { ownClock } from "../own-clock.test-support.ts";
 import { Registry } from "../server.ts";
@@ -78,6 +79,24 @@ test("a blob that is mounted after it was condemned stays, though its bytes are 
   expect((await call(`b/blobs/uploads/?mount=${digest}`, { method: "POST" })).status).toBe(201);
   await call(`b/blobs/${digest}`, { method: "DELETE" });
   expect((await registry.collect())?.deleted).toEqual([]);
+});
+
+test("a medium that takes no writes answers HEAD by what is there, and takes no manifest on that word", async () => {
+  const storage = new MemoryStore();
+  await using server = await start(storage);
+  const { call, push, putImage } = server;
+  const blob = await push("a", "asked for");
+  const { digest } = await putImage("asked for");
+  await push("a", "another");
+  later(grace + 100);
+  const put = storage.put.bind(storage);
+  storage.put = () => Promise.reject(new StrakeError("REGISTRY_STORAGE", "read-only file system"));
+  for (const path of [`blobs/${blob}`, `manifests/${digest}`])
+    expect((await call(`a/${path}`, { method: "HEAD" })).status).toBe(200);
+  expect((await call(`a/blobs/${digestOf("absent")}`, { method: "HEAD" })).status).toBe(404);
+  expect((await putImage("another")).status).toBe(503);
+  storage.put = put;
+  expect((await putImage("another")).status).toBe(201);
 });
 
 test("a push waits for a deletion in progress, and takes over from a collector that died in it", async () => {

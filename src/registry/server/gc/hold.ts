@@ -30,6 +30,20 @@ export async function holdManifest(core: Core, repository: string, digest: Diges
   });
 }
 
+/**
+ * For whoever only asks whether something is there: on a medium that takes no writes now (full, read-only) it is looked for
+ * instead. Docker and containerd ask with HEAD before they pull, and all that is there has to be served on. Nothing is built on
+ * such a yes: the push that relies on it holds what it names itself.
+ */
+export async function holdIfWritable<T>(hold: () => Promise<T>, find: () => Promise<T>): Promise<T> {
+  try {
+    return await hold();
+  } catch (error) {
+    if (error instanceof StrakeError && /^REGISTRY_(?:FULL|STORAGE)$/.test(error.code)) return find();
+    throw error;
+  }
+}
+
 async function hold(
   core: Core,
   key: string,

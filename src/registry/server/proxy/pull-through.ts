@@ -1,6 +1,7 @@
 import { StrakeError } from "../../../errors/index.ts";
 import type { Digest } from "../../../oci/index.ts";
 import type { Core } from "../core.ts";
+import { holdIfWritable } from "../gc/hold.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { Route } from "../protocol/route.ts";
 import type { ProxyConfig } from "./config.ts";
@@ -110,7 +111,7 @@ export class PullThrough {
   async touch(core: Core, key: string, hold: () => Promise<unknown>): Promise<void> {
     if (this.touched.get(key)) return;
     this.touched.set(key, true, core.grace / 8);
-    await hold();
+    await holdIfWritable(hold, async () => undefined);
   }
 
   /** One question to an upstream, however many clients wait for its answer. */

@@ -159,7 +159,10 @@ export class FileStore implements ObjectStore {
       await Bun.write(probe, "x");
       unlinkSync(probe);
     } catch (error) {
-      throw storageFault(`the registry's folder ${this.root} cannot be written`, error);
+      rmSync(probe, { force: true });
+      const fault = storageFault(`the registry's folder ${this.root} cannot be written`, error);
+      // What is there is served on from a full disk: nobody is to be sent away.
+      if (fault.code !== "REGISTRY_FULL") throw fault;
     }
   }
 

@@ -76,7 +76,7 @@ export interface ObjectStore extends AsyncDisposable {
   staleUploads(before: number): Promise<string[]>;
   /** Takes away what is left of an upload, be it one that can be opened no more. Idempotent. */
   dropUpload(id: string): Promise<void>;
-  /** Rejects with REGISTRY_STORAGE when the medium cannot be used now. */
+  /** Rejects with REGISTRY_STORAGE when the medium cannot be used now. One without room can: what is there is served on. */
   check(): Promise<void>;
 }
 
