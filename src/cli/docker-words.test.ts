@@ -30,6 +30,12 @@ test.each([
   ["run -rm busybox", "did you mean --rm?"],
   ["run --detached busybox", "did you mean --detach?"],
   ["load x.tar", "strake load -i x.tar"],
+  ["run -a stdin busybox", "unless -d is given"],
+  ["copy --all a b", "all platforms are copied"],
+  ["copy --src-tls-verify=false a b", "--insecure"],
+  ["copy --dest-creds=u:p a b", "strake login"],
+  ["tags --authfile x a", "REGISTRY_AUTH_FILE=FILE"],
+  ["copy -r a b", "write --referrers"],
   ["buid .", "did you mean strake build?"],
 ])("strake %s: %s", (line, hint) => {
   expect(hintFor(line)).toContain(hint);

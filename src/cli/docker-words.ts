@@ -1,4 +1,5 @@
 import type { StrakeError } from "../errors/index.ts";
+import { registryFlagHint } from "./registry-words.ts";
 
 const notYet = "docker has it, strake does not yet";
 
@@ -44,15 +45,20 @@ const flags: Readonly<Record<string, string>> = {
   ),
   "--net": "write --network",
   "--link": "publish a port, or use --network host",
-  "--attach": "output is shown unless -d is given",
-  "-a": "output is shown unless -d is given",
 };
+
+/** Where output is shown unless it is asked not to be. */
+const attached = new Set(["run", "create"]);
 
 /** What to say to somebody who typed a word of docker's that strake does not know; undefined for all other mistakes. */
 export function dockerHint(error: StrakeError, words: readonly string[]): string | undefined {
   const flag = /^strake \S+(?: \S+)? has no flag (-\S+)/.exec(error.message)?.[1];
   if (flag !== undefined) {
     const name = flag.split("=")[0]!;
+    const other = registryFlagHint(name, words);
+    if (other !== undefined) return other;
+    if (attached.has(words[0] ?? "") && (name === "-a" || name === "--attach"))
+      return "output is shown unless -d is given";
     return Object.hasOwn(flags, name) ? flags[name] || notYet : undefined;
   }
   const [first = "", second] = words;

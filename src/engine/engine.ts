@@ -143,8 +143,11 @@ export class Engine {
 
   /** Sends an image to a registry; what is there already is not sent. Errors: IMAGE_NOT_FOUND, REGISTRY_*. */
   async push(request: PushRequest): Promise<PushResult> {
-    const { pushImage } = await import("./registry/push.ts");
-    return await pushImage(this.store, request);
+    const { platform } = request;
+    if (platform === undefined)
+      return await (await import("./registry/push.ts")).pushImage(this.store, request);
+    const { pushPlatform } = await import("./lists/push-platform.ts");
+    return await pushPlatform(this.store, { ...request, platform });
   }
 
   /** Makes an image of one layer from a tar of a root file system. Errors: TAR_*, DOCKERFILE_* (changes). */

@@ -202,6 +202,7 @@ export const errorCodes = {
     "a layer of an image archive is to be fetched from an address it names",
   ],
   ARTIFACT_INVALID: ["invalid", "an artifact is an index, or names its files as it may not"],
+  IMAGE_PLATFORM: ["not-found", "an image of the store is not for the platform asked for"],
   MANIFEST_LIST_NOT_FOUND: ["not-found", "there is no such manifest list, or it holds no such image"],
   MANIFEST_LIST_EXISTS: ["conflict", "a manifest list of this name exists"],
   ARCHIVE_NOT_FOUND: ["not-found", "an image archive or layout holds no image of that name"],

@@ -106,6 +106,36 @@ describe.skipIf(!hasBusybox)("manifest lists", () => {
     await strake.ok("manifest", "rm", "empty:1");
   });
 
+  test("push --platform sends the one image, of the list or itself", async () => {
+    const { host } = registry;
+    const list = `${host}/one/app:1`;
+    await strake.ok("push", "-q", "other:1", `${host}/one/source:1`);
+    await strake.ok("manifest", "create", list, "busybox");
+    await strake.ok("manifest", "add", list, `docker://${host}/one/source:1`, "--arch", "s390x");
+    const source = (await strake.ok("digest", `${host}/one/source:1`)).trim();
+    const push = (platform: string, ...target: string[]) =>
+      strake.ok("push", "-q", "--platform", platform, list, ...target);
+    expect((await push("linux/s390x")).trim()).toBe(source);
+    expect((await strake.ok("digest", list)).trim()).toBe(source);
+    const own = (await push("linux/amd64", `${host}/one/app:amd64`)).trim();
+    expect((await strake.ok("digest", `${host}/one/app:amd64`)).trim()).toBe(own);
+    expect(
+      (await strake.ok("push", "-q", "--platform", "linux/amd64", "busybox", `${host}/one/app:2`)).trim(),
+    ).toBe(own);
+    await strake.ok("manifest", "push", list);
+    expect((await strake.ok("digest", "--platform", "linux/s390x", list)).trim()).toBe(source);
+    const fails = async (...words: string[]) => (await strake.run(["push", "--platform", ...words])).stderr;
+    expect(await fails("linux/arm64", list)).toContain(
+      "is not here for linux/arm64, but for linux/amd64, linux/s390x",
+    );
+    expect(await fails("linux/arm64", "busybox")).toContain(
+      "is not here for linux/arm64, but for linux/amd64",
+    );
+    expect(await fails("linux/arm64", "nothing:1")).toContain("there is no image");
+    expect(await fails("arm-64/x/y/z", list)).toContain("is not a platform");
+    await strake.ok("manifest", "rm", list);
+  });
+
   test("push --all-tags sends every tag of a repository", async () => {
     const { host } = registry;
     for (const tag of ["1", "2"]) await strake.ok("tag", "busybox", `${host}/all/app:${tag}`);

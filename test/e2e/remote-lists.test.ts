@@ -36,7 +36,13 @@ test.each([
   ["digest localhost:5000", "localhost:5000 names a registry", "localhost:5000/NAME"],
   ["pull HOST", "HOST names a registry", ""],
   ["delete HOST", "HOST names a registry", ""],
-  ["pull docker://HOST/team/app:1", "", "leave docker:// out"],
+  ["pull oci:layout:1", "oci:layout:1 is not at a registry", "strake copy oci:layout:1 TARGET"],
+  [
+    "digest docker-archive:app.tar",
+    "docker-archive:app.tar is not at a registry",
+    "strake copy docker-archive:app.tar TARGET",
+  ],
+  ["pull --all-tags HOST/team/app:1", "--all-tags takes a repository, without a tag", ""],
   ["catalog http://HOST", "", "leave http:// out"],
   ["catalog HOST/team", "HOST/team is not a registry", "strake search HOST/team"],
   ["copy docker-archive:absent.tar HOST/a:1", "there is no file absent.tar", ""],
@@ -91,10 +97,50 @@ test("tags", async () => {
   expect(table[3]).toMatch(new RegExp(`^${app} +latest$`));
 });
 
+test("tags by a pattern, and without those that are made of digests", async () => {
+  const signature = `sha256-${image.digest.slice(7)}.sig`;
+  await strake.ok("copy", `${tool}:1`, `${tool}:${signature}`);
+  expect(await strake.ok("tags", tool)).toBe(`1\n${signature}\n`);
+  expect(await strake.ok("tags", "--exclude-digest-tags", tool)).toBe("1\n");
+  expect(await strake.ok("tags", app, "[0-9]*")).toBe("1\n2\n");
+  expect(await strake.ok("tags", app, "{2,l*}")).toBe("2\nlatest\n");
+  await strake.ok("delete", `${tool}:${signature}`);
+});
+
+test("docker:// before the name, as podman and skopeo have it", async () => {
+  expect(await strake.ok("digest", `docker://${tool}:1`)).toBe(`${image.digest}\n`);
+  expect(await strake.ok("tags", `docker://${tool}`)).toBe("1\n");
+  expect(await strake.ok("referrers", "--format", "{{.Digest}}", `docker://${app}:1`)).toBe(`${artifact}\n`);
+  expect(JSON.parse(await strake.ok("manifest", "inspect", `docker://${tool}:1`))).toEqual(
+    JSON.parse(new TextDecoder().decode(image.manifest)),
+  );
+  expect(await strake.ok("pull", "-q", `docker://${tool}:1`)).toMatch(/^sha256:/);
+  expect(await strake.ok("push", "-q", `${tool}:1`, `docker://${tool}:2`)).toBe(`${image.digest}\n`);
+  expect(await strake.ok("delete", `docker://${tool}:2`)).toBe(`Deleted: ${tool}:2\n`);
+});
+
+test("pull --all-tags: every image, artifacts are passed over, what cannot be had is named", async () => {
+  const all = `${registry.host}/every/app`;
+  for (const tag of ["1", "2"]) await strake.ok("copy", `${app}:1`, `${all}:${tag}`);
+  await strake.ok("artifact", "push", `${all}:note`, "sbom.json");
+  const pulled = await strake.run(["pull", "--all-tags", all]);
+  expect(pulled.code).toBe(0);
+  expect([...(pulled.stdout.match(/^Status: .*/gm) ?? [])]).toEqual(
+    ["1", "2"].map((tag) => `Status: Downloaded newer image for ${all}:${tag}`),
+  );
+  expect(pulled.stderr).toContain("tag note was passed over: error: ");
+  await strake.ok("delete", `${all}:note`);
+  const failed = await strake.run(["pull", "-a", "--platform", "linux/riscv64", all]);
+  expect(failed.code).toBe(1);
+  expect([...(failed.stderr.match(/^tag .*/gm) ?? [])]).toEqual(
+    ["1", "2"].map((tag) => expect.stringContaining(`tag ${tag} was not pulled: error: `)),
+  );
+});
+
 test("catalog and search", async () => {
   const rows = ["team/app", "team/tool"].map((name) => ({ Registry: registry.host, Name: name }));
-  expect(await strake.ok("catalog", registry.host)).toBe("team/app\nteam/tool\n");
-  expect(await objects("catalog", registry.host)).toEqual(rows);
+  expect(await strake.ok("catalog", registry.host)).toBe("every/app\nteam/app\nteam/tool\n");
+  expect((await objects("catalog", registry.host)).slice(1)).toEqual(rows);
   expect(await objects("search", `${registry.host}/tool`)).toEqual(rows.slice(1));
   expect(await strake.ok("search", "--format", "json", `${registry.host}/nothing`)).toBe("");
 });

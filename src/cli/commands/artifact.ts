@@ -4,6 +4,7 @@ import type { Handler } from "../command.ts";
 import { openDisplay } from "../render/show.ts";
 import type { artifactFlags, artifactPullFlags } from "../spec/remote.ts";
 import { artifactOf } from "./artifact-files.ts";
+import { remoteName } from "./remote-name.ts";
 import { remoteOptions } from "./remote-options.ts";
 
 /** Of files of which nobody says what they are; oras's word for it, so that its users find the same. */
@@ -13,7 +14,7 @@ export const artifactPush: Handler<typeof artifactFlags> = async (cli, { args, f
   const [name = "", ...files] = args;
   const type = flags["artifact-type"] ?? unknownType;
   const artifact = await artifactOf(cli, files, { ...flags, "artifact-type": type });
-  const descriptor = await sendArtifact(name, artifact, remoteOptions(cli, flags));
+  const descriptor = await sendArtifact(remoteName(name), artifact, remoteOptions(cli, flags));
   cli.print(`${descriptor.digest}\n`);
   return 0;
 };
@@ -24,7 +25,7 @@ export const artifactPull: Handler<typeof artifactPullFlags> = async (cli, { arg
   try {
     ({ files } = await fetchArtifact({
       ...{
-        name: args[0]!,
+        name: remoteName(args[0]!),
         folder: resolve(cli.cwd, flags.output ?? "."),
         force: flags.force,
         emit: display.emit,

@@ -10,18 +10,35 @@ import { StrakeError } from "../../errors/index.ts";
 import { familiarName, parseReference } from "../../oci/index.ts";
 import type { Cli } from "../cli.ts";
 import type { Handler } from "../command.ts";
-import type { deleteFlags, listRemoteFlags, manifestInspectFlags, referrersFlags } from "../spec/remote.ts";
+import type {
+  deleteFlags,
+  digestFlags,
+  listRemoteFlags,
+  manifestInspectFlags,
+  referrersFlags,
+  tagsFlags,
+} from "../spec/remote.ts";
 import { printFacts } from "../text/list.ts";
 import { printRows } from "../text/rows.ts";
 import { forEachName } from "./each.ts";
 import { describeList } from "./manifest-list.ts";
+import { remoteName } from "./remote-name.ts";
 import { remoteOptions } from "./remote-options.ts";
+
+/** Tags that clients make for what refers to an image: referrers, and what cosign keeps. */
+const digestTag = /^sha(?:256|512)-[0-9a-f]{64,}(?:\.\w+)?$/;
 
 type Listing = Handler<typeof listRemoteFlags>;
 
-export const tags: Listing = async (cli, { args, flags }) => {
-  const name = familiarName(parseReference(args[0]!));
-  await printRows(cli, listTags(args[0]!, remoteOptions(cli, flags)), {
+export const tags: Handler<typeof tagsFlags> = async (cli, { args, flags }) => {
+  const reference = remoteName(args[0]!);
+  const name = familiarName(parseReference(reference));
+  const pattern = args[1] === undefined ? undefined : new Bun.Glob(args[1]);
+  async function* wanted() {
+    for await (const tag of listTags(reference, remoteOptions(cli, flags)))
+      if ((pattern?.match(tag) ?? true) && !(flags["exclude-digest-tags"] && digestTag.test(tag))) yield tag;
+  }
+  await printRows(cli, wanted(), {
     fields: [
       { name: "Repository", head: "REPOSITORY", value: () => name },
       { name: "Tag", head: "TAG", value: (tag) => tag },
@@ -71,15 +88,19 @@ async function printRepositories(
   });
 }
 
-export const digest: Listing = async (cli, { args, flags }) => {
-  const { digest, mediaType, size } = await resolveRemote(args[0]!, remoteOptions(cli, flags));
-  const facts = { Reference: args[0]!, Digest: digest, MediaType: mediaType, Size: size };
+export const digest: Handler<typeof digestFlags> = async (cli, { args, flags }) => {
+  const name = remoteName(args[0]!);
+  const { digest, mediaType, size } = await resolveRemote(name, {
+    ...remoteOptions(cli, flags),
+    ...(flags.platform === undefined ? {} : { platform: flags.platform }),
+  });
+  const facts = { Reference: name, Digest: digest, MediaType: mediaType, Size: size };
   await printFacts(cli, facts, flags.format, () => `${digest}\n`);
   return 0;
 };
 
 export const deleteReferences: Handler<typeof deleteFlags> = async (cli, { args, flags }) =>
-  await forEachName(cli, args, async (name) => {
+  await forEachName(cli, args.map(remoteName), async (name) => {
     const { tags, digest } = await deleteRemote(name, {
       ...remoteOptions(cli, flags),
       allTags: flags["all-tags"],
@@ -94,12 +115,14 @@ function withTag(name: string, tag: string): string {
 }
 
 export const manifestInspect: Handler<typeof manifestInspectFlags> = async (cli, { args, flags }) => {
-  const list = flags.raw ? undefined : await describeList(cli, args[0]!);
+  const name = remoteName(args[0]!);
+  // `docker://` asks for the registry's, whatever lists are here.
+  const list = flags.raw || name !== args[0] ? undefined : await describeList(cli, name);
   if (list !== undefined) {
     cli.print(list);
     return 0;
   }
-  const { raw, value } = await inspectManifest(args[0]!, {
+  const { raw, value } = await inspectManifest(name, {
     ...remoteOptions(cli, flags),
     ...(flags.platform === undefined ? {} : { platform: flags.platform }),
   });
@@ -109,7 +132,7 @@ export const manifestInspect: Handler<typeof manifestInspectFlags> = async (cli,
 
 export const referrers: Handler<typeof referrersFlags> = async (cli, { args, flags }) => {
   const type = flags["artifact-type"];
-  const found = await listReferrers(args[0]!, {
+  const found = await listReferrers(remoteName(args[0]!), {
     ...remoteOptions(cli, flags),
     ...(type === undefined ? {} : { artifactType: type }),
   });

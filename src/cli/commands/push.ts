@@ -4,10 +4,12 @@ import type { Cli } from "../cli.ts";
 import type { FlagValues, Handler } from "../command.ts";
 import { openDisplay } from "../render/show.ts";
 import type { pushFlags } from "../spec/remote.ts";
+import { remoteName } from "./remote-name.ts";
 import { remoteOptions } from "./remote-options.ts";
 
 export const push: Handler<typeof pushFlags> = async (cli, { args, flags }) => {
-  const [name = "", target] = args;
+  const name = args[0]!;
+  const target = args[1] && remoteName(args[1]);
   if (!flags["all-tags"]) {
     await pushOne(cli, flags, { name, ...(target === undefined ? {} : { target }) });
     return 0;
@@ -41,6 +43,7 @@ async function pushOne(
   try {
     result = await engine.push({
       ...remoteOptions(cli, flags),
+      ...(flags.platform === undefined ? {} : { platform: flags.platform }),
       ...(flags.compression === undefined ? {} : { compression: flags.compression as Compression }),
       ...what,
       emit: display.emit,

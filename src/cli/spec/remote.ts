@@ -9,6 +9,7 @@ const quietFlag = {
 } as const satisfies Flags;
 
 export const pullFlags = {
+  "all-tags": { type: "boolean", short: "a", help: "every tag of the repository that is an image" },
   ...platformFlag,
   ...quietFlag,
   ...remoteFlags,
@@ -27,6 +28,11 @@ const compressionFlag = {
 
 export const pushFlags = {
   "all-tags": { type: "boolean", short: "a", help: "every tag of the repository" },
+  platform: {
+    type: "string",
+    value: "OS/ARCH",
+    help: "only the image for this platform, as an image of its own; of a manifest list too",
+  },
   ...compressionFlag,
   ...quietFlag,
   ...remoteFlags,
@@ -46,6 +52,16 @@ export const copyFlags = {
 } as const satisfies Flags;
 
 export const listRemoteFlags = { ...formatFlag, ...remoteFlags } as const satisfies Flags;
+
+export const tagsFlags = {
+  "exclude-digest-tags": {
+    type: "boolean",
+    help: "without those that clients keep signatures and the like under",
+  },
+  ...listRemoteFlags,
+} as const satisfies Flags;
+
+export const digestFlags = { ...platformFlag, ...listRemoteFlags } as const satisfies Flags;
 
 export const deleteFlags = {
   "all-tags": { type: "boolean", help: "with the manifest and all other tags of it" },
@@ -156,8 +172,10 @@ export const remoteSpecs = [
     name: "tags",
     group,
     summary: "List the tags of a repository",
-    args: [{ name: "REPOSITORY" }],
-    flags: listRemoteFlags,
+    description: "With PATTERN those it fits: * and ?, [a-z], {1,2}.",
+    args: [{ name: "REPOSITORY" }, { name: "PATTERN", optional: true }],
+    flags: tagsFlags,
+    examples: ["strake tags registry.example/team/app", "strake tags registry.example/team/app '1.2*'"],
     load: async () => (await import("../commands/browse.ts")).tags,
   }),
   command({
@@ -181,7 +199,7 @@ export const remoteSpecs = [
     group,
     summary: "Print the digest a tag means at its registry",
     args: reference,
-    flags: listRemoteFlags,
+    flags: digestFlags,
     load: async () => (await import("../commands/browse.ts")).digest,
   }),
   command({

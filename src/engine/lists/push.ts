@@ -57,29 +57,32 @@ export async function pushList(store: Store, request: PushListRequest): Promise<
   return index.digest;
 }
 
-interface Sending {
+export interface EntrySending {
   readonly repository: Repository;
   readonly remote: Remote;
   readonly emit: Emit;
-  readonly request: PushListRequest;
+  readonly request: RemoteOptions;
+  /** Default: none, its digest alone. */
+  readonly tag?: string;
 }
 
-async function sendEntry(
+/** Sends one image of a list. */
+export async function sendEntry(
   store: Store,
   { source }: ListEntry,
-  { repository, remote, emit, request }: Sending,
+  { repository, remote, emit, request, tag = "" }: EntrySending,
 ): Promise<Pick<Descriptor, "mediaType" | "digest" | "size">> {
   const options = { emit, ...(request.signal ? { signal: request.signal } : {}) };
   if (source.kind === "image") {
     using lease = store.lease("push");
     const image = store.images.hold(source.id, lease);
-    const { manifest } = await sendImage(store, image, { target: repository, tag: "", lease, ...options });
+    const { manifest } = await sendImage(store, image, { target: repository, tag, lease, ...options });
     return { mediaType: manifest.mediaType, digest: manifest.digest, size: manifest.raw.byteLength };
   }
   const { mediaType, digest, size } = source.descriptor;
   const reference = parseReference(`${source.repository}@${digest}`);
   await remote.read(reference, (place) =>
-    copyImage({ place, reference: digest }, { place: repository, reference: digest }, options),
+    copyImage({ place, reference: digest }, { place: repository, reference: tag || digest }, options),
   );
   return { mediaType, digest, size };
 }

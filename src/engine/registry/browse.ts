@@ -34,11 +34,15 @@ export async function inspectManifest(
   });
 }
 
-/** The manifest or index that a tag or digest means now. Errors: REGISTRY_*. */
+/** The manifest or index that a tag or digest means now; with `platform` the manifest for that. Errors: REGISTRY_*. */
 export async function resolveRemote(
   name: string,
-  options: RemoteOptions = {},
+  options: RemoteOptions & { readonly platform?: string } = {},
 ): Promise<Pick<Descriptor, "mediaType" | "digest" | "size">> {
+  if (options.platform !== undefined) {
+    const { mediaType, digest, raw } = await inspectManifest(name, options);
+    return { mediaType, digest, size: raw.byteLength };
+  }
   const reference = withDefaultTag(parseReference(name));
   using remote = new Remote(options);
   return await remote.read(reference, (repository) =>

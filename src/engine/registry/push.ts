@@ -35,6 +35,8 @@ export interface PushRequest extends RemoteOptions {
   /** The image's name, which says where it goes too; or any name or ID, with `target`. */
   readonly name: string;
   readonly target?: string;
+  /** Only the image for this platform, as an image of its own; of a manifest list too. Default: the image of that name. */
+  readonly platform?: string;
   /** How layers that were never packed are packed; those of a pulled image stay as they are. Default: gzip. */
   readonly compression?: Compression;
   readonly emit?: Emit;
