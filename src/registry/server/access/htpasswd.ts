@@ -44,7 +44,8 @@ export class Htpasswd {
   /** Whether the password was found right lately, which costs nothing to know. */
   isProven(name: string, password: string): boolean {
     const until = this.#proven.get(this.#proof(name, password));
-    return until !== undefined && until > Date.now();
+    const left = (until ?? 0) - Date.now();
+    return left > 0 && left <= provenFor;
   }
 
   async verify(name: string, password: string): Promise<boolean> {

@@ -42,7 +42,9 @@ export class RateLimit {
   #left(client: string, now: number): number {
     const known = this.#clients.get(client);
     if (!known) return this.#capacity;
-    return Math.min(this.#capacity, known.left + Math.max(now - known.at, 0) * this.#rate);
+    // The clock was set back: nobody waits until it has caught up.
+    if (known.at > now) known.at = now;
+    return Math.min(this.#capacity, known.left + (now - known.at) * this.#rate);
   }
 }
 

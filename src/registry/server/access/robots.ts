@@ -89,7 +89,7 @@ export class Robots {
     if (!robotName.test(name)) return undefined;
     const now = Date.now();
     let known = this.#known.get(name);
-    if (!known || now - known.at > rememberedFor) {
+    if (!known || Math.abs(now - known.at) > rememberedFor) {
       const found = await readRecord<RobotRecord>(this.#objects, folder + name);
       known = { record: found?.value, at: now };
       if (this.#known.size >= rememberedLimit) this.#known.clear();

@@ -1,6 +1,6 @@
 /** Values that are good for a while; of too many, the oldest are forgotten first. */
 export class Expiring<T> {
-  readonly #entries = new Map<string, { readonly value: T; readonly until: number }>();
+  readonly #entries = new Map<string, { readonly value: T; readonly since: number; readonly ttl: number }>();
   readonly #limit: number;
 
   constructor(limit: number) {
@@ -10,7 +10,9 @@ export class Expiring<T> {
   get(key: string): T | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
-    if (entry.until > Date.now()) return entry.value;
+    const age = Date.now() - entry.since;
+    // Less than nothing when the clock was set back.
+    if (age >= 0 && age < entry.ttl) return entry.value;
     this.#entries.delete(key);
     return undefined;
   }
@@ -23,7 +25,7 @@ export class Expiring<T> {
       if (this.#entries.size < this.#limit) break;
       this.#entries.delete(oldest);
     }
-    this.#entries.set(key, { value, until: Date.now() + ttl });
+    this.#entries.set(key, { value, since: Date.now(), ttl });
   }
 
   delete(key: string): void {

@@ -11,7 +11,6 @@ import {
   type CacheResult,
   nameOf,
   type PullThrough,
-  rest,
   type Target,
 } from "./pull-through.ts";
 import { upstreamFailure, upstreamRefusal } from "./upstream-failure.ts";
@@ -75,7 +74,7 @@ async function haveTag(core: Core, proxy: PullThrough, { target, reference }: As
   const name = nameOf(repository, reference);
   const held = await heldDigest(core, repository, reference);
   if (held && proxy.fresh.get(name)) return "hit";
-  if (held && Date.now() < upstream.awayUntil) return "stale";
+  if (held && upstream.away.isOn) return "stale";
   if (!held) refuseAbsent(proxy, name);
   const joined = proxy.flights.has(name);
   const work = proxy.ask(upstream, name, () => refresh(core, proxy, { target, reference }));
@@ -87,14 +86,14 @@ async function haveTag(core: Core, proxy: PullThrough, { target, reference }: As
     const late = Promise.withResolvers<CacheResult>();
     const timer = setTimeout(() => {
       // The next one need not wait as long to learn the same.
-      upstream.awayUntil = Date.now() + rest;
+      upstream.away.begin();
       late.resolve("stale");
     }, patience);
     work.catch(() => {});
     return await Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
   } catch (error) {
     if (held && upstreamFailure(error) === "away") {
-      upstream.awayUntil = Date.now() + rest;
+      upstream.away.begin();
       return "stale";
     }
     throw refused(proxy, { target, name, error });

@@ -13,9 +13,6 @@ import { ProxyMetrics } from "./proxy-metrics.ts";
 import { Upstream } from "./upstream.ts";
 import { upstreamFailure } from "./upstream-failure.ts";
 
-/** Milliseconds for which an upstream that failed is not asked about what is held, and one that is silent nothing. */
-export const rest = 15_000;
-
 /** A repository that is cached here. */
 export interface Target {
   readonly upstream: Upstream;
@@ -117,7 +114,7 @@ export class PullThrough {
   /** One question to an upstream, however many clients wait for its answer. */
   ask<T>(upstream: Upstream, name: string, work: () => Promise<T>): Promise<T> {
     return this.flights.do(name, async () => {
-      if (Date.now() < upstream.silentUntil)
+      if (upstream.silent.isOn)
         throw new StrakeError(
           "REGISTRY_STALLED",
           `the upstream of ${upstream.prefix}/ did not answer a moment ago`,
@@ -125,8 +122,7 @@ export class PullThrough {
       try {
         return await work();
       } catch (error) {
-        if (error instanceof StrakeError && error.code === "REGISTRY_STALLED")
-          upstream.silentUntil = Date.now() + rest;
+        if (error instanceof StrakeError && error.code === "REGISTRY_STALLED") upstream.silent.begin();
         this.noteFailure(upstream, error);
         throw error;
       }

@@ -12,6 +12,7 @@ import {
 import { compileGlobs } from "../access/glob.ts";
 import type { ProxyConfig, UpstreamCredentials } from "./config.ts";
 import { upstreamURL } from "./decode-config.ts";
+import { Rest } from "./rest.ts";
 
 type Credentials = Awaited<ReturnType<NonNullable<ConnectOptions["credentials"]>>>;
 
@@ -35,10 +36,10 @@ export class Upstream {
   /** Whether `repository:tag`, the repository without the prefix, is never taken. */
   readonly isPinned: (name: string) => boolean;
   readonly hasPins: boolean;
-  /** Milliseconds since the epoch until which it is not asked about what is held: it just failed. */
-  awayUntil = 0;
-  /** The same until which it is asked nothing: it just let a question hang. */
-  silentUntil = 0;
+  /** It just failed: it is not asked about what is held. */
+  readonly away = new Rest();
+  /** It just let a question hang: it is asked nothing. */
+  readonly silent = new Rest();
   readonly #config: ProxyConfig;
   readonly #url: URL;
   readonly #library: boolean;
