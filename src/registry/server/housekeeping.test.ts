@@ -51,3 +51,40 @@ test("a collection whose storage fails is counted, and the next one works", asyn
   const at = Number(/last_collection_timestamp_seconds ([\d.]+)/.exec(await metrics())![1]);
   expect(Math.abs(at - Date.now() / 1000)).toBeLessThan(60);
 }, 120_000);
+
+test("a registry stops in the middle of a collection, of a repository with however many manifests", async () => {
+  const storage = new MemoryStore();
+  const digests = Array.from({ length: 2000 }, (_, i) => hexOf(String(i)));
+  const config = { mediaType: "application/vnd.oci.image.config.v1+json", size: 2 };
+  const manifest = text(
+    JSON.stringify({ schemaVersion: 2, config: { ...config, digest: `sha256:${hexOf("{}")}` }, layers: [] }),
+  );
+  const mediaType = "application/vnd.oci.image.manifest.v1+json";
+  for (const digest of digests) {
+    await storage.put(`blobs/sha256/${digest}`, manifest);
+    const record = { mediaType, size: manifest.length, pushedAt: 0 };
+    await storage.put(`repos/a/_manifests/sha256/${digest}`, text(JSON.stringify(record)));
+    const tag = { digest: `sha256:${digest}`, mediaType, size: manifest.length, pushedAt: 0 };
+    await storage.put(`repos/a/_tags/t${digest.slice(0, 16)}`, text(JSON.stringify(tag)));
+  }
+  let reads = 0;
+  const read = storage.read.bind(storage);
+  storage.read = async (key, limit) => {
+    reads++;
+    await Bun.sleep(20);
+    return read(key, limit);
+  };
+  for (const collection of [{ every: 1 }, { every: 1, retention: [{ keepLast: 5000 }] }]) {
+    const registry = await Registry.start({
+      storage,
+      collection,
+      onFailure: (_, error) => expect(error).toBe(0),
+    });
+    storage[Symbol.asyncDispose] = async () => {};
+    const before = reads;
+    while (reads < before + 100) await Bun.sleep(5);
+    const began = performance.now();
+    await registry.stop({ grace: 0 });
+    expect(performance.now() - began).toBeLessThan(1500);
+  }
+}, 60_000);

@@ -48,9 +48,10 @@ export class Housekeeping {
     if (every !== undefined)
       this.#add(every, async (signal) => {
         try {
-          if (retention.length > 0) await administration.retain(retention);
+          if (retention.length > 0) await administration.retain(retention, { signal });
           const report = await administration.collect({ untagged, uploads, signal });
-          metrics.collection(report ? "finished" : "left to another", report);
+          const isWhole = report !== undefined && !report.interrupted;
+          metrics.collection(isWhole ? "finished" : signal.aborted ? "stopped" : "left to another", report);
         } catch (error) {
           metrics.collection("failed", undefined);
           onFailure?.("collection", error);

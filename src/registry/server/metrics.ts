@@ -60,7 +60,7 @@ export class Metrics {
   collection(outcome: string, report: { readonly freed: number } | undefined): void {
     add(this.#collections, `outcome="${outcome}"`);
     this.#freed += report?.freed ?? 0;
-    if (report) this.#collectedAt = Date.now();
+    if (outcome === "finished") this.#collectedAt = Date.now();
   }
 
   /** A scrub that happened by itself, and how many blobs it found damaged. */

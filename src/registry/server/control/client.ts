@@ -22,8 +22,11 @@ export class ControlClient implements Administration {
     return (await this.#ask<CollectReport | null>("collect", options, signal)) ?? undefined;
   }
 
-  retain(rules?: readonly RetentionRule[], options?: RetentionOptions): Promise<RetentionReport> {
-    return this.#ask("retain", { rules, options });
+  retain(
+    rules?: readonly RetentionRule[],
+    { signal, ...options }: RetentionOptions = {},
+  ): Promise<RetentionReport> {
+    return this.#ask("retain", { rules, options }, signal);
   }
 
   scrub({ signal, ...options }: ScrubOptions = {}): Promise<ScrubReport> {

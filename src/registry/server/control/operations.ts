@@ -11,8 +11,8 @@ type Operation = (administration: Administration, input: never, signal: AbortSig
 /** What the control socket takes: a name, and one JSON value with what belongs to it. */
 export const operations = {
   collect: (administration, input: CollectOptions, signal) => administration.collect({ ...input, signal }),
-  retain: (administration, input: { rules?: RetentionRule[]; options?: RetentionOptions }) =>
-    administration.retain(input.rules, input.options),
+  retain: (administration, input: { rules?: RetentionRule[]; options?: RetentionOptions }, signal) =>
+    administration.retain(input.rules, { ...input.options, signal }),
   scrub: (administration, input: ScrubOptions, signal) => administration.scrub({ ...input, signal }),
   trash: (administration, input: { repository?: string }) => administration.trash(input.repository),
   restore: (administration, input: { repository: string; digest: Digest }) =>

@@ -63,19 +63,20 @@ export async function collect(core: Core, options: CollectOptions = {}): Promise
   for (const upstream of core.proxy?.limited ?? []) {
     const evicted = await evict(core, upstream, { start, dryRun, keep });
     for (const { size } of evicted) if (!dryRun) core.proxy?.metrics.evict(upstream.prefix, size);
-    report.evicted.push(...evicted);
+    for (const each of evicted) report.evicted.push(each);
   }
-  report.expired = await expireTrash(core, start, dryRun);
+  report.expired = await expireTrash(core, { start, dryRun, keep });
   const held = new Set<Digest>();
   for await (const content of repositories(core.objects)) {
-    if (!(await keep())) return interrupted();
-    const swept = await sweepRepository(core, content, { start, dryRun, untagged });
-    const here = (digest: Digest) => ({ repository: content.name, digest });
-    report.manifests.push(...swept.removed.map(here));
-    report.unlinked.push(...swept.unlinked.map(here));
-    report.unreadable.push(...swept.unreadable.map(here));
+    const swept = await sweepRepository(core, content, { start, dryRun, untagged, keep });
+    const repository = content.name;
+    for (const digest of swept.removed) report.manifests.push({ repository, digest });
+    for (const digest of swept.unlinked) report.unlinked.push({ repository, digest });
+    for (const digest of swept.unreadable) report.unreadable.push({ repository, digest });
+    if (swept.interrupted || !(await keep())) return interrupted();
     // What was taken just now counts as held once more: the next collection looks again.
-    for (const digest of [...content.blobs, ...content.manifests]) held.add(digest);
+    for (const digest of content.blobs) held.add(digest);
+    for (const digest of content.manifests) held.add(digest);
   }
   for await (const key of keysUnder(core.objects, trashPrefix)) held.add(digestOfWord(key));
   for await (const key of keysUnder(core.objects, "blobs/")) {

@@ -4,7 +4,7 @@ import { deleteName } from "../catalog.ts";
 import type { Core } from "../core.ts";
 import { blobKey, blobLinkKey, manifestKey, referrerKey } from "../layout.ts";
 import { decodePushed, referrerDescriptor } from "../manifest-body.ts";
-import { manifestOf } from "../manifests.ts";
+import { loadManifest, manifestOf } from "../manifests.ts";
 import { deleteCounted } from "../quota/counted.ts";
 import { encodeRecord, type ManifestRecord, readRecord } from "../records.ts";
 import { resolveTag } from "../tags.ts";
@@ -18,6 +18,8 @@ export interface RepositoryRules {
   readonly dryRun: boolean;
   /** What becomes of manifests that no tag leads to. */
   readonly untagged: "keep" | "collect";
+  /** Whether to go on. */
+  readonly keep: () => Promise<boolean>;
 }
 
 export interface RepositorySweep {
@@ -26,15 +28,18 @@ export interface RepositorySweep {
   readonly unlinked: readonly Digest[];
   /** Manifests that could not be read: nothing of such a repository is taken. */
   readonly unreadable: readonly Digest[];
+  /** It was told to stop: what it took up to then is taken. */
+  readonly interrupted: boolean;
 }
 
+/** What has to be remembered of each manifest of a repository, of which there may be hundreds of thousands. */
 interface Known {
-  readonly record: ManifestRecord;
+  readonly size: number;
+  readonly subject: Digest | undefined;
   readonly etag: string;
   readonly modified: number;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Everything it names by digest. */
-  readonly names: readonly Digest[];
+  /** The manifests of this repository that it names. */
+  readonly children: readonly Digest[];
 }
 
 /** Takes from a repository what nothing in it needs and nobody touched for the grace period. */
@@ -44,33 +49,52 @@ export async function sweepRepository(
   rules: RepositoryRules,
 ): Promise<RepositorySweep> {
   const repository = content.name;
+  const { keep } = rules;
+  const here = new Set(content.manifests);
   const manifests = new Map<Digest, Known>();
-  const unreadable: Digest[] = [];
-  await eachOf(content.manifests, async (digest) => {
-    const known = await readKnown(core, repository, digest);
-    if (known === "unreadable") unreadable.push(digest);
-    else if (known) manifests.set(digest, known);
-  });
   const used = new Set<Digest>();
-  for (const { names } of manifests.values()) for (const name of names) used.add(name);
-  // After the manifests: what is deleted goes to the trash first, so it is found in one of the two.
-  await eachOf(await trashedDigests(core.objects, repository), async (digest) => {
-    const names = await namesOf(core, digest);
-    if (!names) unreadable.push(digest);
-    for (const name of names ?? []) used.add(name);
-  });
-  if (unreadable.length > 0) return { removed: [], unlinked: [], unreadable };
-
+  const unreadable: Digest[] = [];
   const removed: Digest[] = [];
+  const unlinked: Digest[] = [];
+  const swept = (interrupted: boolean) => ({ removed, unlinked, unreadable, interrupted });
+  const readAll = await eachOf(
+    content.manifests,
+    async (digest) => {
+      const found = await readManifest(core, repository, digest);
+      if (found === "unreadable") unreadable.push(digest);
+      if (found === "unreadable" || found === undefined) return;
+      const { names, record, etag, modified } = found;
+      for (const name of names) used.add(name);
+      if (rules.untagged === "keep") return;
+      const children = names.filter((name) => here.has(name));
+      manifests.set(digest, { size: record.size, subject: record.subject, etag, modified, children });
+    },
+    keep,
+  );
+  if (!readAll) return swept(true);
+  // After the manifests: what is deleted goes to the trash first, so it is found in one of the two.
+  const trashed = await trashedDigests(core.objects, repository);
+  const readTrash = await eachOf(
+    trashed,
+    async (digest) => {
+      const names = await namesOf(core, digest);
+      if (!names) unreadable.push(digest);
+      for (const name of names ?? []) used.add(name);
+    },
+    keep,
+  );
+  if (!readTrash) return swept(true);
+  if (unreadable.length > 0) return swept(false);
+
   if (rules.untagged === "collect") {
     const alive = await reachable(core, content, { manifests, since: rules.start - core.grace });
     for (const [digest, known] of manifests) {
       if (alive.has(digest)) continue;
+      if (!(await keep())) return swept(true);
       if (rules.dryRun || (await removeManifest(core, repository, digest, known))) removed.push(digest);
     }
   }
-  const unlinked: Digest[] = [];
-  await eachOf(
+  const unlinkedAll = await eachOf(
     content.blobs.filter((digest) => !used.has(digest)),
     async (digest) => {
       const key = blobLinkKey(repository, digest);
@@ -79,9 +103,10 @@ export async function sweepRepository(
       const unlink = () => deleteCounted(core, linkOf(core, repository, digest), info.etag);
       if (rules.dryRun || (await whileUnchanged(unlink))) unlinked.push(digest);
     },
+    keep,
   );
-  if (!rules.dryRun) await sweepNotes(core, content, rules.start - core.grace);
-  return { removed, unlinked, unreadable };
+  if (unlinkedAll && !rules.dryRun) await sweepNotes(core, content, rules.start - core.grace);
+  return swept(!unlinkedAll);
 }
 
 /** Takes notes about tags that point elsewhere by now. A young one may be of a push that is just about to set its tag. */
@@ -102,11 +127,17 @@ async function sweepNotes(
   });
 }
 
-async function readKnown(
+interface FoundManifest extends Pick<Known, "etag" | "modified"> {
+  readonly record: ManifestRecord;
+  /** Everything it names by digest. */
+  readonly names: readonly Digest[];
+}
+
+async function readManifest(
   core: Core,
   repository: string,
   digest: Digest,
-): Promise<Known | "unreadable" | undefined> {
+): Promise<FoundManifest | "unreadable" | undefined> {
   const key = manifestKey(repository, digest);
   const info = await core.objects.head(key);
   const found = info && (await readRecord<ManifestRecord>(core.objects, key));
@@ -117,7 +148,7 @@ async function readKnown(
   if (!names) return "unreadable";
   // A record that was written between the two reads has another version; then its age is not known to be great.
   const modified = info.etag === found.etag ? info.modified : Number.POSITIVE_INFINITY;
-  return { record: found.value, etag: found.etag, modified, bytes: new Uint8Array(content.bytes), names };
+  return { record: found.value, etag: found.etag, modified, names };
 }
 
 async function namesOf(core: Core, digest: Digest): Promise<readonly Digest[] | undefined> {
@@ -151,14 +182,14 @@ async function reachable(
     const digest = await resolveTag(core, content.name, tag);
     if (digest) queue.push(digest);
   });
-  const referrers = Map.groupBy(manifests, ([, { record }]) => record.subject);
+  const referrers = Map.groupBy(manifests, ([, { subject }]) => subject);
   for (const [digest, { modified }] of manifests) if (modified >= since) queue.push(digest);
   const alive = new Set<Digest>();
   for (let digest = queue.pop(); digest; digest = queue.pop()) {
     if (alive.has(digest)) continue;
     alive.add(digest);
-    queue.push(...(manifests.get(digest)?.names ?? []).filter((name) => manifests.has(name)));
-    queue.push(...(referrers.get(digest) ?? []).map(([referrer]) => referrer));
+    for (const child of manifests.get(digest)?.children ?? []) queue.push(child);
+    for (const [referrer] of referrers.get(digest) ?? []) queue.push(referrer);
   }
   return alive;
 }
@@ -168,9 +199,12 @@ async function removeManifest(
   core: Core,
   repository: string,
   digest: Digest,
-  { record, etag, bytes }: Known,
+  { etag }: Pick<Known, "etag">,
 ): Promise<boolean> {
   const key = manifestKey(repository, digest);
+  const found = await readRecord<ManifestRecord>(core.objects, key);
+  if (found?.etag !== etag) return false;
+  const record = found.value;
   await throwAway(core, { repository, digest, record, tags: [], deletedAt: Date.now() });
   core.cache.forget(repository, digest);
   const counted = manifestOf(repository, digest, record.size);
@@ -181,9 +215,10 @@ async function removeManifest(
     const referrer = referrerKey(repository, record.subject, digest);
     await core.objects.delete(referrer);
     // A push in between stored the manifest anew, and its place in the list after it.
-    if (await core.objects.head(key)) {
-      const pushed = decodePushed(bytes, record.mediaType);
-      await core.objects.put(referrer, encodeRecord(referrerDescriptor(digest, pushed)));
+    const pushed = await loadManifest(core, repository, digest);
+    if (pushed) {
+      const descriptor = referrerDescriptor(digest, decodePushed(pushed.bytes, pushed.mediaType));
+      await core.objects.put(referrer, encodeRecord(descriptor));
     }
   }
   await deleteName(core, repository);

@@ -56,10 +56,18 @@ export async function trashedDigests(objects: ObjectStore, repository: string): 
   return digests;
 }
 
-/** Empties the trash of what is older than `core.undo`; resolves to how many entries that were. */
-export async function expireTrash(core: Core, start: number, dryRun: boolean): Promise<number> {
+/** Empties the trash of what is older than `core.undo`, as long as it may go on; resolves to how many entries that were. */
+export async function expireTrash(
+  core: Core,
+  {
+    start,
+    dryRun,
+    keep,
+  }: { readonly start: number; readonly dryRun: boolean; readonly keep: () => Promise<boolean> },
+): Promise<number> {
   let expired = 0;
   for await (const key of keysUnder(core.objects, trashPrefix)) {
+    if (!(await keep())) break;
     const found = await readRecord<TrashEntry>(core.objects, key);
     if (!found || found.value.deletedAt > start - core.undo) continue;
     if (dryRun || (await whileUnchanged(() => core.objects.delete(key, found.etag)))) expired++;

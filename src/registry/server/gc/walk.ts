@@ -63,11 +63,17 @@ export async function* repositories(
   if (current) yield current;
 }
 
-/** Runs `work` on all items, some at a time. */
-export async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+/** Runs `work` on all items, some at a time. False when `goOn` said no before all of them were begun. */
+export async function eachOf<T>(
+  items: readonly T[],
+  work: (item: T) => Promise<void>,
+  goOn?: () => boolean | Promise<boolean>,
+): Promise<boolean> {
   const width = 8;
   for (let i = 0; i < items.length; i += width) {
     await giveWay();
+    if (goOn && !(await goOn())) return false;
     await Promise.all(items.slice(i, i + width).map(work));
   }
+  return true;
 }

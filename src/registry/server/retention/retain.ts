@@ -13,6 +13,8 @@ export interface RetentionOptions {
   readonly dryRun?: boolean;
   /** Milliseconds since the epoch; the present when absent. */
   readonly now?: number;
+  /** Ends it early, between two tags. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ExpiredTag {
@@ -39,19 +41,22 @@ export async function retain(
   rules: readonly RetentionRule[],
   options: RetentionOptions = {},
 ): Promise<RetentionReport> {
-  const { dryRun = false, now = Date.now() } = options;
+  const { dryRun = false, now = Date.now(), signal } = options;
+  const goOn = () => !signal?.aborted;
   checkRules(rules);
   const removed: ExpiredTag[] = [];
   const refused: ExpiredTag[] = [];
   for await (const { name: repository, tags } of repositories(core.objects)) {
     const found = new Map<string, ExpiredTag>();
-    await eachOf(tags, async (tag) => {
+    const look = async (tag: string) => {
       const record = await readRecord<TagRecord>(core.objects, tagKey(repository, tag));
       if (!record) return;
       const { digest, pushedAt } = record.value;
       found.set(tag, { repository, tag, digest, pushedAt });
-    });
+    };
+    if (!(await eachOf(tags, look, goOn))) break;
     for (const tag of expiredTags(repository, [...found.values()], { rules, now })) {
+      if (!goOn()) break;
       const expired = found.get(tag)!;
       const outcome = dryRun ? "removed" : await remove(core, expired);
       if (outcome === "removed") removed.push(expired);
