@@ -8,6 +8,11 @@ export interface AccessRequest {
   readonly repository?: string;
   /** The tag, where one is named. */
   readonly tag?: string;
+  /**
+   * Of a push that begins with a mount: the repository that the blob is in. Whether the caller may `pull` there is asked
+   * by a request of its own; here a challenge may ask for credentials that are good for both.
+   */
+  readonly mountFrom?: string;
   readonly headers: Headers;
   /** Address of the client. */
   readonly remote: () => string;

@@ -1,4 +1,5 @@
 import { StrakeError } from "../../errors/index.ts";
+import { isRepositoryPath } from "../../oci/index.ts";
 import type { Access, AccessDecision, AccessRequest } from "./access.ts";
 import { deleteBlob, serveBlob } from "./blobs.ts";
 import { listCatalog } from "./catalog.ts";
@@ -55,7 +56,8 @@ export async function handle(
     upstream = target?.upstream.prefix;
     // By the name that was asked for: tokens are for names as clients write them.
     const wanted = accessOf(route, method, target?.asked);
-    const asked = access({ ...wanted, headers, remote });
+    const mountFrom = route.kind === "uploads" && method === "POST" ? mountSource(query) : undefined;
+    const asked = access({ ...wanted, mountFrom, headers, remote });
     const decision = asked instanceof Promise ? await asked : asked;
     if (!decision.allow) throw denial(decision);
     actor = decision.actor;
@@ -90,6 +92,12 @@ export function accessOf(
   if (method === "DELETE") return { action: "delete", repository, tag };
   const reads = method === "GET" || method === "HEAD" || method === "OPTIONS";
   return { action: reads ? "pull" : "push", repository, tag };
+}
+
+/** The repository that a blob is to be mounted from; undefined when none is named, or what is no name. */
+function mountSource(query: URLSearchParams): string | undefined {
+  const from = query.has("mount") ? query.get("from") : null;
+  return from !== null && isRepositoryPath(from) ? from : undefined;
 }
 
 function dispatch(call: Call, route: Route): Promise<Response> | Response {

@@ -2,7 +2,7 @@ import { type Access, type AccessDecision, type AccessRequest, openAccess } from
 import type { Admit } from "../events.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-import { type AccessConfig, asksNobody } from "./config.ts";
+import { type AccessConfig, asksNobody, type RepositoryAction } from "./config.ts";
 import { decodeAccessConfig } from "./decode-config.ts";
 import { Directory } from "./directory.ts";
 import { immutableTags } from "./immutable-tags.ts";
@@ -108,7 +108,8 @@ export class AccessControl {
     return answerRobots(this.#robots, request, { path, actor: result.principal.name });
   }
 
-  async #identify({ action, repository, headers, remote }: AccessRequest): Promise<Caller | Denied> {
+  async #identify(request: AccessRequest): Promise<Caller | Denied> {
+    const { headers, remote } = request;
     const header = headers.get("authorization");
     if (header === null) return { principal: this.#directory.anonymous };
     const bearer = /^bearer +(\S+)$/i.exec(header)?.[1];
@@ -117,7 +118,7 @@ export class AccessControl {
       const principal = claims && (await this.#directory.byName(claims.sub));
       if (principal) return { principal, claims };
       return this.#unauthorized(headers, "the token is not good, or not any more", {
-        scope: neededScope(action, repository),
+        scope: neededScope(request),
         error: "invalid_token",
       });
     }
@@ -125,7 +126,7 @@ export class AccessControl {
     if ("principal" in result) return result;
     if ("wait" in result) return tooManyPasswords(result.wait);
     return this.#unauthorized(headers, "the user name or the password is wrong", {
-      scope: neededScope(action, repository),
+      scope: neededScope(request),
     });
   }
 
@@ -139,7 +140,8 @@ export class AccessControl {
     return undefined;
   }
 
-  #decide(caller: Caller, { action, repository, headers }: AccessRequest): AccessDecision {
+  #decide(caller: Caller, request: AccessRequest): AccessDecision {
+    const { action, repository, headers, mountFrom } = request;
     const { principal, claims } = caller;
     const actor = principal.name;
     const granted: AccessDecision = { allow: true, actor };
@@ -149,7 +151,7 @@ export class AccessControl {
         // Clients learn here that, and how, they can log in.
         return nobody && !claims ? this.#unauthorized(headers, "credentials are needed") : granted;
       case "catalog": {
-        const scope = neededScope(action, repository);
+        const scope = neededScope(request);
         if (claims && !claimsAllow(claims.access, "registry", "catalog", "*"))
           return this.#unauthorized(headers, "the token is not for this", {
             scope,
@@ -168,9 +170,13 @@ export class AccessControl {
         return principal.admin && !claims ? granted : { allow: false, status: 403, message: "not allowed" };
     }
     if (repository === undefined) return { allow: false, status: 403, message: "not allowed" };
-    const scope = scopeOf(action, repository);
+    const scope = neededScope(request);
     if (principal.can(action, repository)) {
-      if (!claims || claimsAllow(claims.access, "repository", repository, action)) return granted;
+      const mayAs = (action: RepositoryAction, name: string) =>
+        !claims || claimsAllow(claims.access, "repository", name, action);
+      // Who may read what a blob is mounted from is asked for a token that says so; who may not has to send the blob.
+      const couldMount = mountFrom !== undefined && principal.can("pull", mountFrom);
+      if (mayAs(action, repository) && (!couldMount || mayAs("pull", mountFrom))) return granted;
       return this.#unauthorized(headers, "the token is not for this", { scope, error: "insufficient_scope" });
     }
     if (nobody) return this.#unauthorized(headers, "credentials are needed", { scope });
@@ -194,10 +200,12 @@ export class AccessControl {
 }
 
 /** What a token has to be for, where any token will not do. */
-function neededScope(action: AccessRequest["action"], repository?: string): string | undefined {
+function neededScope({ action, repository, mountFrom }: AccessRequest): string | undefined {
   if (action === "catalog") return "registry:catalog:*";
   const isOfRepository = action === "pull" || action === "push" || action === "delete";
-  return isOfRepository && repository !== undefined ? scopeOf(action, repository) : undefined;
+  if (!isOfRepository || repository === undefined) return undefined;
+  const scope = scopeOf(action, repository);
+  return mountFrom === undefined ? scope : `${scope} ${scopeOf("pull", mountFrom)}`;
 }
 
 const basicChallenge = 'Basic realm="strake", charset="UTF-8"';
