@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { StrakeError } from "../../../errors/index.ts";
 import { type FileLock, tryLockFile } from "../../../sys/index.ts";
@@ -6,6 +6,7 @@ import { Durable, errnoOfFile, missing } from "./durable.ts";
 import { checkCondition, storageFault, tooLarge } from "./fault.ts";
 import { FileUpload } from "./files-upload.ts";
 import { checkKey, checkPrefix, isKey, isUploadId } from "./key.ts";
+import { firstAfter, Listings } from "./listings.ts";
 import type {
   ByteRange,
   ListOptions,
@@ -37,8 +38,9 @@ export class FileStore implements ObjectStore {
   readonly #durable: Durable;
   readonly #lock: FileLock;
   readonly #reserve: Reserve;
-  /** Conditional writes of one key take turns. */
   readonly #ahead = new ReadAhead();
+  readonly #listings = new Listings();
+  /** Conditional writes of one key take turns. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
   private constructor(root: string, lock: FileLock) {
@@ -103,7 +105,7 @@ export class FileStore implements ObjectStore {
   #put(key: string, bytes: Uint8Array, condition: WriteCondition | undefined): Promise<string> {
     return this.#inTurn(key, async () => {
       checkCondition(key, this.#stat(key)?.etag, condition);
-      await this.#durable.write(this.#path(key), bytes);
+      await this.#noting(key, () => this.#durable.write(this.#path(key), bytes));
       return this.#stat(key)?.etag ?? "";
     });
   }
@@ -114,18 +116,27 @@ export class FileStore implements ObjectStore {
       const info = this.#stat(key);
       if (!info) return false;
       checkCondition(key, info.etag, etag === undefined ? undefined : { ifMatch: etag });
-      await this.#durable.remove(this.#path(key));
+      try {
+        await this.#durable.remove(this.#path(key));
+        this.#listings.removed(key);
+      } catch (error) {
+        this.#listings.forget();
+        throw error;
+      }
+      this.#prune(key.slice(0, key.lastIndexOf("/") + 1));
       return true;
     });
   }
 
   async list(prefix: string, { after = "", limit }: ListOptions): Promise<string[]> {
     const found: string[] = [];
-    for (const key of this.#walk(checkPrefix(prefix), after)) {
+    const empty: string[] = [];
+    for (const key of this.#walk(checkPrefix(prefix), after, empty)) {
       if (found.length >= limit) break;
       if (!isKey(key)) continue;
       found.push(key);
     }
+    for (const folder of empty) this.#prune(folder);
     return found;
   }
 
@@ -172,7 +183,36 @@ export class FileStore implements ObjectStore {
   }
 
   readonly #commit = (data: string, key: string): Promise<void> =>
-    this.#inTurn(checkKey(key), () => this.#durable.rename(data, this.#path(key)));
+    this.#inTurn(checkKey(key), () => this.#noting(key, () => this.#durable.rename(data, this.#path(key))));
+
+  async #noting(key: string, write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+      this.#listings.added(key);
+    } catch (error) {
+      this.#listings.forget();
+      throw error;
+    }
+  }
+
+  /**
+   * Takes a folder and those above it as far as nothing is in them: every image and tag that ever was would leave some, and
+   * every list be longer. A write makes its folders and its name in one go (`Durable.rename`), so none is taken from under it.
+   */
+  #prune(folder: string): void {
+    for (
+      let at = folder;
+      at.indexOf("/") < at.length - 1;
+      at = at.slice(0, at.lastIndexOf("/", at.length - 2) + 1)
+    ) {
+      try {
+        rmdirSync(this.#path(at));
+      } catch {
+        return;
+      }
+      this.#listings.removed(at);
+    }
+  }
 
   #uploads(): string {
     return join(this.root, "uploads");
@@ -195,22 +235,23 @@ export class FileStore implements ObjectStore {
   }
 
   /** Keys under a prefix in byte order: a folder sorts as its name with a slash. Folders before `after` are not read. */
-  *#walk(prefix: string, after: string): Generator<string> {
-    let entries: { name: string; folder: boolean }[];
-    try {
-      entries = readdirSync(this.#path(prefix), { withFileTypes: true }).map((entry) =>
-        entry.isDirectory() ? { name: `${entry.name}/`, folder: true } : { name: entry.name, folder: false },
-      );
-    } catch (error) {
-      if (missing(error)) return;
-      throw storageFault(`${prefix} cannot be listed`, error);
-    }
-    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-    for (const { name, folder } of entries) {
-      const key = prefix + name;
-      if (key <= after && !(folder && after.startsWith(key))) continue;
-      if (folder) yield* this.#walk(key, after);
+  *#walk(prefix: string, after: string, empty: string[]): Generator<string> {
+    const names = this.#listings.of(prefix, () => this.#names(prefix));
+    if (names.length === 0) empty.push(prefix);
+    for (let i = firstAfter(names, prefix, after); i < names.length; i++) {
+      const key = prefix + names[i];
+      if (key.endsWith("/")) yield* this.#walk(key, after, empty);
       else yield key;
+    }
+  }
+
+  #names(prefix: string): string[] {
+    try {
+      const entries = readdirSync(this.#path(prefix), { withFileTypes: true });
+      return entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name));
+    } catch (error) {
+      if (missing(error)) return [];
+      throw storageFault(`${prefix} cannot be listed`, error);
     }
   }
 
