@@ -12,6 +12,8 @@ export interface IngestOptions {
   readonly expectedDiffID?: Digest;
   /** What the tar's size must be; a longer one is refused as soon as it is. */
   readonly expectedSize?: number;
+  /** The source ends where it should, so that nothing at all is a layer too. Default: if its diff ID is expected. */
+  readonly isWhole?: boolean;
   readonly limits?: TarLimits;
   readonly signal?: AbortSignal;
   /** Bytes of the tar so far, after every chunk. */
@@ -51,7 +53,12 @@ export async function ingestTar(
       options.onProgress?.(writer.size);
     }
     throwIfAborted(signal);
-    if (writer.size === 0) throw new StrakeError("TAR_TRUNCATED", "the layer's tar is empty");
+    if (writer.size === 0) {
+      if (expectedDiffID === undefined && !options.isWhole)
+        throw new StrakeError("TAR_TRUNCATED", "the layer's tar is empty");
+      // Some tools make layers of no bytes at all: what was promised as that has not been cut.
+      await writer.writeChunk(new Uint8Array(0));
+    }
     return await writer.commit({ expectedDiffID, expectedSize });
   } catch (error) {
     writer.abort();

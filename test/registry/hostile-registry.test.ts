@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { Engine } from "../../src/engine/index.ts";
 import { hostPlatform, mediaTypes, sha256 } from "../../src/oci/index.ts";
 import { serve } from "../../src/registry/client/fake-registry.test-support.ts";
-import { json, tarOf } from "../support/archives.ts";
+import { json, pieces, tarOf } from "../support/archives.ts";
 import { Authority } from "../support/certificates.ts";
 import { makeStrake } from "../support/strake.ts";
 
@@ -22,8 +22,8 @@ const layer = gzipSync(tar);
 const described = (mediaType: string, bytes: Uint8Array) => ({
   ...{ mediaType, digest: sha256(bytes), size: bytes.length },
 });
-const configOf = (diffID: string) =>
-  json({ ...hostPlatform(), rootfs: { type: "layers", diff_ids: [diffID] } });
+const configOf = (...diffIDs: readonly string[]) =>
+  json({ ...hostPlatform(), rootfs: { type: "layers", diff_ids: diffIDs } });
 const config = configOf(sha256(tar));
 const honest = {
   schemaVersion: 2,
@@ -66,6 +66,7 @@ const bigConfig = json({
   x: "a".repeat(40 << 20),
 });
 const other = configOf(sha256("another layer"));
+const twice = configOf(sha256("another layer"), sha256(tar));
 
 const lies: readonly (readonly [name: string, code: string, offer: () => Offer])[] = [
   [
@@ -123,6 +124,18 @@ const lies: readonly (readonly [name: string, code: string, offer: () => Offer])
     }),
   ],
   [
+    "one layer that stands twice, of which the configuration says two contents",
+    "MANIFEST_INVALID",
+    () => ({
+      manifest: json({
+        ...honest,
+        config: described(mediaTypes.ociConfig, twice),
+        layers: [honest.layers[0], honest.layers[0]],
+      }),
+      blobs: [twice, layer],
+    }),
+  ],
+  [
     "a type of layer that is none",
     "MEDIA_TYPE_UNSUPPORTED",
     () => ({ manifest: json({ ...honest, layers: [{ ...honest.layers[0], mediaType: "text/html" }] }) }),
@@ -155,6 +168,46 @@ describe("a registry that lies is not believed, and leaves nothing", () => {
       const { image } = await engine.pull({ env, retry, reference: `${registry.host}/app:1` });
       expect(image.diffIDs).toEqual([sha256(tar)]);
     }
+  });
+
+  test("an index that names an artifact for our platform before the image", async () => {
+    const manifest = json(honest);
+    const platform = hostPlatform();
+    const artifact = { ...described("application/vnd.example.thing", new Uint8Array(1)), platform };
+    const entries = [artifact, { ...described(mediaTypes.ociManifest, manifest), platform }];
+    const index = json({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: entries });
+    using registry = await serve((request, response) => {
+      const found = [manifest, config, layer].find((bytes) => request.url!.endsWith(sha256(bytes)));
+      const type = found === manifest ? mediaTypes.ociManifest : mediaTypes.ociIndex;
+      response.writeHead(200, { "content-type": type }).end(found ?? index);
+    });
+    using engine = openEngine();
+    const { image } = await engine.pull({ env, retry, reference: `${registry.host}/app:1` });
+    expect(image.diffIDs).toEqual([sha256(tar)]);
+  });
+
+  test.each([
+    ["packed", mediaTypes.ociLayerGzip, gzipSync("")],
+    ["plain", mediaTypes.ociLayer, new Uint8Array(0)],
+  ])("layers of no bytes are layers, %s, and so they are in an archive", async (_, mediaType, nothing) => {
+    const diffIDs = [sha256(""), sha256(tar), sha256("")];
+    const own = configOf(...diffIDs);
+    const [first] = honest.layers;
+    const empty = described(mediaType, nothing);
+    const manifest = {
+      ...honest,
+      config: described(mediaTypes.ociConfig, own),
+      layers: [empty, first, empty],
+    };
+    using registry = await registryOf({ manifest: json(manifest), blobs: [own, layer, nothing] });
+    using engine = openEngine();
+    const { image } = await engine.pull({ env, retry, reference: `${registry.host}/app:1` });
+    expect(image.diffIDs).toEqual(diffIDs);
+    const saved: Uint8Array[] = [];
+    await engine.save([image.id], { sink: (chunk) => void saved.push(chunk.slice()) });
+    using other = openEngine();
+    const [loaded] = await other.load({ source: pieces(Buffer.concat(saved)) });
+    expect(loaded!.image.diffIDs).toEqual(diffIDs);
   });
 
   test("CVE-2024-23650: an index whose entries say no platform harms nobody", async () => {

@@ -156,6 +156,7 @@ async function readLayer(
     known ??
     (await ingestTar(store, decompress(store.blobs.stream(blob.digest), { reuse: true }), {
       lease,
+      isWhole: true,
       ...(signal ? { signal } : {}),
     }));
   if (compression !== "other")

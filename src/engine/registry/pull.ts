@@ -9,6 +9,8 @@ import {
   formatReference,
   hostPlatform,
   type ImageConfig,
+  isIndexType,
+  isManifestType,
   type Manifest,
   matchPlatform,
   type Platform,
@@ -28,7 +30,7 @@ import {
   readBlob,
 } from "../../registry/client/index.ts";
 import type { Image, Lease, Store } from "../../store/index.ts";
-import { pullLayer } from "./layers.ts";
+import { pullLayer, type WantedLayer } from "./layers.ts";
 import { warnOfMirror } from "./mirror-warning.ts";
 import { hearingWarnings } from "./registry-warning.ts";
 
@@ -118,11 +120,7 @@ export async function pullFrom(
   for (const document of [...parents, manifest])
     await store.blobs.put(document.raw, { lease, digest: document.digest });
   await store.blobs.put(config.raw, { lease, digest: manifest.value.config.digest });
-  const diffIDs = config.value.rootfs.diff_ids;
-  const unique = new Map(
-    layers.map((descriptor, i) => [descriptor.digest, { descriptor, diffID: diffIDs[i]! }]),
-  );
-  await inParallel([...unique.values()], { limit: layersAtOnce, ...call }, (layer, stop) =>
+  await inParallel(wantedLayers(layers, config.value), { limit: layersAtOnce, ...call }, (layer, stop) =>
     pullLayer(layer, { store, lease, repository, emit }, stop),
   );
 
@@ -135,6 +133,22 @@ export async function pullFrom(
     emit({ type: "image", id: image.id, tags, at: Date.now() });
     return { image: store.images.find(image.id), digest, isCurrent: before === image.id };
   });
+}
+
+/** Each layer once. Errors: MANIFEST_INVALID where the configuration gives the same bytes two contents: one of them could be a layer that is here. */
+function wantedLayers(layers: readonly Descriptor[], { rootfs }: ImageConfig): WantedLayer[] {
+  const wanted = new Map<Digest, WantedLayer>();
+  for (const [i, descriptor] of layers.entries()) {
+    const diffID = rootfs.diff_ids[i]!;
+    const other = wanted.get(descriptor.digest);
+    if (other !== undefined && other.diffID !== diffID)
+      throw new StrakeError(
+        "MANIFEST_INVALID",
+        `layer ${descriptor.digest} stands twice in the manifest, and the configuration has two contents for it: ${other.diffID} and ${diffID}`,
+      );
+    wanted.set(descriptor.digest, { descriptor, diffID });
+  }
+  return [...wanted.values()];
 }
 
 /** Gives the image its name and notes by which digests it is known there; the tags it has now. */
@@ -166,7 +180,10 @@ async function descend(
         `indexes in ${repository.name} are nested more than ${depthLimit} deep`,
       );
     parents.push(document);
-    const { manifests } = document.value;
+    // An index may name artifacts too, with the platform they are for.
+    const manifests = document.value.manifests.filter(
+      ({ mediaType }) => isManifestType(mediaType) || isIndexType(mediaType),
+    );
     const picked = pickPlatform(manifests, wanted);
     if (picked === undefined) throw noPlatform(manifests, { wanted, name: repository.name });
     document = await repository.getManifest(picked.digest, signal ? { signal } : {});
