@@ -13,14 +13,13 @@ import {
 import {
   asStep,
   type ImageSource,
-  Remote,
   type RemoteOptions,
   titleAnnotation,
   verified,
 } from "../../registry/client/index.ts";
 import { Folder, sweepTemporaries, Temporary, writeAll } from "../../sys/index.ts";
 import { warnOfMirror } from "../registry/mirror-warning.ts";
-import { hearingWarnings } from "../registry/registry-warning.ts";
+import { openRemote } from "../registry/open-remote.ts";
 
 export interface FetchRequest extends RemoteOptions {
   readonly name: string;
@@ -52,7 +51,7 @@ type Fetching = FetchRequest & { readonly emit: Emit };
 async function fetchFiles(request: Fetching): Promise<FetchedArtifact> {
   const reference = withDefaultTag(parseReference(request.name));
   const call = request.signal ? { signal: request.signal } : {};
-  using remote = new Remote(hearingWarnings(request));
+  using remote = openRemote(request);
   // A mirror may fail in the middle: what is there then is not there already.
   const fetched = new Map<string, Digest>();
   return await remote.read(

@@ -12,12 +12,12 @@ import {
   atTarget,
   copyImage,
   inParallel,
-  Remote,
+  type Remote,
   type RemoteOptions,
   type Repository,
 } from "../../registry/client/index.ts";
 import { warnOfMirror } from "../registry/mirror-warning.ts";
-import { hearingWarnings } from "../registry/registry-warning.ts";
+import { openRemote } from "../registry/open-remote.ts";
 import { namingSides } from "./name-side.ts";
 import { parsePlace } from "./transport.ts";
 
@@ -51,7 +51,7 @@ export async function* copyAllTags(
   const [source, target] = [repositoryAt(from), repositoryAt(to)];
   const { signal, referrers } = request;
   const platform = request.platform === undefined ? undefined : parsePlatform(request.platform);
-  using remote = new Remote(hearingWarnings(request));
+  using remote = openRemote(request);
   const call = signal ? { signal } : {};
   const [tags, goal] = await namingSides({ source, target }, async () => [
     await Array.fromAsync((await remote.origin(source)).tags(call)),

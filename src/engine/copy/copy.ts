@@ -1,12 +1,12 @@
 import { saveArchive } from "../../archive/index.ts";
 import { type Emit, emitNothing, withTotals } from "../../events/index.ts";
 import { type Compression, type Digest, parsePlatform } from "../../oci/index.ts";
-import { copyImage, Remote, type RemoteOptions } from "../../registry/client/index.ts";
+import { copyImage, type RemoteOptions } from "../../registry/client/index.ts";
 import { type Image, Store } from "../../store/index.ts";
 import { writeArchiveFile } from "../archive-file.ts";
+import { openRemote } from "../registry/open-remote.ts";
 import { pullFrom } from "../registry/pull.ts";
 import { sendImage } from "../registry/push.ts";
-import { hearingWarnings } from "../registry/registry-warning.ts";
 import { namingSides } from "./name-side.ts";
 import { type From, type Opening, type To, withGuests, withSource, withTarget } from "./sides.ts";
 import { type Place, parsePlace } from "./transport.ts";
@@ -34,7 +34,7 @@ export interface CopiedImage {
  */
 export async function copyBetween(from: string, to: string, request: CopyRequest = {}): Promise<CopiedImage> {
   const [source, target] = [parsePlace(from), parsePlace(to)];
-  using remote = new Remote(hearingWarnings(request));
+  using remote = openRemote(request);
   let own: Store | undefined;
   const store =
     request.store ??

@@ -10,10 +10,9 @@ import {
   pickPlatform,
   withDefaultTag,
 } from "../../oci/index.ts";
-import { Remote } from "../../registry/client/index.ts";
 import type { Store } from "../../store/index.ts";
+import { openRemote } from "../registry/open-remote.ts";
 import { type PushRequest, type PushResult, pushImage } from "../registry/push.ts";
-import { hearingWarnings } from "../registry/registry-warning.ts";
 import { getList, type ListEntry } from "./list.ts";
 import { sendEntry } from "./push.ts";
 
@@ -32,7 +31,7 @@ export async function pushPlatform(
   if (entry.source.kind === "image")
     return await pushImage(store, { ...request, name: entry.source.id, target });
   const reference = withDefaultTag(parseReference(target));
-  using remote = new Remote(hearingWarnings(request));
+  using remote = openRemote(request);
   const repository = await remote.repository(reference);
   const emit: Emit = request.emit ?? emitNothing;
   const { digest, size } = await withTotals("push", emit, (counted) =>

@@ -9,10 +9,10 @@ import {
   parseReference,
   withDefaultTag,
 } from "../../oci/index.ts";
-import { copyImage, Remote, type RemoteOptions, type Repository } from "../../registry/client/index.ts";
+import { copyImage, type Remote, type RemoteOptions, type Repository } from "../../registry/client/index.ts";
 import type { Store } from "../../store/index.ts";
+import { openRemote } from "../registry/open-remote.ts";
 import { sendImage } from "../registry/push.ts";
-import { hearingWarnings } from "../registry/registry-warning.ts";
 import { findList, type ListEntry } from "./list.ts";
 
 export interface PushListRequest extends RemoteOptions {
@@ -33,7 +33,7 @@ export async function pushList(store: Store, request: PushListRequest): Promise<
       hint: `strake manifest add ${request.list} IMAGE`,
     });
   const target = withDefaultTag(parseReference(request.target ?? list.reference));
-  using remote = new Remote(hearingWarnings(request));
+  using remote = openRemote(request);
   const repository = await remote.repository(target);
   const manifests = await withTotals("push", request.emit ?? emitNothing, async (emit) => {
     const sent: Descriptor[] = [];

@@ -24,7 +24,6 @@ import {
 import {
   type ImageSource,
   inParallel,
-  Remote,
   type RemoteManifest,
   type RemoteOptions,
   readBlob,
@@ -32,7 +31,7 @@ import {
 import type { Image, Lease, Store } from "../../store/index.ts";
 import { pullLayer, type WantedLayer } from "./layers.ts";
 import { warnOfMirror } from "./mirror-warning.ts";
-import { hearingWarnings } from "./registry-warning.ts";
+import { openRemote } from "./open-remote.ts";
 
 export interface PullRequest extends RemoteOptions {
   readonly reference: string;
@@ -78,7 +77,7 @@ async function pullRead(
     readonly request: PullRequest;
   },
 ): Promise<PullResult> {
-  using remote = new Remote(hearingWarnings(request));
+  using remote = openRemote(request);
   return await remote.read(
     reference,
     async (repository) => {

@@ -20,15 +20,14 @@ import {
   type BlobSource,
   type ImageTarget,
   inParallel,
-  Remote,
   type RemoteManifest,
   type RemoteOptions,
   Repository,
   type Step,
 } from "../../registry/client/index.ts";
 import type { Image, Layer, Lease, Store } from "../../store/index.ts";
+import { openRemote } from "./open-remote.ts";
 import { knownForm, ownManifest, type PackOptions, packLayer } from "./push-form.ts";
-import { hearingWarnings } from "./registry-warning.ts";
 import { Relay } from "./relay.ts";
 
 export interface PushRequest extends RemoteOptions {
@@ -66,7 +65,7 @@ export async function pushImage(store: Store, request: PushRequest): Promise<Pus
     );
   using lease = store.lease("push");
   lease.add("image", image.id);
-  using remote = new Remote(hearingWarnings(request));
+  using remote = openRemote(request);
   const { signal, emit = emitNothing, compression } = request;
   const target = await remote.repository(reference);
   const { manifest, forms } = await withTotals("push", emit, (counted) =>
