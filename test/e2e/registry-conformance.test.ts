@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { htpasswdLine } from "../../src/registry/server/access/htpasswd.ts";
 import { allChecks, Peer, runChecks } from "../../src/registry/server/protocol/checks/index.ts";
 import { findS3Server, type S3Server, s3Credentials, startS3Server } from "../support/s3-server.ts";
 import { serveRegistry } from "../support/serve-registry.ts";
@@ -47,6 +48,13 @@ async function runSuite(host: string, settings: Readonly<Record<string, string>>
   }
 }
 
+async function failures(url: string): Promise<{ name: string; failure: string | undefined }[]> {
+  const results = await runChecks(new Peer(url), allChecks);
+  return results
+    .filter(({ failure }) => failure !== undefined)
+    .map(({ check, failure }) => ({ name: `${check.subject}: ${check.name}`, failure }));
+}
+
 interface Place {
   readonly flags: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -58,10 +66,6 @@ function testPlace(name: string, place: () => Place): void {
       const { flags, env } = place();
       return serveRegistry([...flags, "--listen", "127.0.0.1:0", ...more], env);
     };
-    const failures = async (url: string) =>
-      (await runChecks(new Peer(url), allChecks))
-        .filter(({ failure }) => failure !== undefined)
-        .map(({ check, failure }) => ({ name: `${check.subject}: ${check.name}`, failure }));
 
     test("our checks: what is not here is refused unless --sparse is said, and nothing else fails", async () => {
       const registry = await serve();
@@ -99,6 +103,37 @@ testPlace("memory", () => ({ flags: ["--storage", "memory"] }));
 const folder = mkdtempSync(join(tmpdir(), "strake-conformance-files-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 testPlace("files", () => ({ flags: ["--root", folder] }));
+
+/** Who may mount from anywhere is an administrator, and says so with a password: no token is for all repositories. */
+describe.each([
+  ["an administrator's password", ["--admin", "ann"], []],
+  ["tokens", ["--token"], ["mount: sha256: without from", "mount: sha512: without from"]],
+] as const)("asked for %s", (_, flags, lacking) => {
+  const password = "correct horse";
+  const serve = async () => {
+    const htpasswd = join(folder, "users");
+    await Bun.write(htpasswd, `${await htpasswdLine({ name: "ann", password }, 4)}\n`);
+    const storage = ["--storage", "memory", "--sparse", "--listen", "127.0.0.1:0"];
+    return serveRegistry([...storage, "--htpasswd", htpasswd, ...flags]);
+  };
+
+  test("our checks", async () => {
+    const registry = await serve();
+    const url = registry.url.replace("://", `://ann:${encodeURIComponent(password)}@`);
+    const failed = await failures(url).finally(() => registry.kill("SIGTERM"));
+    expect(failed).toEqual(lacking.map((name) => ({ name, failure: "the status of a mount: 202, not 201" })));
+  }, 60_000);
+
+  test.skipIf(suite === "")(
+    "the suite",
+    async () => {
+      const registry = await serve();
+      const user = { OCI_USERNAME: "ann", OCI_PASSWORD: password };
+      await runSuite(registry.host, user).finally(() => registry.kill("SIGTERM"));
+    },
+    60_000,
+  );
+});
 
 const found = findS3Server();
 if ("reason" in found) console.log(`skipped: the registry over S3 is not asked: ${found.reason}`);

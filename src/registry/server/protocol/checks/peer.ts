@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { holds, same } from "./claims.ts";
+import { Login } from "./login.ts";
 
 export type Algorithm = "sha256" | "sha512";
 
@@ -56,14 +57,14 @@ export type PeerRequest = RequestInit & { readonly query?: Readonly<Record<strin
 export class Peer {
   readonly url: URL;
   readonly #pulled: { readonly url: URL; readonly prefix: string } | undefined;
-  readonly #authorization: string | undefined;
+  readonly #login: Login | undefined;
   #minimum: Promise<number> | undefined;
 
-  /** A name and password in the address are sent with every request. */
+  /** A name and password in the address are for the registry, when and as it asks for them. */
   constructor(url: string | URL, pulled?: PulledFrom) {
     const { username, password } = new URL(url);
-    const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-    this.#authorization = username === "" ? undefined : `Basic ${Buffer.from(text).toString("base64")}`;
+    const user = { name: decodeURIComponent(username), password: decodeURIComponent(password) };
+    this.#login = username === "" ? undefined : new Login(user, new URL(url).origin);
     this.url = new URL(url);
     this.url.username = "";
     this.url.password = "";
@@ -81,10 +82,17 @@ export class Peer {
     const url = this.#address(path, init.method ?? "GET");
     for (const [name, values] of Object.entries(query))
       for (const value of [values].flat()) url.searchParams.append(name, value);
-    const headers = new Headers(rest.headers);
-    if (this.#authorization && url.origin === this.url.origin)
-      headers.set("Authorization", this.#authorization);
-    return fetch(url, { ...rest, headers });
+    const method = init.method ?? "GET";
+    const send = () => {
+      const headers = new Headers(rest.headers);
+      const authorization = this.#login?.authorization(method, url);
+      if (authorization !== undefined) headers.set("Authorization", authorization);
+      return fetch(url, { ...rest, headers });
+    };
+    const response = await send();
+    // A stream is sent once.
+    if (!this.#login || init.body instanceof ReadableStream) return response;
+    return (await this.#login.learn(response, method, url)) ? send() : response;
   }
 
   #address(path: string, method: string): URL {
