@@ -52,6 +52,10 @@ describe.skipIf(!hasBusybox)("strake copy", () => {
     await copy("strake:busybox", `oci-archive:${at("first.tar")}:x`);
     await copy("strake:busybox", `oci-archive:${at("second.tar")}:x`);
     expect(readFileSync(at("first.tar")).equals(readFileSync(at("second.tar")))).toBe(true);
+    const unnamed = await strake.run(["copy", `oci-archive:${at("first.tar")}:y`, "strake:y"]);
+    expect(unnamed.stderr).toContain(
+      `oci-archive:${at("first.tar")} holds no image named y\nhint: it has x\n`,
+    );
     for (const kind of ["oci-archive", "docker-archive"]) {
       const { code, stderr } = await strake.run(["copy", "strake:busybox", `${kind}:${at("first.tar")}`]);
       expect(code).not.toBe(0);

@@ -60,21 +60,21 @@ export class OciLayout {
   readonly name: string;
   readonly #root: string;
 
-  private constructor(root: string) {
+  private constructor(root: string, name = `oci:${root}`) {
     this.#root = root;
-    this.name = `oci:${root}`;
+    this.name = name;
   }
 
-  /** An existing layout. Errors: ARCHIVE_INVALID, ARCHIVE_NOT_FOUND. */
-  static open(path: string): OciLayout {
+  /** An existing layout. `name`: as messages call it. Default: by its path. Errors: ARCHIVE_INVALID, ARCHIVE_NOT_FOUND. */
+  static open(path: string, name?: string): OciLayout {
     const root = resolve(path);
-    const layout = new OciLayout(root);
+    const layout = new OciLayout(root, name);
     let version: unknown;
     try {
       version = JSON.parse(layout.#read("oci-layout", 4096).toString()).imageLayoutVersion;
     } catch (cause) {
       if (cause instanceof StrakeError && cause.code !== "ARCHIVE_INCOMPLETE") throw cause;
-      throw new StrakeError("ARCHIVE_INVALID", `${root} is no OCI image layout`, {
+      throw new StrakeError("ARCHIVE_INVALID", `${name ?? root} is no OCI image layout`, {
         hint: "a layout is a folder with the files oci-layout and index.json",
         cause,
       });
@@ -82,7 +82,7 @@ export class OciLayout {
     if (typeof version !== "string" || !version.startsWith("1."))
       throw new StrakeError(
         "ARCHIVE_INVALID",
-        `the OCI layout ${root} has version ${JSON.stringify(version)}, not 1.x`,
+        `the OCI layout ${name ?? root} has version ${JSON.stringify(version)}, not 1.x`,
       );
     return layout;
   }

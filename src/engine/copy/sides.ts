@@ -55,7 +55,11 @@ export async function withSource<T>(
     case "oci-archive": {
       using scratch = (await opening.store()).scratch();
       await unpackLayout(readArchive(place.path), scratch.path, opening);
-      return await work({ kind: "place", place: OciLayout.open(scratch.path), reference: place.tag });
+      return await work({
+        kind: "place",
+        place: OciLayout.open(scratch.path, `oci-archive:${place.path}`),
+        reference: place.tag,
+      });
     }
     case "docker-archive":
       return await withLoaded(place, opening, (image) => work({ kind: "image", image }));

@@ -220,3 +220,26 @@ test("a canceled download ends at once", async () => {
   setTimeout(() => stop.abort(), 50);
   expect((await failure(work)).code).toBe("CANCELED");
 });
+
+test("a web page in place of a manifest, of tags and of a token is told as that; a malformed manifest by its name", async () => {
+  using server = await serve((request, response) => {
+    if (request.url!.includes("/b/") && !request.headers.authorization)
+      return void response
+        .writeHead(401, { "www-authenticate": `Bearer realm="http://${request.headers.host}/token"` })
+        .end();
+    if (request.url!.includes("/c/"))
+      return void response.writeHead(200, { "content-type": "application/json" }).end('{"schemaVersion":3}');
+    response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end("<html>log in</html>");
+  });
+  using registry = await impatient(server.host);
+  const told = async (work: Promise<unknown>) => (await failure(work)).text;
+  const page = `${server.host} answered with a web page in place of`;
+  expect(await told(registry.repository("a").getManifest("1"))).toContain(
+    `${page} tag 1 in ${server.host}/a`,
+  );
+  expect(await told(Array.fromAsync(registry.repository("a").tags()))).toContain(
+    `${page} tags of ${server.host}/a`,
+  );
+  expect(await told(registry.repository("c").getManifest("1"))).toStartWith(`tag 1 in ${server.host}/c: `);
+  expect(await told(registry.repository("b").getManifest("1"))).toContain(`${page} the token`);
+});

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CredentialHelper } from "./credentials/helper.ts";
 import { Keychain } from "./credentials/keychain.ts";
 import { failure, serve } from "./fake-registry.test-support.ts";
 import { Hosts } from "./hosts/hosts.ts";
@@ -78,6 +79,23 @@ describe("credentials", () => {
     expect((await failure(new Keychain(env).find("loud.example"))).text).not.toContain("topsecret");
     writeFileSync(join(home, ".docker/config.json"), '{"auths":{"x":{"auth":"topsecret"');
     expect((await failure(new Keychain(env).find("x"))).text).not.toContain("topsecret");
+  });
+
+  test("a helper that waits for ever is not waited for, nor what it has started", async () => {
+    helper("slow", "sleep 3");
+    const asked = new CredentialHelper("slow", { env, patienceMs: 200 }).get("slow.example");
+    const { code, text } = await failure(asked);
+    expect(code).toBe("CREDENTIAL_HELPER");
+    expect(text).toContain("docker-credential-slow get gave no answer within 0.2 seconds");
+  });
+
+  test("a login that the registry's own helper could not keep is found where it was kept", async () => {
+    helper("broken", "exit 1");
+    dockerConfig({ credHelpers: { "reg.example": "broken" } });
+    await new Keychain(env).store("reg.example", { username: "u", password: "p" });
+    expect(await new Keychain(env).find("reg.example/app")).toMatchObject({ username: "u", password: "p" });
+    dockerConfig({ credHelpers: { "reg.example": "broken" }, auths: { "other.example": auth("u", "p") } });
+    expect((await failure(new Keychain(env).find("reg.example"))).code).toBe("CREDENTIAL_HELPER");
   });
 
   test("a login is kept readable to its owner alone, the rest of the file as it was; without a keyring in the file", async () => {
@@ -270,6 +288,10 @@ test("pages follow the next link of the same origin", () => {
   expect(nextPage('</v2/a/tags/list?last=x&n=1>; rel="next"', base)?.href).toBe(
     "http://h/v2/a/tags/list?last=x&n=1",
   );
-  expect(nextPage("<http://other/>; rel=next", base)).toBeUndefined();
+  // Our login is never shown to another, and a list behind a proxy does not end early.
+  expect(nextPage('<https://inside:5000/v2/a/tags/list?last=x>; rel="next"', base)?.href).toBe(
+    "http://h/v2/a/tags/list?last=x",
+  );
+  expect(nextPage("<http://other//evil/>; rel=next", base)).toBeUndefined();
   expect(nextPage("<x>; rel=prev", base)).toBeUndefined();
 });

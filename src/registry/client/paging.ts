@@ -37,13 +37,17 @@ export async function* pages(
   }
 }
 
-/** The address of the `next` link on the same origin (RFC 8288). */
+/**
+ * The address of the `next` link (RFC 8288), always at the origin that was asked. A registry behind a proxy may name the origin that it has inside:
+ * then the path is the one of the list.
+ */
 export function nextPage(header: string | undefined, base: URL): URL | undefined {
   for (const match of (header ?? "").matchAll(/<([^>]*)>([^<]*)/g)) {
     if (!/;\s*rel\s*=\s*"?next"?/i.test(match[2]!)) continue;
     try {
       const url = new URL(match[1]!, base);
       if (url.origin === base.origin) return url;
+      if (url.pathname === base.pathname) return Object.assign(new URL(base), { search: url.search });
     } catch {
       // What is no address leads nowhere.
     }

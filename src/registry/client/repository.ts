@@ -28,7 +28,7 @@ import {
   upload,
 } from "./blob-upload.ts";
 import { bytesBody, type HttpRequest, type HttpResponse } from "./http/message.ts";
-import { readBody } from "./http/read.ts";
+import { demandNoPage, readBody } from "./http/read.ts";
 import { whole } from "./http/whole.ts";
 import { noteMissing } from "./missing.ts";
 import { pages } from "./paging.ts";
@@ -122,16 +122,17 @@ export class Repository {
       headers: { accept: accepted },
     });
     const title = this.#title(reference);
-    const { raw, headers } = await whole(this.#line.send, request, {
+    const { raw, headers, url } = await whole(this.#line.send, request, {
       retry: this.#line.retry,
       read: async (response) => {
         if (response.status !== 200) throw await this.#refused(response, reference);
         return {
-          headers: response.headers,
+          ...{ headers: response.headers, url: response.url },
           raw: await readBody(response, documentLimits.index, title),
         };
       },
     });
+    demandNoPage({ url, headers }, title);
     if (isDigest(reference) && !matchesDigest(raw, reference)) throw this.#lies(reference, sha256(raw));
     const claimed = headers["docker-content-digest"];
     if (!isDigest(reference) && isDigest(claimed) && !matchesDigest(raw, claimed))
@@ -140,7 +141,7 @@ export class Repository {
     // Registries that keep files serve them as what the web server makes of them.
     const isGeneric =
       served === "application/json" || served === "text/plain" || served === "application/octet-stream";
-    const document = decodeManifestOrIndex(raw, isGeneric ? undefined : served);
+    const document = decoded(raw, { served: isGeneric ? undefined : served, title });
     const digest = isDigest(reference) ? reference : isDigest(claimed) ? claimed : document.digest;
     return { ...document, digest };
   }
@@ -397,6 +398,17 @@ export class Repository {
     } catch {
       // Registries drop sessions that nobody ends.
     }
+  }
+}
+
+/** Errors say which manifest of which registry it is: more than one may be asked for. */
+function decoded(raw: Uint8Array, { served, title }: { served: string | undefined; title: string }) {
+  try {
+    return decodeManifestOrIndex(raw, served);
+  } catch (error) {
+    if (!(error instanceof StrakeError)) throw error;
+    const { code, message, hint, cause } = error;
+    throw new StrakeError(code, `${title}: ${message}`, { ...(hint === undefined ? {} : { hint }), cause });
   }
 }
 

@@ -55,7 +55,10 @@ export class Keychain {
     const helper = file && helperOf(file, hostOf(name));
     if (helper !== undefined)
       try {
-        await new CredentialHelper(helper, this.#env).store(keyFor(name), { username, secret: password });
+        await new CredentialHelper(helper, { env: this.#env }).store(keyFor(name), {
+          username,
+          secret: password,
+        });
         return { place: `docker-credential-${helper}`, isPlainText: false };
       } catch (error) {
         // A keyring that nobody can unlock (no D-Bus, no terminal) must not make login impossible.
@@ -79,7 +82,7 @@ export class Keychain {
         }
       const helper = helperOf(file, hostOf(name));
       if (helper === undefined) continue;
-      const program = new CredentialHelper(helper, this.#env);
+      const program = new CredentialHelper(helper, { env: this.#env });
       if ((await program.get(keyFor(name))) === undefined) continue;
       await program.erase(keyFor(name));
       found = true;
@@ -97,8 +100,14 @@ export class Keychain {
       const file = readAuthFile(path);
       if (file === undefined) continue;
       const named = file.credHelpers.get(host);
-      if (named !== undefined) return await this.#ask(named, name);
       const entry = longest(file, name);
+      if (named !== undefined)
+        try {
+          return await this.#ask(named, name);
+        } catch (error) {
+          // What it could not keep either is in the file: see `store`.
+          if (entry === undefined) throw error;
+        }
       if (entry !== undefined) return entry;
       if (file.credsStore === undefined) continue;
       const stored = await this.#ask(file.credsStore, name);
@@ -108,7 +117,7 @@ export class Keychain {
   }
 
   async #ask(helper: string, name: string): Promise<Credentials | undefined> {
-    return await new CredentialHelper(helper, this.#env).get(keyFor(hostOf(name)));
+    return await new CredentialHelper(helper, { env: this.#env }).get(keyFor(hostOf(name)));
   }
 }
 

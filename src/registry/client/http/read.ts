@@ -27,9 +27,20 @@ export async function readBody(response: HttpResponse, limit: number, what: stri
   return bytes;
 }
 
+/**
+ * Refuses a web page in place of what was asked for: a proxy's, a login's, or that of whoever else has this address. Errors: REGISTRY_RESPONSE.
+ */
+export function demandNoPage({ url, headers }: Pick<HttpResponse, "url" | "headers">, what: string): void {
+  if (!/^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(headers["content-type"] ?? "")) return;
+  throw new StrakeError("REGISTRY_RESPONSE", `${url.host} answered with a web page in place of ${what}`, {
+    hint: "check the registry's name and port, and whether a proxy or the page of a network's login stands between",
+  });
+}
+
 /** As `readBody`, as JSON. Errors: REGISTRY_RESPONSE. */
 export async function readJSON(response: HttpResponse, limit: number, what: string): Promise<unknown> {
   const bytes = await readBody(response, limit, what);
+  demandNoPage(response, what);
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
