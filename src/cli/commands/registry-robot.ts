@@ -1,6 +1,6 @@
 import { administerRegistry } from "../../engine/index.ts";
 import { StrakeError } from "../../errors/index.ts";
-import { timeSpan } from "../../registry/server/index.ts";
+import { repositoryPattern, timeSpan } from "../../registry/server/index.ts";
 import type { Cli } from "../cli.ts";
 import type { FlagValues, Handler } from "../command.ts";
 import type { registryRobotFlags } from "../spec/registry.ts";
@@ -42,6 +42,7 @@ async function create(
   const lifetime = Math.floor(timeSpan(flags.lifetime ?? "90d", "--lifetime") / 1000);
   if (lifetime === 0)
     throw new StrakeError("USAGE", "--lifetime: the robot would have ended before it began");
+  for (const value of repositories) repositoryPattern({ value, path: "--repository" });
   const scopes = [{ repositories, actions: actions as ("pull" | "push" | "delete")[] }];
   const made = await administration.createRobot({ name, scopes, lifetime }).catch((error: unknown) => {
     if (!(error instanceof StrakeError && error.code === "OBJECT_CHANGED")) throw error;

@@ -1,10 +1,13 @@
+import { StrakeError } from "../../errors/index.ts";
 import type { Digest } from "../../oci/index.ts";
 import type { Scope } from "./access/config.ts";
+import { decodeScope } from "./access/decode-config.ts";
 import { type Robot, type Robots, robotPrefix } from "./access/robots.ts";
 import type { Core } from "./core.ts";
 import { type CollectOptions, type CollectReport, collect } from "./gc/collect.ts";
 import { type ScrubOptions, type ScrubReport, scrub } from "./gc/scrub.ts";
 import { emptyTrash, listTrash, restore, type TrashEntry } from "./gc/trash.ts";
+import { Refusal } from "./protocol/refusal.ts";
 import { type RetentionOptions, type RetentionReport, retain } from "./retention/retain.ts";
 import type { RetentionRule } from "./retention/rules.ts";
 
@@ -35,13 +38,13 @@ export interface Administration {
   trash(repository?: string): Promise<readonly TrashEntry[]>;
   /**
    * Puts a deleted manifest back with those of its tags that point nowhere else by now; resolves to them, or to undefined
-   * when it cannot be had back.
+   * when it cannot be had back. Errors: REGISTRY_DENIED beyond a quota.
    */
   restore(repository: string, digest: Digest): Promise<readonly string[] | undefined>;
   /** Gives up what can be had back, of one repository or of all; the next collection takes it. Resolves to how much. */
   emptyTrash(repository?: string): Promise<number>;
   robots(): Promise<readonly Robot[]>;
-  /** Errors: OBJECT_CHANGED when there is a robot of this name. */
+  /** Errors: OBJECT_CHANGED when there is a robot of this name, REGISTRY_SERVER_CONFIG for a scope that cannot be meant. */
   createRobot(robot: NewRobot): Promise<MadeRobot>;
   /** False when there is no such robot. */
   revokeRobot(name: string): Promise<boolean>;
@@ -60,11 +63,11 @@ export class StorageAdministration implements Administration {
   }
 
   collect(options?: CollectOptions): Promise<CollectReport | undefined> {
-    return collect(this.#core, options);
+    return inOurWords(collect(this.#core, options));
   }
 
   retain(rules?: readonly RetentionRule[], options?: RetentionOptions): Promise<RetentionReport> {
-    return retain(this.#core, rules ?? this.#rules(), options);
+    return inOurWords(retain(this.#core, rules ?? this.#rules(), options));
   }
 
   scrub(options?: ScrubOptions): Promise<ScrubReport> {
@@ -76,7 +79,7 @@ export class StorageAdministration implements Administration {
   }
 
   restore(repository: string, digest: Digest): Promise<readonly string[] | undefined> {
-    return restore(this.#core, repository, digest);
+    return inOurWords(restore(this.#core, repository, digest));
   }
 
   emptyTrash(repository?: string): Promise<number> {
@@ -88,6 +91,7 @@ export class StorageAdministration implements Administration {
   }
 
   async createRobot({ lifetime, ...described }: NewRobot): Promise<MadeRobot> {
+    for (const [i, value] of described.scopes.entries()) decodeScope({ value, path: `scopes[${i}]` });
     const expiresAt = Date.now() + lifetime * 1000;
     const { robot, secret } = await this.#robots.create({ ...described, expiresAt });
     return { ...robot, username: robotPrefix + robot.name, secret };
@@ -95,5 +99,16 @@ export class StorageAdministration implements Administration {
 
   revokeRobot(name: string): Promise<boolean> {
     return this.#robots.revoke(name);
+  }
+}
+
+/** What the protocol would answer a client, as whoever administers is told it. */
+async function inOurWords<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const code = error.code === "DENIED" ? "REGISTRY_DENIED" : "REGISTRY_STORAGE";
+    throw new StrakeError(code, error.message, { cause: error });
   }
 }

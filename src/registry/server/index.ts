@@ -15,7 +15,7 @@ export type { Administration, MadeRobot, NewRobot } from "./administration.ts";
 export type { ServerConfig, StorageConfig, WebhookConfig } from "./config/config.ts";
 export { decodeServerConfig } from "./config/decode.ts";
 export { mergeDocuments, parseDocument } from "./config/document.ts";
-export { timeSpan } from "./config/value.ts";
+export { repositoryPattern, timeSpan } from "./config/value.ts";
 export { ControlClient } from "./control/client.ts";
 export type { Admit, Change, RegistryEvent, RegistryListener } from "./events.ts";
 export type { CollectOptions, CollectReport } from "./gc/collect.ts";

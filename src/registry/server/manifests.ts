@@ -1,16 +1,18 @@
-import { type Digest, isDigest, isTag, matchesDigest, sha256 } from "../../oci/index.ts";
+import { type Descriptor, type Digest, isDigest, isTag, matchesDigest, sha256 } from "../../oci/index.ts";
 import type { CachedManifest } from "./cache.ts";
 import { deleteName, nameOf, rememberName } from "./catalog.ts";
 import type { Call, Core } from "./core.ts";
 import { spare } from "./gc/condemned.ts";
 import { holdBlob, holdIfWritable, holdManifest } from "./gc/hold.ts";
 import { throwAway } from "./gc/trash.ts";
+import { eachOf } from "./gc/walk.ts";
 import { blobKey, manifestKey, referrerKey } from "./layout.ts";
 import { decodePushed, type PushedManifest, readManifestBody, referrerDescriptor } from "./manifest-body.ts";
 import { isNotModified } from "./protocol/condition.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
 import { type Counted, checkRoom, deleteCounted, putCounted } from "./quota/counted.ts";
 import { encodeRecord, type ManifestRecord, readRecord } from "./records.ts";
+import type { ObjectInfo } from "./storage/object-store.ts";
 import { countedTag, deleteTag, moveNotedTag, noteTag, resolveTag, tagsOf } from "./tags.ts";
 
 /** Tags one push may set (distribution-spec asks for at least 10). */
@@ -153,13 +155,7 @@ export async function deleteManifest(call: Call, repository: string, reference: 
   const { core, actor } = call;
   const digest = checkReference(reference);
   if (!digest) {
-    const target = await resolveTag(core, repository, reference);
-    if (target) {
-      await core.admit({ kind: "tag", repository, tag: reference, from: target });
-      await keepForUndo(core, repository, { digest: target, tags: [reference] });
-    }
-    const removed = await deleteTag(core, repository, reference);
-    if (!removed) throw new Refusal("MANIFEST_UNKNOWN", "the repository has no such tag");
+    const removed = await deleteTagForUndo(core, repository, reference);
     core.emit({ type: "tag.deleted", repository, actor, at: Date.now(), tag: reference, digest: removed });
     return new Response(null, { status: 202, headers: versionHeader });
   }
@@ -188,6 +184,17 @@ export async function deleteManifest(call: Call, repository: string, reference: 
   await deleteName(core, repository);
   core.emit({ type: "manifest.deleted", repository, actor, at: Date.now(), digest, tags });
   return new Response(null, { status: 202, headers: versionHeader });
+}
+
+/** What goes is what can be had back: a tag that moves meanwhile is looked at again. Throws MANIFEST_UNKNOWN. */
+async function deleteTagForUndo(core: Core, repository: string, tag: string): Promise<Digest> {
+  for (;;) {
+    const target = await resolveTag(core, repository, tag);
+    if (!target) throw new Refusal("MANIFEST_UNKNOWN", "the repository has no such tag");
+    await core.admit({ kind: "tag", repository, tag, from: target });
+    await keepForUndo(core, repository, { digest: target, tags: [tag] });
+    if (await deleteTag(core, repository, tag, target)) return target;
+  }
 }
 
 /** Before a deletion: what it takes can be had back from the trash. */
@@ -220,9 +227,10 @@ function tagsToSet(call: Call, reference: string, named: Digest | undefined): st
 /** An image whose blobs are not here, or are of another size than it says, could not be pulled. */
 async function checkBlobs(core: Core, repository: string, manifest: PushedManifest): Promise<void> {
   const blobs = new Map(manifest.blobs.map((blob) => [blob.digest, blob]));
-  const found = await Promise.all(
-    [...blobs.values()].map(async (blob) => ({ blob, info: await holdBlob(core, repository, blob.digest) })),
-  );
+  const found: { readonly blob: Descriptor; readonly info: ObjectInfo | undefined }[] = [];
+  await eachOf([...blobs.values()], async (blob) => {
+    found.push({ blob, info: await holdBlob(core, repository, blob.digest) });
+  });
   const missing = found.filter(({ info }) => !info).map(({ blob }) => blob.digest);
   if (missing.length > 0)
     throw new Refusal("MANIFEST_BLOB_UNKNOWN", "blobs of the manifest are not in the repository", {
@@ -238,9 +246,9 @@ async function checkBlobs(core: Core, repository: string, manifest: PushedManife
 /** An index may name platforms that are not here; whoever pushes it should know. */
 async function missingManifests(core: Core, repository: string, manifest: PushedManifest): Promise<string[]> {
   const warnings: string[] = [];
-  for (const { digest } of manifest.manifests) {
+  await eachOf(manifest.manifests, async ({ digest }) => {
     if (!(await holdManifest(core, repository, digest)) && warnings.length < 16)
       warnings.push(`the index names ${digest}, which is not in this repository`);
-  }
+  });
   return warnings;
 }

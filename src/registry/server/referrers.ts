@@ -34,7 +34,7 @@ export async function answerReferrers(
   let lastKey = "";
   for await (const { key, descriptor } of referrers(last)) {
     if (!wanted(descriptor)) continue;
-    const length = JSON.stringify(descriptor).length;
+    const length = Buffer.byteLength(JSON.stringify(descriptor));
     if (manifests.length >= size || (length > room && manifests.length > 0)) {
       more = size > 0;
       break;

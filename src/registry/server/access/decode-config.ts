@@ -7,6 +7,7 @@ import {
   items,
   members,
   oneOf,
+  repositoryPattern,
   required,
   seconds,
   text,
@@ -16,7 +17,6 @@ import { type AccessConfig, type Policy, repositoryActions, type Scope, type Tok
 
 /** No colon: it ends the name in Basic credentials. No plus: names with one are robots. */
 export const userPattern = /^[A-Za-z0-9_@.-]{1,128}$/;
-const repositoryGlob = /^[a-z0-9._/*?-]{1,255}$/;
 const tagGlob = /^[A-Za-z0-9_.*?-]{1,128}$/;
 
 /**
@@ -48,7 +48,7 @@ export function decodeAccessConfig(value: unknown, path = ""): AccessConfig {
 export function decodeScope(value: ConfigValue): Scope {
   const found = members(value, ["repositories", "actions"]);
   return {
-    repositories: globs(required(value, "repositories", found.repositories), repositoryGlob),
+    repositories: items(required(value, "repositories", found.repositories)).map(repositoryPattern),
     actions: actions(required(value, "actions", found.actions)),
   };
 }
@@ -63,7 +63,7 @@ function decodePolicy(value: ConfigValue, known: ReadonlySet<string>): Policy {
     "anonymous",
   ] as const);
   const policy: Policy = {
-    repositories: globs(required(value, "repositories", found.repositories), repositoryGlob),
+    repositories: items(required(value, "repositories", found.repositories)).map(repositoryPattern),
     actions: actions(required(value, "actions", found.actions)),
     users: found.users && users(found.users),
     groups: found.groups && groupNames(found.groups, known),
@@ -112,8 +112,8 @@ function decodeAdmins(value: ConfigValue, known: ReadonlySet<string>): AccessCon
 function decodeImmutable(value: ConfigValue) {
   const found = members(value, ["repositories", "tags"]);
   return {
-    repositories: globs(required(value, "repositories", found.repositories), repositoryGlob),
-    tags: globs(required(value, "tags", found.tags), tagGlob),
+    repositories: items(required(value, "repositories", found.repositories)).map(repositoryPattern),
+    tags: items(required(value, "tags", found.tags)).map((item) => text(item, tagGlob, "a pattern")),
   };
 }
 
@@ -135,10 +135,6 @@ function groupNames(value: ConfigValue, known: ReadonlySet<string>): string[] {
     if (!known.has(name)) throw configError(item.path, `there is no group ${name}`);
     return name;
   });
-}
-
-function globs(value: ConfigValue, pattern: RegExp): string[] {
-  return items(value).map((item) => text(item, pattern, "a pattern"));
 }
 
 function actions(value: ConfigValue) {

@@ -1,7 +1,17 @@
 import type { RegistryEvent } from "../events.ts";
 import type { WebhookConfig } from "./config.ts";
-import { anyPath, repositoryGlob } from "./decode.ts";
-import { type ConfigValue, configError, entries, items, members, oneOf, required, text } from "./value.ts";
+import { anyPath } from "./decode.ts";
+import {
+  type ConfigValue,
+  configError,
+  entries,
+  items,
+  members,
+  oneOf,
+  repositoryPattern,
+  required,
+  text,
+} from "./value.ts";
 
 const eventTypes: readonly RegistryEvent["type"][] = [
   ...(["manifest.pushed", "manifest.pulled", "manifest.deleted", "tag.deleted"] as const),
@@ -25,7 +35,7 @@ export function decodeWebhook(value: ConfigValue): WebhookConfig {
     secret: found.secret && secret(found.secret),
     secretFile: found.secretFile && text(found.secretFile, anyPath, "a path"),
     events: found.events && items(found.events).map((item) => oneOf(item, eventTypes)),
-    repositories: found.repositories && text(found.repositories, repositoryGlob, "a pattern"),
+    repositories: found.repositories && repositoryPattern(found.repositories),
     headers: found.headers && Object.fromEntries(entries(found.headers).map(header)),
   };
 }

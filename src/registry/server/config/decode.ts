@@ -13,13 +13,13 @@ import {
   items,
   members,
   oneOf,
+  repositoryPattern,
   required,
   text,
 } from "./value.ts";
 
 export const anyPath = /^[^\0]+$/;
 const address = /^(?:\[[0-9a-fA-F:]+\]|[^:[\]\s]*):\d{1,5}$/;
-export const repositoryGlob = /^[a-z0-9._/*?-]{1,255}$/;
 const tagGlob = /^[A-Za-z0-9_.*?{},!-]{1,256}$/;
 
 /** Everything a registry is told. Throws REGISTRY_SERVER_CONFIG that names the first setting that cannot be meant. */
@@ -106,7 +106,7 @@ function decodeRule(value: ConfigValue): RetentionRule {
   if (!found.keepLast && !found.keepWithin)
     throw configError(value.path, "it does not say what is kept", "add keepLast or keepWithin");
   return {
-    repositories: found.repositories && text(found.repositories, repositoryGlob, "a pattern"),
+    repositories: found.repositories && repositoryPattern(found.repositories),
     tags: found.tags && text(found.tags, tagGlob, "a pattern"),
     keepLast: found.keepLast && amount(found.keepLast),
     keepWithin: found.keepWithin && duration(found.keepWithin),

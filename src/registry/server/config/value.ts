@@ -51,6 +51,11 @@ export function text({ value, path }: ConfigValue, pattern: RegExp, what: string
   throw configError(path, `${shown(value)} is not ${what}`);
 }
 
+/** A pattern over names of repositories, as `access/glob.ts` reads it. */
+export function repositoryPattern(value: ConfigValue): string {
+  return text(value, /^[a-z0-9._/*?-]{1,255}$/, "a pattern of repositories, which have small letters");
+}
+
 export function flag({ value, path }: ConfigValue): boolean {
   if (typeof value === "boolean") return value;
   throw configError(path, "this has to be true or false");

@@ -69,7 +69,7 @@ export async function eachOf<T>(
   work: (item: T) => Promise<void>,
   goOn?: () => boolean | Promise<boolean>,
 ): Promise<boolean> {
-  const width = 8;
+  const width = 16;
   for (let i = 0; i < items.length; i += width) {
     await giveWay();
     if (goOn && !(await goOn())) return false;

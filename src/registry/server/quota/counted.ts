@@ -50,13 +50,16 @@ export async function putNewCounted(
   if (quotas.accounts(repository).length === 0) return put();
   const more = await amount();
   await quotas.charge(repository, more);
-  let isNew = false;
   try {
-    isNew = await put();
-  } finally {
-    if (!isNew) await quotas.release(repository, more);
+    if (await put()) return true;
+  } catch (error) {
+    // The answer may be lost and the write not: what is there counts, and what nobody can tell too.
+    const info = await objects.head(key).catch(() => "unknown");
+    if (info === undefined) await quotas.release(repository, more);
+    throw error;
   }
-  return isNew;
+  await quotas.release(repository, more);
+  return false;
 }
 
 /**

@@ -1,7 +1,13 @@
-import { amount, type ConfigValue, configError, items, members, size, text } from "../config/value.ts";
+import {
+  amount,
+  type ConfigValue,
+  configError,
+  items,
+  members,
+  repositoryPattern,
+  size,
+} from "../config/value.ts";
 import type { QuotaRule } from "./rules.ts";
-
-const glob = /^[a-z0-9._/*?-]{1,255}$/;
 
 /** The quotas among the access rules. Throws REGISTRY_SERVER_CONFIG. */
 export function decodeQuotas(value: ConfigValue): QuotaRule[] {
@@ -12,8 +18,7 @@ function decodeOne(value: ConfigValue): QuotaRule {
   const found = members(value, [
     ...(["repositories", "namespaces", "maxBytes", "maxTags", "maxRepositories"] as const),
   ]);
-  const globs = (list: ConfigValue | undefined) =>
-    list && items(list).map((item) => text(item, glob, "a pattern"));
+  const globs = (list: ConfigValue | undefined) => list && items(list).map(repositoryPattern);
   const { repositories, namespaces, maxBytes, maxTags, maxRepositories } = found;
   if (!repositories === !namespaces)
     throw configError(value.path, "it is about repositories or about namespaces");

@@ -253,3 +253,30 @@ test.each([
     expect.objectContaining({ maxBytes: 20 * 2 ** 30 }),
   ]);
 });
+
+test("a write whose answer is lost counts when it is there, and counts nothing when it is not", async () => {
+  const storage = new MemoryStore();
+  const rules = [{ repositories: ["a"], maxBytes: 10_000 }];
+  const blob = randomBytes(1000);
+  await using registry = await start(rules, { storage });
+  const ledger = async () => {
+    const found = await storage.read("quotas/repository/a", 1000);
+    return (JSON.parse(new TextDecoder().decode(found!.bytes)) as { bytes: number }).bytes;
+  };
+  const put = storage.put.bind(storage);
+  const breaking = (isWritten: boolean) => {
+    storage.put = async (key, ...rest) => {
+      if (!key.startsWith("repos/a/_blobs/")) return put(key, ...rest);
+      if (isWritten) await put(key, ...rest);
+      throw new Error("the line was cut");
+    };
+  };
+  breaking(false);
+  expect(await pushBlob(registry, "a", blob)).toBe(500);
+  expect(await ledger()).toBe(0);
+  breaking(true);
+  expect(await pushBlob(registry, "a", blob)).toBe(500);
+  storage.put = put;
+  expect((await send(registry, `a/blobs/${digestOf(blob)}`)).status).toBe(200);
+  expect(await ledger()).toBe(1000);
+});

@@ -28,6 +28,9 @@ test("a rule is about the repositories of its glob", () => {
   expect(expired(rules, "team/app/cache")).toEqual([]);
   expect(expired(rules, "other")).toEqual([]);
   expect(expired([{ repositories: "team/**", keepLast: 0 }], "team/app/cache")).toHaveLength(7);
+  // As in policies: `**` and a slash is at least one component.
+  expect(expired([{ repositories: "**/app", keepLast: 0 }], "team/app")).toHaveLength(7);
+  expect(expired([{ repositories: "**/app", keepLast: 0 }], "app")).toEqual([]);
 });
 
 test("tags of signatures are no images of their own", () => {

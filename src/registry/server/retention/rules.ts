@@ -1,8 +1,9 @@
 import { StrakeError } from "../../../errors/index.ts";
+import { compileGlob } from "../access/glob.ts";
 
 /** Which tags of which repositories go. At least one of `keepLast` and `keepWithin` has to be given. */
 export interface RetentionRule {
-  /** Glob of repository names: `*` is part of one component, `**` any number of components. Every one when absent. */
+  /** Pattern over repositories, as those of policies: `*` within a component, `**` across, `?`. Every one when absent. */
   readonly repositories?: string;
   /** Glob of tags. Every one when absent, but for tags that signatures and other referrers are kept under. */
   readonly tags?: string;
@@ -44,7 +45,7 @@ export function expiredTags(
   const judged = new Set<string>();
   const kept = new Set<string>();
   for (const { repositories = "**", tags: pattern, keepLast = 0, keepWithin = 0 } of rules) {
-    if (!new Bun.Glob(repositories).match(repository)) continue;
+    if (!compileGlob(repositories)(repository)) continue;
     const glob = new Bun.Glob(pattern ?? "*");
     const matching = tags
       .filter(({ tag }) => (pattern?.startsWith("sha") || !referrerTag.test(tag)) && glob.match(tag))

@@ -1,4 +1,5 @@
 import { StrakeError } from "../../../errors/index.ts";
+import { compileGlob } from "../access/glob.ts";
 import type { RegistryEvent } from "../events.ts";
 
 /** Somebody who wants to hear of changes. */
@@ -9,7 +10,7 @@ export interface WebhookTarget {
   readonly secret?: string;
   /** What to tell; pushes and deletions of manifests and tags when absent. */
   readonly events?: readonly RegistryEvent["type"][];
-  /** Glob of repository names; every one when absent. */
+  /** Pattern over repositories, as those of policies; every one when absent. */
   readonly repositories?: string;
   /** Sent besides, for example an Authorization. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -25,7 +26,7 @@ const standardEvents: readonly RegistryEvent["type"][] = [
 export function wants(target: WebhookTarget, event: RegistryEvent): boolean {
   return (
     (target.events ?? standardEvents).includes(event.type) &&
-    new Bun.Glob(target.repositories ?? "**").match(event.repository)
+    compileGlob(target.repositories ?? "**")(event.repository)
   );
 }
 
@@ -52,16 +53,15 @@ export function deliveryOf(event: RegistryEvent): Delivery {
 
 /** The request of one attempt. */
 export function requestOf(target: WebhookTarget, { id, type, body }: Delivery): RequestInit {
-  const headers: Record<string, string> = {
-    ...target.headers,
-    "Content-Type": "application/json",
-    "User-Agent": "strake-registry",
-    "Strake-Event": type,
-    "Strake-Delivery": id,
-  };
+  // Whatever case they are written in, ours stand alone.
+  const headers = new Headers(target.headers);
+  headers.set("Content-Type", "application/json");
+  headers.set("User-Agent", "strake-registry");
+  headers.set("Strake-Event", type);
+  headers.set("Strake-Delivery", id);
   if (target.secret !== undefined) {
     const hmac = new Bun.CryptoHasher("sha256", target.secret).update(body).digest("hex");
-    headers["X-Hub-Signature-256"] = `sha256=${hmac}`;
+    headers.set("X-Hub-Signature-256", `sha256=${hmac}`);
   }
   return { method: "POST", headers, body, redirect: "manual" };
 }

@@ -151,3 +151,19 @@ test("a URL that is none of HTTP is refused without being repeated", async () =>
   expect(error).toMatchObject({ code: "USAGE" });
   expect((error as Error).message).not.toContain("secret");
 });
+
+test("a header that is configured in another case does not stand beside ours; patterns mean what they mean in policies", async () => {
+  await using hook = receiver();
+  const headers = { "content-type": "text/x", "strake-event": "x", authorization: "Bearer t" };
+  const webhooks = [{ url: hook.url, headers, repositories: "**/app" }];
+  await using registry = await Registry.start({ webhooks });
+  await pushImage(registry, "app", "v1");
+  await pushImage(registry, "team/app", "v1");
+  while (hook.received.length === 0) await Bun.sleep(5);
+  await Bun.sleep(50);
+  expect(hook.events().map(({ repository }) => repository)).toEqual(["team/app"]);
+  const sent = hook.received[0]!.headers;
+  expect(sent.get("content-type")).toBe("application/json");
+  expect(sent.get("strake-event")).toBe("manifest.pushed");
+  expect(sent.get("authorization")).toBe("Bearer t");
+});
