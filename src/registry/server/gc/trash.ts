@@ -84,8 +84,8 @@ export async function emptyTrash(objects: ObjectStore, repository?: string): Pro
 }
 
 /**
- * Puts a deleted manifest back with those of its tags that point nowhere else by now; resolves to them, or to undefined
- * when the trash does not hold it or what it needs is gone.
+ * Puts a deleted manifest back with those of its tags that point nowhere else by now, with the manifests of an index and with
+ * the referrers that went after it; resolves to the tags, or to undefined when the trash does not hold it or what it needs is gone.
  */
 export async function restore(
   core: Core,
@@ -132,5 +132,9 @@ export async function restore(
     core.cache.forget(repository, tag);
   }
   await whileUnchanged(() => objects.delete(trashKey(repository, digest), found.etag));
+  // Signatures and the like that a collection took because what they are about was gone.
+  for (const entry of await listTrash(objects, repository))
+    if (entry.record.subject === digest && entry.deletedAt >= found.value.deletedAt)
+      await restore(core, repository, entry.digest);
   return back;
 }
