@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findS3Server, s3Credentials, startS3Server } from "../../../../test/support/s3-server.ts";
 import { type AccessRecord, FileStore, MemoryStore, type ObjectStore, Registry, S3Store } from "../index.ts";
+import { ownClock } from "../own-clock.test-support.ts";
 import { cached, digestOf, type Meddle, meddler, pushImage } from "./upstream.test-support.ts";
 
+const later = ownClock();
 const base = mkdtempSync(join(tmpdir(), "strake-registry-proxy-"));
 const found = findS3Server();
 if ("reason" in found) console.log(`the cache over S3 is not tested: ${found.reason}`);
@@ -202,6 +204,29 @@ test.each([
     expect(refused.headers.get("retry-after")).toBe(status === 429 ? "3600" : null);
   },
 );
+
+test("an upstream that allows no more requests is not asked again before a minute is over, whatever else is asked for", async () => {
+  later(0);
+  await using shop = await cached();
+  await pushImage(shop.upstream.url, "app", "v1");
+  shop.wire.state.meddle = (_, response) => {
+    response.writeHead(429, { "Retry-After": "90" }).end();
+    return true;
+  };
+  const ask = async (path: string) => {
+    const answer = await shop.get(path);
+    return [answer.status, answer.headers.get("retry-after")];
+  };
+  expect(await ask("hub/app/manifests/v1")).toEqual([429, "90"]);
+  const before = shop.wire.seen.length;
+  later(30_000);
+  for (const path of ["hub/app/manifests/v2", "hub/other/manifests/v1", `hub/app/manifests/${digestOf("x")}`])
+    expect([path, ...(await ask(path))]).toEqual([path, 429, "60"]);
+  expect(shop.wire.seen.length).toBe(before);
+  later(31_000);
+  shop.wire.state.meddle = () => false;
+  expect(await ask("hub/app/manifests/v1")).toEqual([200, null]);
+});
 
 test("an upstream that answers nothing is waited for once, and then left alone for a while", async () => {
   await using shop = await cached({ config: { ttl: 0, timeout: 200 } });
