@@ -3,6 +3,7 @@ import type { Digest } from "../../../oci/index.ts";
 import type { Core } from "../core.ts";
 import { blobKey, blobLinkKey, manifestKey } from "../layout.ts";
 import { encodeRecord, type ManifestRecord, readRecord } from "../records.ts";
+import { whileUnchanged } from "../storage/fault.ts";
 import type { ObjectInfo } from "../storage/object-store.ts";
 
 /**
@@ -64,15 +65,4 @@ async function putUnchanged(
   { bytes, etag }: { bytes: Uint8Array; etag: string },
 ): Promise<boolean> {
   return whileUnchanged(() => objects.put(key, bytes, { ifMatch: etag }));
-}
-
-/** False when the change lost a race. */
-export async function whileUnchanged(change: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await change();
-    return true;
-  } catch (error) {
-    if (error instanceof StrakeError && error.code === "OBJECT_CHANGED") return false;
-    throw error;
-  }
 }

@@ -6,10 +6,11 @@ import { decodePushed, referrerDescriptor } from "../manifest-body.ts";
 import { manifestOf } from "../manifests.ts";
 import { putCounted, putNewCounted } from "../quota/counted.ts";
 import { encodeRecord, type ManifestRecord, readRecord, type TagRecord } from "../records.ts";
+import { whileUnchanged } from "../storage/fault.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { countedTag, noteTag } from "../tags.ts";
 import { spare } from "./condemned.ts";
-import { holdBlob, holdManifest, whileUnchanged } from "./hold.ts";
+import { holdBlob, holdManifest } from "./hold.ts";
 import { digestOfWord, repositoryTrashPrefix, trashKey, trashPrefix } from "./keys.ts";
 import { keysUnder } from "./walk.ts";
 

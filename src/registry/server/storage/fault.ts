@@ -7,6 +7,17 @@ export function objectChanged(key: string): StrakeError {
   return new StrakeError("OBJECT_CHANGED", `${key} was changed by somebody else`);
 }
 
+/** False when the change lost a race, which the storage says with OBJECT_CHANGED. */
+export async function whileUnchanged(change: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await change();
+    return true;
+  } catch (error) {
+    if (error instanceof StrakeError && error.code === "OBJECT_CHANGED") return false;
+    throw error;
+  }
+}
+
 /** An upload whose bytes were removed, by its end or by its abortion: whoever sends it begins again. */
 export function uploadGone(id: string): StrakeError {
   return new StrakeError("UPLOAD_GONE", `the upload ${id} is gone`);
