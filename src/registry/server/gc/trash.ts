@@ -86,17 +86,18 @@ export async function emptyTrash(objects: ObjectStore, repository?: string): Pro
 
 /**
  * Puts a deleted manifest back with those of its tags that point nowhere else by now, with the manifests of an index and with
- * the referrers that went after it; resolves to the tags, or to undefined when the trash does not hold it or what it needs is gone.
+ * the referrers that went after it (after `since`, where it went with something else itself); resolves to the tags, or to undefined when the trash does not hold it or what it needs is gone.
  */
 export async function restore(
   core: Core,
   repository: string,
   digest: Digest,
+  since?: number,
 ): Promise<readonly string[] | undefined> {
   const { objects } = core;
   const found = await readRecord<TrashEntry>(objects, trashKey(repository, digest));
   if (!found) return undefined;
-  const { record, tags } = found.value;
+  const { record, tags, deletedAt } = found.value;
   await spare(objects, digest);
   const content = await objects.read(blobKey(digest), record.size);
   if (!content) return undefined;
@@ -111,7 +112,7 @@ export async function restore(
   }
   for (const child of manifest.manifests) {
     if (await holdManifest(core, repository, child.digest)) continue;
-    await restore(core, repository, child.digest);
+    await restore(core, repository, child.digest, since);
   }
   core.cache.forget(repository, digest);
   if (!(await holdManifest(core, repository, digest)))
@@ -133,9 +134,10 @@ export async function restore(
     core.cache.forget(repository, tag);
   }
   await whileUnchanged(() => objects.delete(trashKey(repository, digest), found.etag));
-  // Signatures and the like that a collection took because what they are about was gone.
+  // Signatures and the like that a collection took because what they are about was gone, and signatures of these.
+  const from = since ?? deletedAt;
   for (const entry of await listTrash(objects, repository))
-    if (entry.record.subject === digest && entry.deletedAt >= found.value.deletedAt)
-      await restore(core, repository, entry.digest);
+    if (entry.record.subject === digest && entry.deletedAt >= from)
+      await restore(core, repository, entry.digest, from);
   return back;
 }
