@@ -152,7 +152,7 @@ export const remoteSpecs = [
     summary: "Copy an image between registries, layouts, archives and the store",
     description: [
       "A place is REFERENCE or docker://REFERENCE (a registry), oci:FOLDER[:TAG|@DIGEST] (an OCI layout),",
-      "oci-archive:FILE[:TAG|@DIGEST], docker-archive:FILE[:REFERENCE], or strake:IMAGE (the store here).",
+      "oci-archive:FILE[:TAG|@DIGEST], docker-archive:FILE[:REFERENCE|@INDEX], or strake:IMAGE (the store here).",
       "Between registries and layouts all platforms are copied, byte for byte, without passing the store.",
       "With --all-tags both places are repositories of registries, without a tag. Tags that mean the same on both sides are",
       "passed over; one that fails does not stop the others, and the exit code is that of the first that failed.",

@@ -203,7 +203,7 @@ function checkLayers(manifest: Manifest, name: string): readonly Descriptor[] {
         "MEDIA_TYPE_UNSUPPORTED",
         `what ${name} has there is no image: it holds ${layer.mediaType}`,
         {
-          hint: "artifacts are fetched by the tools that made them",
+          hint: "files of an artifact are fetched with strake artifact pull, or by the tool that made it",
         },
       );
     if (type.encrypted)
