@@ -98,6 +98,7 @@ export async function restore(
   const found = await readRecord<TrashEntry>(objects, trashKey(repository, digest));
   if (!found) return undefined;
   const { record, tags, deletedAt } = found.value;
+  const from = since ?? deletedAt;
   await spare(objects, digest);
   const content = await objects.read(blobKey(digest), record.size);
   if (!content) return undefined;
@@ -112,7 +113,7 @@ export async function restore(
   }
   for (const child of manifest.manifests) {
     if (await holdManifest(core, repository, child.digest)) continue;
-    await restore(core, repository, child.digest, since);
+    await restore(core, repository, child.digest, from);
   }
   core.cache.forget(repository, digest);
   if (!(await holdManifest(core, repository, digest)))
@@ -135,7 +136,6 @@ export async function restore(
   }
   await whileUnchanged(() => objects.delete(trashKey(repository, digest), found.etag));
   // Signatures and the like that a collection took because what they are about was gone, and signatures of these.
-  const from = since ?? deletedAt;
   for (const entry of await listTrash(objects, repository))
     if (entry.record.subject === digest && entry.deletedAt >= from)
       await restore(core, repository, entry.digest, from);
