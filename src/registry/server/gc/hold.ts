@@ -1,9 +1,8 @@
-import { StrakeError } from "../../../errors/index.ts";
 import type { Digest } from "../../../oci/index.ts";
 import type { Core } from "../core.ts";
 import { blobKey, blobLinkKey, manifestKey } from "../layout.ts";
 import { encodeRecord, type ManifestRecord, readRecord } from "../records.ts";
-import { whileUnchanged } from "../storage/fault.ts";
+import { isStorageFault, whileUnchanged } from "../storage/fault.ts";
 import type { ObjectInfo } from "../storage/object-store.ts";
 
 /**
@@ -40,8 +39,8 @@ export async function holdIfWritable<T>(hold: () => Promise<T>, find: () => Prom
   try {
     return await hold();
   } catch (error) {
-    if (error instanceof StrakeError && /^REGISTRY_(?:FULL|STORAGE)$/.test(error.code)) return find();
-    throw error;
+    if (!isStorageFault(error)) throw error;
+    return find();
   }
 }
 

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findS3Server, s3Credentials, startS3Server } from "../../../../test/support/s3-server.ts";
+import { StrakeError } from "../../../errors/index.ts";
 import { type AccessRecord, FileStore, MemoryStore, type ObjectStore, Registry, S3Store } from "../index.ts";
 import { ownClock } from "../own-clock.test-support.ts";
 import { cached, digestOf, type Meddle, meddler, pushImage } from "./upstream.test-support.ts";
@@ -204,6 +205,27 @@ test.each([
     expect(refused.headers.get("retry-after")).toBe(status === 429 ? "3600" : null);
   },
 );
+
+test("a cache without room serves what it holds, a tag as it was, until there is room again", async () => {
+  const storage = new MemoryStore();
+  await using shop = await cached({ storage, config: { ttl: 0 }, collection: { grace: 0 } });
+  const first = await pushImage(shop.upstream.url, "app", "v1");
+  for (const path of [`manifests/v1`, `blobs/${digestOf(first.layer)}`])
+    await (await shop.get(`hub/app/${path}`)).arrayBuffer();
+  const second = await pushImage(shop.upstream.url, "app", "v1");
+  const put = storage.put.bind(storage);
+  storage.put = () => Promise.reject(new StrakeError("REGISTRY_FULL", "no space left on device"));
+  for (const method of ["GET", "HEAD"]) {
+    const held = await shop.get("hub/app/manifests/v1", { method });
+    expect([held.status, held.headers.get("docker-content-digest")]).toEqual([200, first.digest]);
+    expect(held.headers.get("warning")).toStartWith("110 ");
+    expect((await shop.get(`hub/app/blobs/${digestOf(first.layer)}`, { method })).status).toBe(200);
+  }
+  expect((await shop.get(`hub/app/manifests/${second.digest}`)).status).toBe(507);
+  storage.put = put;
+  const moved = await shop.get("hub/app/manifests/v1");
+  expect([moved.status, moved.headers.get("docker-content-digest")]).toEqual([200, second.digest]);
+});
 
 test("an upstream that allows no more requests is not asked again before a minute is over, whatever else is asked for", async () => {
   later(0);

@@ -44,6 +44,11 @@ export function storageFault(what: string, cause?: unknown): StrakeError {
   return new StrakeError(code, `${what}${why}`, { cause });
 }
 
+/** Whether it is the medium that failed, or has no room: what is there may still be read. */
+export function isStorageFault(error: unknown): boolean {
+  return error instanceof StrakeError && /^REGISTRY_(?:FULL|STORAGE)$/.test(error.code);
+}
+
 export function tooLarge(key: string, size: number, limit: number): StrakeError {
   return storageFault(`${key} has ${size} bytes; at most ${limit} are read at once`);
 }
