@@ -70,6 +70,7 @@ export const deleteFlags = {
 
 export const manifestInspectFlags = {
   raw: { type: "boolean", help: "the exact bytes" },
+  config: { type: "boolean", help: "what the image runs, its labels and history in place of its manifest" },
   ...platformFlag,
   ...remoteFlags,
 } as const satisfies Flags;
@@ -221,6 +222,10 @@ export const remoteSpecs = [
     summary: "Show a manifest or index as its registry has it, or a manifest list of the store",
     args: reference,
     flags: manifestInspectFlags,
+    examples: [
+      "strake manifest inspect registry.example/app:1",
+      "strake manifest inspect --config --platform linux/arm64 registry.example/app:1",
+    ],
     load: async () => (await import("../commands/browse.ts")).manifestInspect,
   }),
   command({

@@ -12,6 +12,7 @@ import {
 import { atTarget, WitnessedSource } from "./copy-side.ts";
 import { cosignTags, holdsAll } from "./cosign-tags.ts";
 import { isPassing, pause, rest } from "./http/retry.ts";
+import { noPlatform } from "./no-platform.ts";
 import { inParallel } from "./parallel.ts";
 import type { ImageSource, ImageTarget } from "./place.ts";
 import { putReferrer } from "./referrers.ts";
@@ -59,10 +60,7 @@ export async function copyImage(
   if (options.platform !== undefined && root.kind === "index") {
     const picked = pickPlatform(root.value.manifests, options.platform);
     if (picked === undefined)
-      throw new StrakeError(
-        "REGISTRY_PLATFORM",
-        `${from.place.name} has no image for the platform asked for`,
-      );
+      throw noPlatform(root.value.manifests, { wanted: options.platform, name: from.place.name });
     root = await from.place.getManifest(picked.digest, call);
   }
   await copyTree(copying, root, { reference: to.reference || root.digest, depth: 0 });

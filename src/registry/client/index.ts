@@ -12,6 +12,7 @@ export { isInternalHost } from "./http/internal-address.ts";
 export type { RetryOptions } from "./http/retry.ts";
 export type { TlsOptions } from "./http/transport.ts";
 export { explainMissing, missingExplained } from "./missing.ts";
+export { noPlatform } from "./no-platform.ts";
 export { inParallel } from "./parallel.ts";
 export type { ImageSource, ImageTarget } from "./place.ts";
 export type { ProxyServer } from "./proxy/address.ts";
