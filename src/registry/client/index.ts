@@ -18,6 +18,7 @@ export type { ImageSource, ImageTarget } from "./place.ts";
 export type { ProxyServer } from "./proxy/address.ts";
 export { type Proxies, proxiesOf } from "./proxy/environment.ts";
 export { readBlob } from "./read-blob.ts";
+export { deleteReferrer } from "./referrers.ts";
 export { type ConnectOptions, Registry } from "./registry.ts";
 export { Remote, type RemoteOptions } from "./remote.ts";
 export { type RemoteManifest, Repository } from "./repository.ts";
