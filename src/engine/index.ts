@@ -40,7 +40,6 @@ export {
   serveRegistry,
 } from "./operations.ts";
 export {
-  inspectConfig,
   inspectManifest,
   listReferrers,
   listRepositories,
@@ -54,7 +53,7 @@ export type { PullRequest, PullResult } from "./registry/pull.ts";
 export type { PushRequest, PushResult } from "./registry/push.ts";
 export { administerRegistry } from "./registry-server/administer.ts";
 export { checkRegistryConfig } from "./registry-server/check.ts";
-export { isOverS3, loadServerConfig } from "./registry-server/load-config.ts";
+export { loadServerConfig } from "./registry-server/load-config.ts";
 export { writeSteadily } from "./registry-server/log-file.ts";
 export type { ServeRegistryRequest } from "./registry-server/serve.ts";
 export {

@@ -27,6 +27,7 @@ export { exitAtOnce } from "./exit.ts";
 export { FileMemory } from "./file-memory.ts";
 export { Folder, openFolder } from "./folder.ts";
 export { type FileFacts, FolderStats } from "./folder-stats.ts";
+export { freeChunk, freeing } from "./free-chunk.ts";
 export { isCached } from "./is-cached.ts";
 export {
   isKernelAtLeast,

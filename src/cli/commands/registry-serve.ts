@@ -1,9 +1,8 @@
 import { closeSync, openSync } from "node:fs";
-import { isOverS3, RegistryService, writeSteadily } from "../../engine/index.ts";
+import { RegistryService, writeSteadily } from "../../engine/index.ts";
 import { renderError, toStrakeError } from "../../errors/index.ts";
 import type { Handler } from "../command.ts";
 import type { registryServeFlags } from "../spec/registry.ts";
-import { startAnew } from "../start-anew.ts";
 import { placeOf } from "./registry-place.ts";
 import { settingsOf } from "./registry-settings.ts";
 
@@ -12,8 +11,6 @@ const say = (text: string) => writeSteadily(2, text);
 
 export const registryServe: Handler<typeof registryServeFlags> = async (cli, { flags }) => {
   const { config, settings } = placeOf(cli, flags);
-  // Of uploads that wait for S3 the bodies grow and go all the time: what they leave is given back at once (docs/decisions/0053).
-  startAnew("MIMALLOC_PURGE_DELAY", "0", () => isOverS3({ config, settings }));
   const service = await RegistryService.start({
     config,
     settings: { ...settingsOf(cli, flags), ...settings },

@@ -44,17 +44,6 @@ export function loadServerConfig({ config: file, settings }: ConfigSource): Serv
   };
 }
 
-/** Whether the storage is in S3, before anything is opened; no, where that cannot be told. A configuration that comes through a pipe is left for who serves it. */
-export function isOverS3({ config, settings = {} }: ConfigSource): boolean {
-  const { storage } = settings as { storage?: { driver?: string } };
-  if (storage?.driver !== undefined || config === undefined) return storage?.driver === "s3";
-  try {
-    return statSync(config).isFile() && loadServerConfig({ config, settings }).storage.driver === "s3";
-  } catch {
-    return false;
-  }
-}
-
 /** Another driver than the file's takes nothing of the file's storage over. */
 function withoutOtherDriver(document: unknown, settings: { storage?: { driver?: string } } = {}): unknown {
   const { storage } = document as { storage?: { driver?: string; bucket?: string } };

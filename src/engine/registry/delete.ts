@@ -1,7 +1,6 @@
 import { StrakeError } from "../../errors/index.ts";
 import { type Digest, parseReference } from "../../oci/index.ts";
 import {
-  deleteReferrer,
   explainMissing,
   inParallel,
   Remote,
@@ -43,7 +42,7 @@ export async function deleteRemote(name: string, request: DeleteRequest = {}): P
   const repository = await remote.repository(reference);
   return await explainMissing(async () => {
     if (digest !== undefined) {
-      await deleteReferrer(repository, digest, call);
+      await repository.deleteManifest(digest, call);
       return { digest, tags: [] };
     }
     let refused: StrakeError | undefined;
@@ -59,7 +58,7 @@ export async function deleteRemote(name: string, request: DeleteRequest = {}): P
     const others = (await tagsOf(repository, target.digest, call)).filter((other) => other !== tag);
     if (others.length > 0 && !request.allTags)
       throw shared(repository, { tag: tag!, others, cause: refused });
-    await deleteReferrer(repository, target.digest, call);
+    await repository.deleteManifest(target.digest, call);
     return { digest: target.digest, tags: [tag!, ...others] };
   }, request.signal);
 }

@@ -1,4 +1,4 @@
-import { freeChunk } from "./free-chunk.ts";
+import { freeChunk } from "../../sys/index.ts";
 
 /** Chunks that may wait for the reader; of node's sockets they have up to half a MiB. */
 const capacity = 3;

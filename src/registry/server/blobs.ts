@@ -1,6 +1,7 @@
 import { type Digest, isDigest } from "../../oci/index.ts";
 import type { Call, Core } from "./core.ts";
 import { holdBlob, holdIfWritable } from "./gc/hold.ts";
+import type { IncomingRequest } from "./http/request.ts";
 import { blobKey, blobLinkKey } from "./layout.ts";
 import { isNotModified } from "./protocol/condition.ts";
 import { parseRange } from "./protocol/range.ts";
@@ -68,7 +69,7 @@ export async function serveBlob(call: Call, repository: string, text: string): P
 }
 
 /**
- * A body as it can be sent. Bun sends a stream without its Content-Length (oven-sh/bun#10507), so a small one is read
+ * A body as it can be sent. Bun.serve sends a stream without its Content-Length (oven-sh/bun#10507), so a small one is read
  * first: clients learn its length, and of a failure by a status in place of a broken connection.
  */
 export async function sendable(
@@ -89,7 +90,7 @@ export async function sendable(
 
 /** Status and headers of an answer with a blob of `size` bytes, and the range that was asked for. Throws RANGE_INVALID. */
 export function blobAnswer(
-  request: Request,
+  request: IncomingRequest,
   digest: Digest,
   size: number,
 ): { readonly status: 200 | 206; readonly headers: Record<string, string>; readonly range?: ByteRange } {

@@ -1,6 +1,7 @@
 import type { AccessRequest } from "./access.ts";
 import type { ManifestCache } from "./cache.ts";
 import type { Admit, RegistryEvent } from "./events.ts";
+import type { IncomingRequest } from "./http/request.ts";
 import type { PullThrough } from "./proxy/pull-through.ts";
 import type { Quotas } from "./quota/quotas.ts";
 import type { Sessions } from "./sessions.ts";
@@ -32,7 +33,7 @@ export interface Traffic {
 /** One request, after its own access was granted. */
 export interface Call {
   readonly core: Core;
-  readonly request: Request;
+  readonly request: IncomingRequest;
   readonly method: string;
   readonly traffic: Traffic;
   readonly query: URLSearchParams;

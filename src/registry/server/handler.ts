@@ -4,6 +4,7 @@ import type { Access, AccessDecision, AccessRequest } from "./access.ts";
 import { deleteBlob, serveBlob } from "./blobs.ts";
 import { listCatalog } from "./catalog.ts";
 import type { Call, Core, Traffic } from "./core.ts";
+import type { IncomingRequest } from "./http/request.ts";
 import { deleteManifest, putManifest, serveManifest } from "./manifests.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
 import { parseRoute, type Route } from "./protocol/route.ts";
@@ -40,7 +41,7 @@ export function splitURL(url: string): { path: string; query: URLSearchParams } 
 export async function handle(
   core: Core,
   access: Access,
-  request: Request,
+  request: IncomingRequest,
   remote: () => string,
 ): Promise<Outcome> {
   const { path, query } = splitURL(request.url);

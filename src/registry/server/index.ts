@@ -28,12 +28,13 @@ export { decodeProxyConfig, type ProxyConfig, parseProxy, type UpstreamCredentia
 export type { QuotaRule } from "./quota/rules.ts";
 export type { ExpiredTag, RetentionOptions, RetentionReport } from "./retention/retain.ts";
 export type { RetentionRule } from "./retention/rules.ts";
-export { type ChangeableOptions, Registry, type RegistryOptions, type ServerTLS } from "./server.ts";
+export { type ChangeableOptions, Registry, type RegistryOptions } from "./server.ts";
 export { FileStore } from "./storage/files.ts";
 export { MemoryStore } from "./storage/memory.ts";
 export type { ObjectStore, Upload } from "./storage/object-store.ts";
 export { S3Store } from "./storage/s3.ts";
 export type { S3Options } from "./storage/s3-client.ts";
 export type { S3Credentials } from "./storage/s3-sign.ts";
+export type { ServerTLS } from "./tls.ts";
 export type { WebhookTarget } from "./webhooks/target.ts";
 export type { WebhookOptions } from "./webhooks/webhooks.ts";

@@ -10,6 +10,7 @@ import {
   parseContentType,
   parseLayerType,
 } from "../../oci/index.ts";
+import type { IncomingRequest } from "./http/request.ts";
 import { Refusal } from "./protocol/refusal.ts";
 
 /** A pushed manifest, checked by itself. */
@@ -27,7 +28,7 @@ export interface PushedManifest {
 }
 
 /** The request's body, at most as large as a manifest may be. Throws SIZE_INVALID with 413. */
-export async function readManifestBody(request: Request): Promise<Uint8Array<ArrayBuffer>> {
+export async function readManifestBody(request: IncomingRequest): Promise<Uint8Array<ArrayBuffer>> {
   const limit = documentLimits.manifest;
   const tooLarge = () =>
     new Refusal("SIZE_INVALID", `a manifest has at most ${limit} bytes`, { status: 413 });

@@ -1,5 +1,3 @@
-import { createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
-import { createSecureContext } from "node:tls";
 import { StrakeError } from "../../errors/index.ts";
 import { asksNobody } from "./access/config.ts";
 import { AccessControl } from "./access/control.ts";
@@ -10,14 +8,14 @@ import { Robots } from "./access/robots.ts";
 import { type Administration, StorageAdministration } from "./administration.ts";
 import { ManifestCache } from "./cache.ts";
 import type { Core } from "./core.ts";
-import { checkFormat } from "./format.ts";
 import type { Metrics } from "./metrics.ts";
 import { PullThrough } from "./proxy/index.ts";
 import { Quotas } from "./quota/quotas.ts";
 import { checkRules } from "./retention/rules.ts";
-import type { RegistryOptions, ServerTLS } from "./server.ts";
+import type { RegistryOptions } from "./server.ts";
 import { Sessions } from "./sessions.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
+import { checkCertificate } from "./tls.ts";
 import { type OnOutcome, Webhooks } from "./webhooks/webhooks.ts";
 
 /** What a registry is made of, opened and checked. */
@@ -40,31 +38,6 @@ export function checkOpen({ hostname = "127.0.0.1", rules, access, open, tls }: 
       hint: "name who may come in (--htpasswd FILE, or access rules), listen on 127.0.0.1, or serve everybody all the same (--open)",
     },
   );
-}
-
-/** Throws REGISTRY_SERVER_CONFIG for a certificate or key that TLS cannot use, or that do not belong together. */
-export function checkCertificate({ clientCA, ...tls }: ServerTLS): void {
-  const certificate = usable("tls.cert: this is no certificate in PEM", () => new X509Certificate(tls.cert));
-  const key = usable("tls.key: this is no private key in PEM without a passphrase", () =>
-    createPrivateKey(tls.key),
-  );
-  if (!certificate.publicKey.equals(createPublicKey(key)))
-    throw new StrakeError("REGISTRY_SERVER_CONFIG", "tls.key: the key belongs to another certificate", {
-      hint: "the file of a chain begins with the server's own certificate",
-    });
-  usable("tls: the certificate or its key cannot be used", () => createSecureContext(tls));
-  // OpenSSL takes a file without any certificate for an empty list of authorities.
-  if (clientCA !== undefined)
-    usable("tls.clientCA: this is no certificate in PEM", () => new X509Certificate(clientCA));
-}
-
-function usable<T>(problem: string, make: () => T): T {
-  try {
-    return make();
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new StrakeError("REGISTRY_SERVER_CONFIG", `${problem}: ${why}`, { cause });
-  }
 }
 
 /** Everything about the options that can be wrong before storage is opened. Throws as {@link Registry.start}. */
@@ -115,7 +88,6 @@ export async function openAdministration(
   options: RegistryOptions & { readonly storage: ObjectStore },
 ): Promise<{ administration: Administration } & AsyncDisposable> {
   const { storage: objects } = options;
-  await checkFormat(objects);
   const robots = new Robots(objects);
   const control = await openControl(options, objects, robots);
   const webhooks = openWebhooks(options, () => {});

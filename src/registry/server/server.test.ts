@@ -11,6 +11,10 @@ const base = mkdtempSync(join(tmpdir(), "strake-registry-"));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
 testRegistry("memory", async () => new MemoryStore());
+// As over S3: behind the other listener.
+testRegistry("memory behind node:http", async () =>
+  Object.assign(new MemoryStore(), { kind: "s3" as const }),
+);
 testRegistry("files", () => FileStore.open(join(base, "data")));
 testChecks("memory", async () => new MemoryStore());
 testChecks("files", () => FileStore.open(join(base, "checks")));

@@ -10,14 +10,17 @@ import { ManifestCache } from "./cache.ts";
 import { serveControl } from "./control/serve.ts";
 import type { Core } from "./core.ts";
 import type { Admit, RegistryListener } from "./events.ts";
-import { checkFormat } from "./format.ts";
 import type { CollectOptions, CollectReport } from "./gc/collect.ts";
 import type { ScrubOptions, ScrubReport } from "./gc/scrub.ts";
 import type { TrashEntry } from "./gc/trash.ts";
 import { denial, failure, handle, type Outcome, splitURL } from "./handler.ts";
 import { type CollectionTimes, Housekeeping, type OnFailure, type ScrubTimes } from "./housekeeping.ts";
+import { listenWithBun } from "./http/bun-listener.ts";
+import type { Listener } from "./http/listener.ts";
+import { listenWithNode } from "./http/node-listener.ts";
+import type { IncomingRequest } from "./http/request.ts";
 import { Metrics } from "./metrics.ts";
-import { checkCertificate, checkOpen, openControl, openWebhooks, type Parts, storedRules } from "./parts.ts";
+import { checkOpen, openControl, openWebhooks, type Parts, storedRules } from "./parts.ts";
 import { textAnswer } from "./protocol/text-answer.ts";
 import { type ProxyConfig, PullThrough } from "./proxy/index.ts";
 import type { RetentionOptions, RetentionReport } from "./retention/retain.ts";
@@ -25,17 +28,9 @@ import type { RetentionRule } from "./retention/rules.ts";
 import { Sessions } from "./sessions.ts";
 import { MemoryStore } from "./storage/memory.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
+import { checkCertificate, type ServerTLS } from "./tls.ts";
 import type { WebhookTarget } from "./webhooks/target.ts";
 import type { OnOutcome, WebhookOptions, Webhooks } from "./webhooks/webhooks.ts";
-
-/** In PEM. */
-export interface ServerTLS {
-  /** The server's certificate and those between it and a root. */
-  readonly cert: string;
-  readonly key: string;
-  /** Authorities of clients: who shows no certificate of theirs is not served, whatever the path. */
-  readonly clientCA?: string;
-}
 
 export interface RegistryOptions {
   /** Where everything is kept; memory when absent. The registry closes it when it stops. */
@@ -88,9 +83,6 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** Milliseconds between collections where only the limits of a cache ask for them. */
 const limitInterval = 600_000;
 
-/** Seconds without a byte after which a connection is closed. Bun's longest. */
-const idleSeconds = 255;
-
 /**
  * A registry that speaks the OCI distribution-spec 1.1 over HTTP.
  *
@@ -101,18 +93,18 @@ export class Registry implements AsyncDisposable {
   readonly #core: Mutable<Core>;
   readonly #metrics: Metrics;
   readonly #robots: Robots;
-  readonly #reports: Bun.Server<undefined> | undefined;
-  readonly #socket: { stop: () => Promise<void> } | undefined;
+  #reports: Bun.Server<undefined> | undefined;
+  #socket: { stop: () => Promise<void> } | undefined;
   /** What is done beside serving. */
   readonly administration: Administration;
   #options: RegistryOptions;
   #control: AccessControl | undefined;
   #access: Access;
   #webhooks: Webhooks;
-  #housekeeping: Housekeeping;
-  #server: Bun.Server<undefined>;
-  /** Servers with an older certificate that still answer somebody. */
-  readonly #retired = new Set<Bun.Server<undefined>>();
+  #housekeeping!: Housekeeping;
+  #listener!: Listener;
+  /** Those with an older certificate that still answer somebody. */
+  readonly #retired = new Set<Listener>();
   #stopping: Promise<void> | undefined;
 
   private constructor(options: RegistryOptions, parts: Parts) {
@@ -129,7 +121,7 @@ export class Registry implements AsyncDisposable {
     const proxy = proxies.length > 0 ? new PullThrough(proxies, options.names) : undefined;
     this.#metrics.proxy = proxy?.metrics;
     this.#metrics.inFlight = () =>
-      [this.#server, ...this.#retired].reduce((sum, { pendingRequests }) => sum + pendingRequests, 0);
+      [this.#listener, ...this.#retired].reduce((sum, { inFlight }) => sum + inFlight, 0);
     this.#core = {
       ...{ objects, proxy, cache, sessions: new Sessions(), ...storedRules(options, { objects, proxy }) },
       admit: async (change) => {
@@ -144,9 +136,12 @@ export class Registry implements AsyncDisposable {
     };
     const rules = () => this.#options.collection?.retention ?? [];
     this.administration = new StorageAdministration(this.#core, this.#robots, rules);
-    this.#server = this.#listen(options.port ?? 0);
+  }
+
+  async #begin(): Promise<void> {
+    const { port = 0, reports, control } = this.#options;
+    this.#listener = await this.#listen(port);
     try {
-      const { reports, control } = options;
       this.#reports =
         reports &&
         Bun.serve({
@@ -156,7 +151,7 @@ export class Registry implements AsyncDisposable {
         });
       this.#socket = control === undefined ? undefined : serveControl(this.administration, control);
     } catch (error) {
-      void this.#server.stop(true);
+      void this.#listener.stop(true);
       void this.#reports?.stop(true);
       throw error;
     }
@@ -171,26 +166,27 @@ export class Registry implements AsyncDisposable {
     checkOpen(options);
     if (options.tls) checkCertificate(options.tls);
     const objects = options.storage ?? new MemoryStore();
-    await checkFormat(objects);
     const robots = new Robots(objects);
     const control = await openControl(options, objects, robots);
     const metrics = new Metrics();
     const webhooks = openWebhooks(options, heard(metrics, options.onFailure));
-    return new Registry(options, { objects, robots, control, metrics, webhooks });
+    const registry = new Registry(options, { objects, robots, control, metrics, webhooks });
+    await registry.#begin();
+    return registry;
   }
 
   /** `http://127.0.0.1:5000/`, as it listens. */
   get url(): URL {
-    return this.#server.url;
+    return this.#listener.url;
   }
 
   /** `127.0.0.1:5000`: what stands before the slash in a reference to an image here. */
   get host(): string {
-    return this.#server.url.host;
+    return this.#listener.url.host;
   }
 
   get port(): number {
-    return this.#server.port ?? 0;
+    return Number(this.#listener.url.port);
   }
 
   /** Where metrics and health are served alone, when they are. */
@@ -248,7 +244,7 @@ export class Registry implements AsyncDisposable {
     this.#access = options.access ?? control?.access ?? openAccess;
     this.#webhooks = next;
     Object.assign(this.#core, storedRules(options, this.#core));
-    if (isNewCertificate) this.#listenAgain();
+    if (isNewCertificate) await this.#listenAgain();
     this.#housekeeping = this.#keepHouse();
     await previous.housekeeping.stop();
     await previous.webhooks.close(this.#stopping ? 0 : 30_000);
@@ -269,14 +265,14 @@ export class Registry implements AsyncDisposable {
 
   async #stop(grace: number): Promise<void> {
     const end = Date.now() + grace;
-    const servers = [this.#server, ...this.#retired];
+    const listeners = [this.#listener, ...this.#retired];
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, grace);
     });
-    await Promise.race([Promise.all(servers.map((server) => server.stop(false))), late]);
+    await Promise.race([Promise.all(listeners.map((listener) => listener.stop(false))), late]);
     clearTimeout(timer);
-    await Promise.all(servers.map((server) => server.stop(true)));
+    await Promise.all(listeners.map((listener) => listener.stop(true)));
     await this.#housekeeping.stop();
     await this.#socket?.stop();
     this.#core.proxy?.close();
@@ -286,29 +282,24 @@ export class Registry implements AsyncDisposable {
     await this.#core.objects[Symbol.asyncDispose]();
   }
 
-  #listen(port: number): Bun.Server<undefined> {
-    return Bun.serve({
-      hostname: this.#options.hostname ?? "127.0.0.1",
-      port,
-      tls: this.#options.tls && listenerTLS(this.#options.tls),
-      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-      idleTimeout: idleSeconds,
-      development: false,
-      // Without saying so Bun lets a second process listen on the same port.
-      reusePort: false,
-      fetch: (request, server) => this.#answer(request, server),
-      error: () => new Response(null, { status: 500 }),
+  async #listen(port: number): Promise<Listener> {
+    const { hostname = "127.0.0.1", tls } = this.#options;
+    // What clients send waits for another machine there: see the two.
+    const listen = this.#core.objects.kind === "s3" ? listenWithNode : listenWithBun;
+    return listen({
+      ...{ hostname, port, tls },
+      answer: (request, remote) => this.#answer(request, remote),
     });
   }
 
   /** A listening socket keeps its certificate: another one takes its place, in the same turn of the event loop. */
-  #listenAgain(): void {
-    const old = this.#server;
+  async #listenAgain(): Promise<void> {
     const { port } = this;
-    const ended = old.stop(false);
+    const old = this.#listener;
     this.#retired.add(old);
-    void ended.then(() => this.#retired.delete(old));
-    this.#server = this.#listen(port);
+    void old.stop(false).then(() => this.#retired.delete(old));
+    this.#listener = await this.#listen(port);
+    if (this.#stopping) await this.#listener.stop(true);
   }
 
   #keepHouse(): Housekeeping {
@@ -320,9 +311,8 @@ export class Registry implements AsyncDisposable {
     return new Housekeeping(this.administration, this.#metrics, { collection, scrub: scrubbing, onFailure });
   }
 
-  async #answer(request: Request, server: Bun.Server<undefined>): Promise<Response> {
+  async #answer(request: IncomingRequest, remote: () => string): Promise<Response> {
     const started = performance.now();
-    const remote = () => server.requestIP(request)?.address ?? "";
     const outcome = splitURL(request.url).path.startsWith("/v2")
       ? await handle(this.#core, this.#access, request, remote)
       : await this.#page(request, remote);
@@ -331,7 +321,7 @@ export class Registry implements AsyncDisposable {
   }
 
   /** What is served beside the API: health for load balancers, metrics, the pages of access. */
-  async #page(request: Request, remote: () => string): Promise<Outcome> {
+  async #page(request: IncomingRequest, remote: () => string): Promise<Outcome> {
     const { path, query } = splitURL(request.url);
     const route = path === "/token" ? "token" : "other";
     const answer = async (): Promise<Response> => {
@@ -367,7 +357,7 @@ export class Registry implements AsyncDisposable {
   }
 
   #record(
-    request: Request,
+    request: IncomingRequest,
     { response, route, actor, error, upstream, cache, received = 0 }: Outcome,
     { started, remote }: { started: number; remote: () => string },
   ): void {
@@ -412,11 +402,6 @@ function heard(metrics: Metrics, onFailure: OnFailure | undefined): OnOutcome {
     metrics.webhook(outcome);
     if (problem) onFailure?.("webhook", problem);
   };
-}
-
-function listenerTLS({ cert, key, clientCA }: ServerTLS): Bun.TLSOptions {
-  if (clientCA === undefined) return { cert, key };
-  return { cert, key, ca: clientCA, requestCert: true, rejectUnauthorized: true };
 }
 
 function plain(body: string, status = 200): Response {

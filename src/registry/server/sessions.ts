@@ -1,4 +1,5 @@
 import { createDigester, type Digest, type DigestAlgorithm, type Digester } from "../../oci/index.ts";
+import { freeChunk } from "../../sys/index.ts";
 import type { Traffic } from "./core.ts";
 import { Refusal } from "./protocol/refusal.ts";
 
@@ -127,19 +128,11 @@ export async function* takeable(
       if (done) break;
       traffic.received += value.byteLength;
       yield value;
-      free(value);
+      freeChunk(value);
     }
     ended = true;
   } finally {
     turn.giveUp = undefined;
     if (!ended) reader.cancel().catch(() => {});
   }
-}
-
-/**
- * Gives the memory of a chunk back. The collector does not see how much of it there is, and with many uploads at once would let it pile up.
- */
-function free(chunk: Uint8Array): void {
-  const { buffer } = chunk;
-  if (buffer instanceof ArrayBuffer && chunk.byteLength === buffer.byteLength) buffer.transfer(0);
 }

@@ -1,5 +1,6 @@
 import { type Access, type AccessDecision, type AccessRequest, openAccess } from "../access.ts";
 import type { Admit } from "../events.ts";
+import type { IncomingRequest } from "../http/request.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { type AccessConfig, asksNobody, type RepositoryAction } from "./config.ts";
@@ -87,7 +88,7 @@ export class AccessControl {
 
   /** The pages of access itself; undefined for any other path. Throws a `Refusal`. */
   async page(
-    request: Request,
+    request: IncomingRequest,
     { path, query, remote }: { path: string; query: URLSearchParams; remote: () => string },
   ): Promise<Response | undefined> {
     if (path === "/token" && this.#tokenPage) {

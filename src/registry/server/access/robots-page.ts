@@ -1,5 +1,6 @@
 import { StrakeError } from "../../../errors/index.ts";
 import { configError, items, members, required, seconds, text } from "../config/value.ts";
+import type { IncomingRequest } from "../http/request.ts";
 import { readManifestBody } from "../manifest-body.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { jsonAnswer } from "../protocol/text-answer.ts";
@@ -14,7 +15,7 @@ const standardLifetime = 90 * 24 * 3600;
  */
 export async function answerRobots(
   robots: Robots,
-  request: Request,
+  request: IncomingRequest,
   { path, actor }: { path: string; actor: string | undefined },
 ): Promise<Response> {
   const name = path.slice("/api/robots/".length);

@@ -1,3 +1,4 @@
+import type { IncomingRequest } from "../http/request.ts";
 import { readManifestBody } from "../manifest-body.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { jsonAnswer } from "../protocol/text-answer.ts";
@@ -34,7 +35,7 @@ export class TokenPage {
   }
 
   /** Throws a `Refusal`. */
-  async answer(request: Request, query: URLSearchParams, remote: string): Promise<Response> {
+  async answer(request: IncomingRequest, query: URLSearchParams, remote: string): Promise<Response> {
     if (request.method === "GET") {
       const header = request.headers.get("authorization");
       const principal =

@@ -1,5 +1,6 @@
 import { objectChanged, storageFault } from "./fault.ts";
 import { escapeURI, type S3Credentials, sha256Hex, signRequest } from "./s3-sign.ts";
+import { getSlowly, hasProxy } from "./s3-slow-get.ts";
 import { unescapeXML } from "./s3-xml.ts";
 
 export interface S3Options {
@@ -31,6 +32,8 @@ export interface S3Call {
   readonly body?: Uint8Array<ArrayBuffer> | S3Content;
   /** Statuses beside success that the caller handles. */
   readonly accept?: readonly number[];
+  /** The answer's body is large and read as slowly as a client takes it. */
+  readonly slowly?: boolean;
 }
 
 /** A multipart upload that was neither completed nor aborted. */
@@ -229,8 +232,10 @@ export class S3Client {
     // A stream would be sent in chunks without it, which S3 refuses.
     if (content) headers["content-length"] = String(content.length);
     const works = method === "POST" || call.headers?.["x-amz-copy-source"] !== undefined;
+    const url = `${new URL(endpoint).origin}${path}${query && `?${query}`}`;
+    if (call.slowly && !hasProxy()) return answered(answerMs, (signal) => getSlowly(url, headers, signal));
     return answered((works ? 10 : 1) * answerMs, (signal) =>
-      fetch(`${new URL(endpoint).origin}${path}${query && `?${query}`}`, {
+      fetch(url, {
         method,
         headers,
         body: content ? this.#bodyOf(content) : (body as Uint8Array<ArrayBuffer> | undefined),

@@ -43,6 +43,20 @@ describe.skipIf(reason !== undefined)("s3", () => {
   testChecks("s3", () => S3Store.open(options(server.bucket())));
   testPullThroughChecks("s3", () => S3Store.open(options(server.bucket())));
 
+  test("a large blob comes with its length", async () => {
+    await using registry = await Registry.start({ storage: await S3Store.open(options(server.bucket())) });
+    const bytes = crypto.getRandomValues(new Uint8Array(64 << 10));
+    const blob = Buffer.concat(Array.from({ length: 40 }, () => bytes));
+    const url = `${registry.url}v2/large/blobs/`;
+    await fetch(`${url}uploads/?digest=${sha256(blob)}`, { method: "POST", body: blob });
+    const whole = await fetch(`${url}${sha256(blob)}`);
+    expect(whole.headers.get("content-length")).toBe(String(blob.byteLength));
+    expect(Buffer.compare(await whole.bytes(), blob)).toBe(0);
+    const part = await fetch(`${url}${sha256(blob)}`, { headers: { Range: "bytes=5-2000004" } });
+    expect([part.status, part.headers.get("content-length")]).toEqual([206, "2000000"]);
+    expect(Buffer.compare(await part.bytes(), blob.subarray(5, 2_000_005))).toBe(0);
+  });
+
   test("what is no object of ours is not listed, and hides none of ours", async () => {
     const bucket = server.bucket();
     await using store = await S3Store.open(options(bucket));

@@ -1,0 +1,25 @@
+import { idleSeconds, type Listener, type ListenOptions, listenerTLS } from "./listener.ts";
+
+/**
+ * Bun's own server: the one for small answers in numbers and for files, which it has the kernel send. It reads up to a MiB of a body that nobody
+ * asks for, and sends streams without their length. Throws what the system says when the address cannot be had.
+ */
+export function listenWithBun({ hostname, port, tls, answer }: ListenOptions): Listener {
+  const server: Bun.Server<undefined> = Bun.serve({
+    ...{ hostname, port, tls: tls && listenerTLS(tls) },
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    idleTimeout: idleSeconds,
+    development: false,
+    // Without saying so Bun lets a second process listen on the same port.
+    reusePort: false,
+    fetch: (request) => answer(request, () => server.requestIP(request)?.address ?? ""),
+    error: () => new Response(null, { status: 500 }),
+  });
+  return {
+    url: server.url,
+    get inFlight() {
+      return server.pendingRequests;
+    },
+    stop: (force) => server.stop(force),
+  };
+}

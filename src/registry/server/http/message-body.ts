@@ -1,0 +1,57 @@
+import type { IncomingMessage } from "node:http";
+
+/** What a body's reader does to the connection it comes on. */
+export interface BodyEvents {
+  /** Called before the first chunk is taken from it. */
+  readonly begin?: () => void;
+  /** Called when the reader wants no more of it. */
+  readonly cancel?: () => void;
+}
+
+/**
+ * A message's body as a stream that takes a chunk from the connection only when one is asked for. It fails when the connection ends before the
+ * body does.
+ */
+export function messageBody(message: IncomingMessage, events: BodyEvents = {}): ReadableStream<Uint8Array> {
+  let begun = false;
+  let ended = false;
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        const end = (close: () => void) => {
+          if (ended) return;
+          ended = true;
+          close();
+        };
+        const fail = (error: Error) => end(() => controller.error(error));
+        message.on("data", ({ buffer, byteOffset, byteLength }: Buffer<ArrayBuffer>) => {
+          if (ended) return;
+          message.pause();
+          // Not as the Buffer it is: `slice` of one is no copy.
+          controller.enqueue(new Uint8Array(buffer, byteOffset, byteLength));
+        });
+        message.on("end", () => {
+          if (message.complete) end(() => controller.close());
+          else fail(endedEarly());
+        });
+        message.on("error", fail);
+        message.on("close", () => fail(endedEarly()));
+        message.pause();
+      },
+      pull() {
+        if (!begun) events.begin?.();
+        begun = true;
+        message.resume();
+      },
+      cancel() {
+        ended = true;
+        events.cancel?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+function endedEarly(): Error {
+  return new Error("the connection ended before the body did");
+}

@@ -1,0 +1,199 @@
+import { expect, test } from "bun:test";
+import { connect, type Socket } from "node:net";
+import type { Listener, ListenOptions } from "./listener.ts";
+import { listenWithNode } from "./node-listener.ts";
+
+type Answer = ListenOptions["answer"];
+
+async function listen(answer: Answer): Promise<Listener & AsyncDisposable> {
+  const listener = await listenWithNode({ hostname: "127.0.0.1", port: 0, tls: undefined, answer });
+  return Object.assign(listener, { [Symbol.asyncDispose]: () => listener.stop(true) });
+}
+
+/** A connection, and all it has been sent. */
+class Connection implements Disposable {
+  readonly socket: Socket;
+  readonly closed: Promise<void>;
+  received = "";
+
+  constructor(to: Listener, text: string) {
+    this.socket = connect(Number(to.url.port), to.url.hostname);
+    this.closed = new Promise((resolve) => this.socket.on("close", () => resolve()));
+    this.socket.on("data", (data) => {
+      this.received += data;
+    });
+    this.socket.on("error", () => {});
+    this.socket.write(text);
+  }
+
+  async has(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.received)) {
+      if (this.socket.destroyed) throw new Error(`closed after ${JSON.stringify(this.received)}`);
+      await Bun.sleep(2);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.socket.destroy();
+  }
+}
+
+const head = (line: string, ...headers: string[]) =>
+  [`${line} HTTP/1.1`, "Host: x", ...headers, "", ""].join("\r\n");
+
+test("an address that is taken is an error with its code", async () => {
+  await using first = await listen(async () => new Response());
+  const port = Number(first.url.port);
+  const again = listenWithNode({
+    ...{ hostname: "127.0.0.1", port },
+    tls: undefined,
+    answer: async () => new Response(),
+  });
+  await expect(again).rejects.toMatchObject({ code: "EADDRINUSE" });
+});
+
+test("the target comes as it was written, headers that are repeated are joined, the address is the client's", async () => {
+  await using listener = await listen(async ({ method, url, headers, body }, remote) =>
+    Response.json([method, url, headers.get("x-a"), body, remote()]),
+  );
+  using client = new Connection(
+    listener,
+    head("GET /a/../%2e%2e//b?c=%41", "X-A: 1", "X-A: 2", "Connection: close"),
+  );
+  await client.closed;
+  expect(JSON.parse(/\[.*\]/.exec(client.received)![0])).toEqual([
+    ...["GET", "http://registry/a/../%2e%2e//b?c=%41", "1, 2", null, "127.0.0.1"],
+  ]);
+});
+
+test("of a body that nobody reads little is taken, and what follows it is answered", async () => {
+  const { promise: go, resolve } = Promise.withResolvers<void>();
+  await using listener = await listen(async ({ url, body }) => {
+    if (url.endsWith("/second")) return new Response("second");
+    const reader = body!.getReader();
+    await reader.read();
+    await go;
+    await reader.cancel();
+    return new Response("enough", { status: 400 });
+  });
+  const size = 64 << 20;
+  using client = new Connection(listener, head("PUT /first", `Content-Length: ${size}`));
+  const piece = Buffer.alloc(1 << 20);
+  for (let i = 0; i < 64; i++) client.socket.write(piece);
+  // What the kernel holds of a connection of its own machine is less than 10 MiB.
+  for (let before = -1; before !== client.socket.writableLength; await Bun.sleep(100))
+    before = client.socket.writableLength;
+  expect(client.socket.writableLength).toBeGreaterThan(48 << 20);
+  resolve();
+  await client.has(/400 [\s\S]*enough/);
+  client.socket.write(head("GET /second"));
+  await client.has(/200 [\s\S]*second/);
+});
+
+test("who waits to be asked for a body is asked only when it is read", async () => {
+  await using listener = await listen(async ({ url, body }) => {
+    if (!url.endsWith("/wanted")) return new Response("no", { status: 404 });
+    let length = 0;
+    for await (const chunk of body!) length += chunk.byteLength;
+    return new Response(`${length}`, { status: 201 });
+  });
+  const waits = ["Content-Length: 5", "Expect: 100-continue"];
+  using refused = new Connection(listener, head("PUT /not", ...waits));
+  await refused.closed;
+  expect(refused.received).toStartWith("HTTP/1.1 404 ");
+  expect(refused.received).toContain("Connection: close");
+  using wanted = new Connection(listener, head("PUT /wanted", ...waits));
+  await wanted.has(/^HTTP\/1.1 100 /);
+  wanted.socket.write("hello");
+  await wanted.has(/201 [\s\S]*\r\n5\r\n/);
+});
+
+test("a stream has its length; one that fails cuts the connection, one that nobody waits for is cancelled", async () => {
+  const { promise: cancelled, resolve } = Promise.withResolvers<void>();
+  await using listener = await listen(async ({ url }) => {
+    let sent = 0;
+    const body = new ReadableStream({
+      pull(controller) {
+        sent += 1 << 16;
+        if (url.endsWith("/fails") && sent > 1 << 20) controller.error(new Error("no more"));
+        else if (url.endsWith("/ends") && sent > 1 << 20) controller.close();
+        else controller.enqueue(new Uint8Array(1 << 16));
+      },
+      cancel: () => resolve(),
+    });
+    return new Response(body, {
+      headers: { "Content-Length": String(url.endsWith("/endless") ? 2 ** 40 : 1 << 20) },
+    });
+  });
+  const whole = await fetch(`${listener.url}ends`);
+  expect(whole.headers.get("content-length")).toBe(String(1 << 20));
+  expect((await whole.bytes()).byteLength).toBe(1 << 20);
+  const head = await fetch(`${listener.url}ends`, { method: "HEAD" });
+  expect(head.headers.get("content-length")).toBe(String(1 << 20));
+  const fails = await fetch(`${listener.url}fails`, { headers: { Connection: "close" } });
+  expect(fails.status).toBe(200);
+  const left = new AbortController();
+  const endless = await fetch(`${listener.url}endless`, { signal: left.signal });
+  await endless.body!.getReader().read();
+  left.abort();
+  await cancelled;
+});
+
+test("stopping ends what waits, lets what is being answered finish, and closes its connection", async () => {
+  const { promise: go, resolve } = Promise.withResolvers<void>();
+  const listener = await listen(async () => {
+    const body = new ReadableStream({
+      async start(controller) {
+        controller.enqueue(new TextEncoder().encode("begun "));
+        await go;
+        controller.enqueue(new TextEncoder().encode("ended"));
+        controller.close();
+      },
+    });
+    return new Response(body);
+  });
+  using halfway = new Connection(listener, "GET / HTTP/1.1\r\nHo");
+  using client = new Connection(listener, head("GET /"));
+  await client.has(/begun/);
+  expect(listener.inFlight).toBe(1);
+  const stopped = listener.stop(false);
+  await expect(fetch(listener.url)).rejects.toThrow();
+  expect(client.received).not.toContain("ended");
+  resolve();
+  await client.closed;
+  expect(client.received).toContain("ended");
+  await Promise.all([stopped, halfway.closed]);
+  expect(listener.inFlight).toBe(0);
+});
+
+test("stopping cuts no answer short that a slow client still reads", async () => {
+  const size = 32 << 20;
+  const listener = await listen(
+    async () =>
+      new Response(new Blob([new Uint8Array(size)]), { headers: { "Content-Length": String(size) } }),
+  );
+  using client = new Connection(listener, head("GET /"));
+  client.socket.pause();
+  let length = 0;
+  client.socket.removeAllListeners("data").on("data", (data: Buffer) => {
+    length += data.byteLength;
+    client.socket.pause();
+    setTimeout(() => client.socket.resume(), 1);
+  });
+  client.socket.resume();
+  while (length === 0) await Bun.sleep(2);
+  await listener.stop(false);
+  await client.closed;
+  expect(length).toBeGreaterThan(size);
+});
+
+test("stopping by force cuts what is being answered", async () => {
+  const listener = await listen(() => new Promise<Response>(() => {}));
+  using client = new Connection(listener, head("GET /"));
+  while (listener.inFlight === 0) await Bun.sleep(2);
+  const stopped = listener.stop(false);
+  await listener.stop(true);
+  await stopped;
+  await client.closed;
+  expect(client.received).toBe("");
+});
