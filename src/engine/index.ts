@@ -40,6 +40,7 @@ export {
   serveRegistry,
 } from "./operations.ts";
 export {
+  inspectConfig,
   inspectManifest,
   listReferrers,
   listRepositories,

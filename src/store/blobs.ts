@@ -7,6 +7,7 @@ import type { Database } from "./database.ts";
 import { writeError } from "./disk.ts";
 import { blobPath, type Layout } from "./layout.ts";
 import type { Lease } from "./lease.ts";
+import { type PartialBlob, PartialBlobs } from "./partial-blobs.ts";
 import { temporaryName } from "./temporary.ts";
 
 export interface BlobInfo {
@@ -25,6 +26,8 @@ export interface PutBlobOptions {
   readonly signal?: AbortSignal;
   /** Called with the bytes received so far. */
   readonly onProgress?: (bytes: number) => void;
+  /** With `digest`: what came before the source failed or was canceled is kept, for `takePartial`. */
+  readonly resumable?: boolean;
 }
 
 /** Largest blob that `read` takes into memory unless told otherwise, in bytes. */
@@ -34,10 +37,12 @@ const readLimit = 16 << 20;
 export class Blobs {
   readonly #database: Database;
   readonly #layout: Layout;
+  readonly #partials: PartialBlobs;
 
   constructor(database: Database, layout: Layout) {
     this.#database = database;
     this.#layout = layout;
+    this.#partials = new PartialBlobs(layout.work);
   }
 
   stat(digest: Digest): BlobInfo | undefined {
@@ -91,7 +96,7 @@ export class Blobs {
   }
 
   /**
-   * Stores content and keeps it with the lease. Atomic: on any error nothing is left. When the promised digest is
+   * Stores content and keeps it with the lease. Atomic: on any error nothing is left, unless it is `resumable`. When the promised digest is
    * there already, the source is not read.
    * Errors: BLOB_MISMATCH, STORE_FULL, CANCELED, and what the source throws.
    */
@@ -106,15 +111,25 @@ export class Blobs {
       return known;
     }
     const algorithm = digest === undefined ? "sha256" : digestAlgorithm(digest);
-    const temporary = join(this.#layout.blobs, algorithm, temporaryName());
+    const isResumable = digest !== undefined && options.resumable === true;
+    const temporary = isResumable
+      ? this.#partials.begin(digest)
+      : join(this.#layout.blobs, algorithm, temporaryName());
     try {
       const received = await writeVerified(source, temporary, options);
       this.#publish(temporary, received, lease);
+      this.#partials.forget(temporary);
       return received;
     } catch (error) {
-      rmSync(temporary, { force: true });
+      if (isResumable && isInterruption(error)) this.#partials.keep(temporary);
+      else this.#partials.forget(temporary);
       throw writeError(error);
     }
+  }
+
+  /** What came of a blob in an earlier `put` of it that was interrupted, here or in a process that is gone. */
+  takePartial(digest: Digest): PartialBlob | undefined {
+    return this.#partials.take(digest);
   }
 
   /**
@@ -148,6 +163,14 @@ export class Blobs {
   }
 }
 
+/** Whether it is the way that failed, and not the bytes or the disk. */
+function isInterruption(error: unknown): boolean {
+  return (
+    error instanceof StrakeError &&
+    (error.class === "canceled" || error.class === "unavailable" || error.code === "REGISTRY_TRUNCATED")
+  );
+}
+
 /** Writes the source to a new file, synced; hashes and counts on the way. */
 async function writeVerified(
   source: Uint8Array | AsyncIterable<Uint8Array>,
@@ -179,6 +202,9 @@ async function writeVerified(
     fchmodSync(fd, 0o444);
     await file.sync();
     return { digest, size };
+  } catch (error) {
+    if (options.resumable) await file.flush().catch(() => {});
+    throw error;
   } finally {
     await file.close();
   }

@@ -63,6 +63,25 @@ describe.skipIf(!hasBusybox)("strake copy", () => {
     }
   });
 
+  test("one of several images of a docker-archive, by name or by its place", async () => {
+    const names = ["several:1", "several:2"];
+    writeFileSync(at("Dockerfile"), "FROM busybox\nLABEL two=2\n");
+    await strake.ok("tag", "busybox", names[0]!);
+    await strake.ok("build", "-q", "-t", names[1]!, strake.home);
+    await strake.ok("save", "-o", at("several.tar"), ...names);
+    const digestOf = (name: string) => copy(`strake:${name}`, `${registry.host}/several/a:1`);
+    const place = `docker-archive:${at("several.tar")}`;
+    for (const [i, name] of names.entries())
+      for (const from of [`${place}:${name}`, `${place}:@${i}`])
+        expect(await copy(from, `${registry.host}/several/b:1`)).toBe(await digestOf(name));
+    const fails = async (from: string) =>
+      (await strake.run(["copy", from, `${registry.host}/several/b:1`])).stderr;
+    const offered = "it has docker.io/library/several:1 = @0, docker.io/library/several:2 = @1";
+    expect(await fails(place)).toContain(`several.tar holds 2 images\n`);
+    for (const wrong of [`${place}:@2`, `${place}:absent`, place])
+      expect(await fails(wrong)).toContain(offered);
+  });
+
   test("an image that only passed through leaves the store, and a failed copy leaves no file", async () => {
     await copy("strake:busybox", `docker-archive:${at("passing.tar")}`);
     const other = makeStrake();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { mediaTypes } from "../../src/oci/index.ts";
+import { mediaTypes, sha256 } from "../../src/oci/index.ts";
 import { serve } from "../../src/registry/client/fake-registry.test-support.ts";
 import { Registry } from "../../src/registry/server/index.ts";
 import { type LayeredImage, makeLayeredImage, pushLayeredImage } from "../support/layered-image.ts";
@@ -153,6 +153,28 @@ test("digest", async () => {
       Size: image.manifest.length,
     },
   ]);
+});
+
+test("manifest inspect --config: the configuration without the layers, of an index for a platform", async () => {
+  const config = JSON.parse(await strake.ok("manifest", "inspect", "--config", `${app}:1`));
+  const { config: described } = JSON.parse(await strake.ok("manifest", "inspect", `${app}:1`));
+  expect(config.rootfs.diff_ids).toHaveLength(1);
+  expect(sha256(await strake.ok("manifest", "inspect", "--config", "--raw", `${app}:1`))).toBe(
+    described.digest,
+  );
+  const list = `${registry.host}/team/list:1`;
+  await strake.ok("manifest", "create", list);
+  await strake.ok("manifest", "add", "--arch", "s390x", list, `docker://${app}:1`);
+  await strake.ok("manifest", "push", "--purge", list);
+  const of = (platform: string) => ["manifest", "inspect", "--config", "--platform", platform, list];
+  expect(JSON.parse(await strake.ok(...of("linux/s390x")))).toEqual(config);
+  for (const words of [of("linux/arm64"), ["copy", "--platform", "linux/arm64", list, `${list}0`]])
+    expect((await strake.run(words)).stderr).toContain(
+      "has no image for linux/arm64\nhint: it has linux/s390x\n",
+    );
+  await strake.ok("artifact", "push", `${registry.host}/team/list:note`, "sbom.json");
+  expect(await strake.ok("manifest", "inspect", "--config", `${registry.host}/team/list:note`)).toBe("{}\n");
+  for (const tag of ["1", "note"]) await strake.ok("delete", `${registry.host}/team/list:${tag}`);
 });
 
 test("referrers", async () => {

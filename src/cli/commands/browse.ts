@@ -1,5 +1,6 @@
 import {
   deleteRemote,
+  inspectConfig,
   inspectManifest,
   listReferrers,
   listRepositories,
@@ -117,18 +118,30 @@ function withTag(name: string, tag: string): string {
 export const manifestInspect: Handler<typeof manifestInspectFlags> = async (cli, { args, flags }) => {
   const name = remoteName(args[0]!);
   // `docker://` asks for the registry's, whatever lists are here.
-  const list = flags.raw || name !== args[0] ? undefined : await describeList(cli, name);
+  const list = flags.raw || flags.config || name !== args[0] ? undefined : await describeList(cli, name);
   if (list !== undefined) {
     cli.print(list);
     return 0;
   }
-  const { raw, value } = await inspectManifest(name, {
+  const { raw } = await (flags.config ? inspectConfig : inspectManifest)(name, {
     ...remoteOptions(cli, flags),
     ...(flags.platform === undefined ? {} : { platform: flags.platform }),
   });
-  cli.print(flags.raw ? raw : `${JSON.stringify(value, null, 2)}\n`);
+  cli.print(flags.raw ? raw : indented(raw));
   return 0;
 };
+
+/** An artifact may have anything as its configuration, which is not for a terminal unseen. Errors: MEDIA_TYPE_UNSUPPORTED. */
+function indented(raw: Uint8Array): string {
+  try {
+    return `${JSON.stringify(JSON.parse(new TextDecoder().decode(raw)), null, 2)}\n`;
+  } catch (cause) {
+    throw new StrakeError("MEDIA_TYPE_UNSUPPORTED", "what is there is no JSON", {
+      hint: "--raw gives its bytes",
+      cause,
+    });
+  }
+}
 
 export const referrers: Handler<typeof referrersFlags> = async (cli, { args, flags }) => {
   const type = flags["artifact-type"];

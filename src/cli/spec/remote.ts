@@ -70,6 +70,7 @@ export const deleteFlags = {
 
 export const manifestInspectFlags = {
   raw: { type: "boolean", help: "the exact bytes" },
+  config: { type: "boolean", help: "what the image runs, its labels and history in place of its manifest" },
   ...platformFlag,
   ...remoteFlags,
 } as const satisfies Flags;
@@ -152,7 +153,7 @@ export const remoteSpecs = [
     summary: "Copy an image between registries, layouts, archives and the store",
     description: [
       "A place is REFERENCE or docker://REFERENCE (a registry), oci:FOLDER[:TAG|@DIGEST] (an OCI layout),",
-      "oci-archive:FILE[:TAG|@DIGEST], docker-archive:FILE[:REFERENCE], or strake:IMAGE (the store here).",
+      "oci-archive:FILE[:TAG|@DIGEST], docker-archive:FILE[:REFERENCE|@INDEX], or strake:IMAGE (the store here).",
       "Between registries and layouts all platforms are copied, byte for byte, without passing the store.",
       "With --all-tags both places are repositories of registries, without a tag. Tags that mean the same on both sides are",
       "passed over; one that fails does not stop the others, and the exit code is that of the first that failed.",
@@ -221,6 +222,10 @@ export const remoteSpecs = [
     summary: "Show a manifest or index as its registry has it, or a manifest list of the store",
     args: reference,
     flags: manifestInspectFlags,
+    examples: [
+      "strake manifest inspect registry.example/app:1",
+      "strake manifest inspect --config --platform linux/arm64 registry.example/app:1",
+    ],
     load: async () => (await import("../commands/browse.ts")).manifestInspect,
   }),
   command({

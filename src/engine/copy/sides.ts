@@ -91,19 +91,25 @@ async function withLoaded<T>(
       ...(signal ? { signal } : {}),
     });
     for (const { image } of loaded) welcome(image);
-    const wanted = name === undefined ? undefined : formatReference(withDefaultTag(parseReference(name)));
-    const fitting = loaded.filter(
-      ({ names }) =>
-        wanted === undefined || names.some((each) => formatReference(withDefaultTag(each)) === wanted),
-    );
+    const isWanted = choosing(name);
+    const fitting = loaded.filter(({ names }, i) => isWanted(names, i));
     if (fitting.length === 1) return await work(fitting[0]!.image);
-    const offered = loaded.flatMap(({ names }) => names.map(formatReference));
+    const offered = loaded.map(({ names }, i) => [...names.map(formatReference), `@${i}`].join(" = "));
     throw new StrakeError(
       "ARCHIVE_NOT_FOUND",
-      wanted === undefined ? `${path} holds ${loaded.length} images` : `${path} holds no image ${wanted}`,
-      { hint: `choose one with docker-archive:${path}:NAME; it has ${offered.join(", ") || "no names"}` },
+      name === undefined ? `${path} holds ${loaded.length} images` : `${path} holds no image ${name}`,
+      { hint: `choose one with docker-archive:${path}:NAME; it has ${offered.join(", ")}` },
     );
   });
+}
+
+/** Which images of an archive are meant: by name, or by its place there as `@0` (containers-transports(5)). Errors: REFERENCE_INVALID. */
+function choosing(name: string | undefined): (names: readonly Reference[], index: number) => boolean {
+  if (name === undefined) return () => true;
+  const place = /^@(\d+)$/.exec(name)?.[1];
+  if (place !== undefined) return (_, index) => index === Number(place);
+  const wanted = formatReference(withDefaultTag(parseReference(name)));
+  return (names) => names.some((each) => formatReference(withDefaultTag(each)) === wanted);
 }
 
 /** Does `work`; the images it welcomes leave the store again unless they were there before or somebody named or uses them. */

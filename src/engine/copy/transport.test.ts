@@ -13,6 +13,7 @@ describe("places", () => {
     ["oci-archive:a.tar:x", { kind: "oci-archive", path: "a.tar", tag: "x" }],
     ["docker-archive:a.tar", { kind: "docker-archive", path: "a.tar" }],
     ["docker-archive:a.tar:app:1", { kind: "docker-archive", path: "a.tar", name: "app:1" }],
+    ["docker-archive:a.tar:@1", { kind: "docker-archive", path: "a.tar", name: "@1" }],
     ["strake:app:1", { kind: "store", name: "app:1" }],
   ])("%s", (text, place) => {
     expect(parsePlace(text)).toEqual(place as never);

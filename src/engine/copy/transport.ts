@@ -11,7 +11,7 @@ export type Place =
   | { readonly kind: "docker-archive"; readonly path: string; readonly name?: string };
 
 /**
- * Reads `docker://REFERENCE`, `oci:PATH[:TAG|@DIGEST]`, `oci-archive:PATH[:TAG|@DIGEST]`, `docker-archive:PATH[:REFERENCE]` and
+ * Reads `docker://REFERENCE`, `oci:PATH[:TAG|@DIGEST]`, `oci-archive:PATH[:TAG|@DIGEST]`, `docker-archive:PATH[:REFERENCE|@INDEX]` and
  * `strake:NAME` (containers-transports(5) has the first four). What has no transport is a reference of a registry. Errors: USAGE, REFERENCE_INVALID.
  */
 export function parsePlace(text: string): Place {
@@ -39,10 +39,18 @@ export function parsePlace(text: string): Place {
     }
     default:
       throw new StrakeError("USAGE", `strake does not copy from or to ${transport}:`, {
-        hint: "it knows docker://, oci:, oci-archive:, docker-archive: and strake:",
+        hint: `${archived[transport as keyof typeof archived]}; places are docker://, oci:, oci-archive:, docker-archive: and strake:`,
       });
   }
 }
+
+/** How images of stores that are not ours come here and leave. */
+const archived = {
+  "docker-daemon": "docker save -o a.tar IMAGE and docker load -i a.tar write and read docker-archive:a.tar",
+  "containers-storage":
+    "podman save -o a.tar IMAGE and podman load -i a.tar write and read docker-archive:a.tar",
+  dir: "skopeo copy dir:FOLDER oci:FOLDER makes a layout of it",
+};
 
 /** A path ends at its first colon, or at the @ before a digest. */
 function splitPath(text: string, rest: string): { path: string; name: string } {

@@ -1,6 +1,9 @@
 import { StrakeError } from "../../errors/index.ts";
 import {
   type Descriptor,
+  documentLimits,
+  hostPlatform,
+  type Platform,
   parsePlatform,
   parseReference,
   pickPlatform,
@@ -11,33 +14,72 @@ import {
   explainMissing,
   Keychain,
   missingExplained,
+  noPlatform,
   Remote,
   type RemoteManifest,
   type RemoteOptions,
+  type Repository,
+  readBlob,
   type StoredLogin,
 } from "../../registry/client/index.ts";
 
-/** What a tag or digest is now, as its registry has it. Errors: REGISTRY_*. */
-export async function inspectManifest(
-  name: string,
-  options: RemoteOptions & { readonly platform?: string } = {},
-): Promise<RemoteManifest> {
+type PlatformOptions = RemoteOptions & { readonly platform?: string };
+
+/** What a tag or digest is now, as its registry has it; with `platform` the manifest for that. Errors: REGISTRY_*. */
+export async function inspectManifest(name: string, options: PlatformOptions = {}): Promise<RemoteManifest> {
   const reference = withDefaultTag(parseReference(name));
+  const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  using remote = new Remote(options);
+  return await remote.read(reference, (repository) =>
+    readManifest(repository, { reference, platform, options }),
+  );
+}
+
+/**
+ * The configuration of an image at its registry, without its layers: what it runs, its labels, its history; of an artifact what that has in its
+ * place. Without `platform` of an index that for this machine. Errors: REGISTRY_*, BLOB_*.
+ */
+export async function inspectConfig(
+  name: string,
+  options: PlatformOptions = {},
+): Promise<{ readonly raw: Uint8Array; readonly descriptor: Descriptor }> {
+  const reference = withDefaultTag(parseReference(name));
+  const platform = options.platform === undefined ? hostPlatform() : parsePlatform(options.platform);
   using remote = new Remote(options);
   return await remote.read(reference, async (repository) => {
-    const root = await repository.getManifest(reference.digest ?? reference.tag!, call(options));
-    if (options.platform === undefined || root.kind === "manifest") return root;
-    const picked = pickPlatform(root.value.manifests, parsePlatform(options.platform));
-    if (picked === undefined)
-      throw new StrakeError("REGISTRY_PLATFORM", `${repository.name} has no image for ${options.platform}`);
-    return await repository.getManifest(picked.digest, call(options));
+    const manifest = await readManifest(repository, { reference, platform, options });
+    if (manifest.kind === "index")
+      throw new StrakeError("INDEX_INVALID", `${repository.name} has an index of indexes there`, {
+        hint: "name the manifest by its digest: strake manifest inspect shows them",
+      });
+    const descriptor = manifest.value.config;
+    const raw = await readBlob(repository, descriptor, { limit: documentLimits.config, ...call(options) });
+    return { raw, descriptor };
   });
+}
+
+interface Reading {
+  readonly reference: Reference;
+  readonly platform: Platform | undefined;
+  readonly options: RemoteOptions;
+}
+
+async function readManifest(
+  repository: Repository,
+  { reference, platform, options }: Reading,
+): Promise<RemoteManifest> {
+  const root = await repository.getManifest(reference.digest ?? reference.tag!, call(options));
+  if (platform === undefined || root.kind === "manifest") return root;
+  const picked = pickPlatform(root.value.manifests, platform);
+  if (picked === undefined)
+    throw noPlatform(root.value.manifests, { wanted: platform, name: repository.name });
+  return await repository.getManifest(picked.digest, call(options));
 }
 
 /** The manifest or index that a tag or digest means now; with `platform` the manifest for that. Errors: REGISTRY_*. */
 export async function resolveRemote(
   name: string,
-  options: RemoteOptions & { readonly platform?: string } = {},
+  options: PlatformOptions = {},
 ): Promise<Pick<Descriptor, "mediaType" | "digest" | "size">> {
   if (options.platform !== undefined) {
     const { mediaType, digest, raw } = await inspectManifest(name, options);
@@ -117,8 +159,6 @@ export async function login(
 export async function logout(host: string, options: Pick<RemoteOptions, "env"> = {}): Promise<boolean> {
   return await new Keychain(options.env).erase(host);
 }
-
-type Repository = Awaited<ReturnType<Remote["repository"]>>;
 
 async function atManifest<T>(
   name: string,

@@ -1,6 +1,7 @@
 import { StrakeError } from "../../errors/index.ts";
 import { type Digest, parseReference } from "../../oci/index.ts";
 import {
+  deleteReferrer,
   explainMissing,
   inParallel,
   Remote,
@@ -42,7 +43,7 @@ export async function deleteRemote(name: string, request: DeleteRequest = {}): P
   const repository = await remote.repository(reference);
   return await explainMissing(async () => {
     if (digest !== undefined) {
-      await repository.deleteManifest(digest, call);
+      await deleteReferrer(repository, digest, call);
       return { digest, tags: [] };
     }
     let refused: StrakeError | undefined;
@@ -58,7 +59,7 @@ export async function deleteRemote(name: string, request: DeleteRequest = {}): P
     const others = (await tagsOf(repository, target.digest, call)).filter((other) => other !== tag);
     if (others.length > 0 && !request.allTags)
       throw shared(repository, { tag: tag!, others, cause: refused });
-    await repository.deleteManifest(target.digest, call);
+    await deleteReferrer(repository, target.digest, call);
     return { digest: target.digest, tags: [tag!, ...others] };
   }, request.signal);
 }

@@ -1,9 +1,10 @@
+import { createReadStream } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import type { Emit } from "../../events/index.ts";
 import { decompress, ingestTar } from "../../layer/index.ts";
 import { type Descriptor, type Digest, layerMediaType, parseLayerType } from "../../oci/index.ts";
 import { asStep, type ImageSource } from "../../registry/client/index.ts";
-import type { Lease, Store } from "../../store/index.ts";
+import type { Lease, PartialBlob, Store } from "../../store/index.ts";
 import { freeing } from "../../sys/index.ts";
 import { Relay } from "./relay.ts";
 
@@ -38,9 +39,9 @@ export async function pullLayer(
     }
     const { digest, size } = descriptor;
     const type = parseLayerType(descriptor.mediaType)!;
-    const download = () =>
+    const download = (start = 0) =>
       pull.repository.openBlob(descriptor, {
-        signal,
+        ...{ signal, start },
         ...(type.foreign ? { urls: descriptor.urls ?? [] } : {}),
       });
     if (digest === diffID) {
@@ -55,19 +56,49 @@ export async function pullLayer(
       await ingestTar(store, unpack(store.blobs.stream(digest), signal), expected);
       step.skipped("already here");
     } else {
-      const relay = new Relay({ free: true });
-      const stored = store.blobs.put(relay.through(download()), {
-        ...{ lease, digest, size, signal },
-        onProgress: step.progress,
-      });
-      const ingested = ingestTar(store, unpack(relay, signal), expected);
-      const [blob, layer] = await Promise.allSettled([stored, ingested]);
-      // Damaged bytes fail twice; that they are not what was promised says more than what gzip makes of them.
-      if (blob.status === "rejected") throw blob.reason;
-      if (layer.status === "rejected") throw layer.reason;
+      const fetch = async (source: AsyncIterable<Uint8Array>) => {
+        const relay = new Relay({ free: true });
+        const stored = store.blobs.put(relay.through(source), {
+          ...{ lease, digest, size, signal },
+          ...{ resumable: true, onProgress: step.progress },
+        });
+        const ingested = ingestTar(store, unpack(relay, signal), expected);
+        const [blob, layer] = await Promise.allSettled([stored, ingested]);
+        // Damaged bytes fail twice; that they are not what was promised says more than what gzip makes of them.
+        if (blob.status === "rejected") throw blob.reason;
+        if (layer.status === "rejected") throw layer.reason;
+      };
+      const partial = store.blobs.takePartial(digest);
+      if (partial === undefined || partial.size > size || !(await goesOn(partial, { fetch, download }))) {
+        partial?.drop();
+        await fetch(download());
+      }
     }
     store.layers.addForm(diffID, { mediaType: layerMediaType(type.compression), digest, size });
   });
+}
+
+interface GoingOn {
+  readonly fetch: (source: AsyncIterable<Uint8Array>) => Promise<void>;
+  readonly download: (start: number) => AsyncIterable<Uint8Array>;
+}
+
+/** Downloads what is missing behind what came the last time. False when that was damaged since: nobody had compared it. */
+async function goesOn(partial: PartialBlob, { fetch, download }: GoingOn): Promise<boolean> {
+  async function* whole() {
+    yield* createReadStream(partial.path, { highWaterMark: 256 << 10 }) as AsyncIterable<Uint8Array>;
+    yield* download(partial.size);
+  }
+  try {
+    await fetch(whole());
+    partial.drop();
+    return true;
+  } catch (error) {
+    if (error instanceof StrakeError && error.code === "BLOB_MISMATCH") return false;
+    // The longer of it and of what came now is taken the next time.
+    partial.release();
+    throw error;
+  }
 }
 
 /** Unpacked by us alone: a registry does not choose a program that root runs on its bytes (CVE-2014-9357). */

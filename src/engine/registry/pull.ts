@@ -5,7 +5,6 @@ import {
   type Digest,
   decodeConfig,
   documentLimits,
-  formatPlatform,
   formatReference,
   hostPlatform,
   type ImageConfig,
@@ -24,6 +23,7 @@ import {
 import {
   type ImageSource,
   inParallel,
+  noPlatform,
   type RemoteManifest,
   type RemoteOptions,
   readBlob,
@@ -203,7 +203,7 @@ function checkLayers(manifest: Manifest, name: string): readonly Descriptor[] {
         "MEDIA_TYPE_UNSUPPORTED",
         `what ${name} has there is no image: it holds ${layer.mediaType}`,
         {
-          hint: "artifacts are fetched by the tools that made them",
+          hint: "files of an artifact are fetched with strake artifact pull, or by the tool that made it",
         },
       );
     if (type.encrypted)
@@ -263,17 +263,5 @@ function record(store: Store, { manifest, parents, layers, lease }: Parts): Imag
       ...layers.map((layer) => layer.digest).filter((each) => store.blobs.has(each)),
     ],
     lease,
-  });
-}
-
-function noPlatform(
-  offers: readonly { readonly platform?: Platform | null }[],
-  { wanted, name }: { wanted: Platform; name: string },
-): StrakeError {
-  const known = offers.flatMap(({ platform }) =>
-    platform && platform.os !== "unknown" ? [formatPlatform(platform)] : [],
-  );
-  return new StrakeError("REGISTRY_PLATFORM", `${name} has no image for ${formatPlatform(wanted)}`, {
-    ...(known.length > 0 ? { hint: `it has ${[...new Set(known)].join(", ")}` } : {}),
   });
 }

@@ -72,19 +72,27 @@ export async function reasonOf(response: HttpResponse): Promise<string> {
     text = new TextDecoder().decode(await readBody(response, answerLimit, "an error"));
     body = JSON.parse(text);
   } catch {
-    return speaksTLS.exec(text)?.[0] ?? clean(storeMessage.exec(text)?.[1] ?? "");
+    const isPlain = /^text\/plain\b/i.test(response.headers["content-type"] ?? "");
+    return speaksTLS.exec(text)?.[0] ?? clean(storeMessage.exec(text)?.[1] ?? (isPlain ? text : ""));
   }
   const errors = (body as { errors?: unknown } | null)?.errors;
   const texts = (Array.isArray(errors) ? errors : [body]).flatMap((error: unknown) => {
-    const { code, message, details } = (error ?? {}) as {
-      code?: unknown;
-      message?: unknown;
-      details?: unknown;
-    };
-    const parts = [code, message ?? details].filter((part) => typeof part === "string" && part !== "");
+    const { code, message, details, detail } = (error ?? {}) as Record<string, unknown>;
+    const parts = [code, message ?? details, detailOf(detail, response)].filter(
+      (part) => typeof part === "string" && part !== "",
+    );
     return parts.length > 0 ? [parts.join(" ")] : [];
   });
   return clean(texts.join("; "));
+}
+
+/** What an error is about, such as the blob that is missing. Of a refusal it is what was asked for, which is told in better words. */
+function detailOf(detail: unknown, { status }: HttpResponse): string | undefined {
+  if (status === 401 || status === 403 || detail === null || detail === undefined) return undefined;
+  if (typeof detail === "string") return detail === "" ? undefined : `(${detail})`;
+  if (typeof detail !== "object") return undefined;
+  const texts = Object.values(detail).filter((value) => typeof value === "string" && value !== "");
+  return texts.length === 0 ? undefined : `(${texts.join(", ")})`;
 }
 
 export function clean(text: string): string {

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
+import type { StrakeEvent } from "../../events/index.ts";
 import type { Descriptor, Digest, Manifest } from "../../oci/index.ts";
 import { encodeIndex, encodeManifest, mediaTypes, sha256 } from "../../oci/index.ts";
 import { copyImage } from "./copy.ts";
-import { impatient, readAll, serve } from "./fake-registry.test-support.ts";
+import { failure, impatient, readAll, serve } from "./fake-registry.test-support.ts";
+import { deleteReferrer, putReferrer } from "./referrers.ts";
 import type { Repository } from "./repository.ts";
 
 /** A registry in memory that knows no referrers, as docker-registry 2 does not, or does. */
@@ -23,6 +25,7 @@ async function registry({ knowsReferrers = false } = {}) {
       const handled = knowsReferrers && subject ? { "oci-subject": subject.digest } : {};
       return void response.writeHead(201, handled).end();
     }
+    if (request.method === "DELETE") return void response.writeHead(manifests.delete(name) ? 202 : 404).end();
     const found = manifests.get(name);
     if (!found) return void response.writeHead(404).end();
     response.writeHead(200, { "content-type": found.type }).end(found.body);
@@ -73,6 +76,17 @@ describe("a copy with what refers to the image", () => {
       await copyImage(source, { place: to.repository, reference: "1" }, { referrers: true });
     expect(await to.repository.referrers(subject.digest)).toEqual(notes);
     expect(to.names()).toEqual(["1", tagOf(subject.digest, "")]);
+
+    // Deleted by somebody who did not keep the tag.
+    using other = await registry();
+    await from.repository.deleteManifest(notes[0]!.digest);
+    const warnings: string[] = [];
+    const emit = (event: StrakeEvent) => void (event.type === "warning" && warnings.push(event.message));
+    await copyImage(source, { place: other.repository, reference: "1" }, { referrers: true, emit });
+    expect(await other.repository.referrers(subject.digest)).toEqual([notes[1]!]);
+    expect(warnings).toEqual([
+      expect.stringContaining(`lists the referrer ${notes[0]!.digest}, which is not there`),
+    ]);
   });
 
   test("leaves the referrers tag alone where the registry lists them", async () => {
@@ -130,4 +144,24 @@ describe("a copy with what refers to the image", () => {
     expect(await there()).toEqual(["x", "z"]);
     expect(warnings).toEqual([expect.stringContaining(`${tag} was not copied: `)]);
   });
+});
+
+test("what is deleted leaves the referrers tag of its subject", async () => {
+  using place = await registry();
+  const { repository } = place;
+  const subject = await put(repository, "1");
+  const notes: Digest[] = [];
+  for (const artifactType of ["text/a", "text/b"]) {
+    const { digest } = await put(repository, "", { artifactType, subject });
+    await putReferrer(repository, await repository.getManifest(digest));
+    notes.push(digest);
+  }
+  const listed = async () => (await repository.referrers(subject.digest)).map(({ digest }) => digest);
+  expect(await listed()).toEqual(notes);
+  await deleteReferrer(repository, notes[0]!);
+  expect(await listed()).toEqual([notes[1]!]);
+  await deleteReferrer(repository, notes[1]!);
+  expect(await listed()).toEqual([]);
+  expect((await failure(deleteReferrer(repository, notes[1]!))).code).toBe("REGISTRY_NOT_FOUND");
+  await deleteReferrer(repository, subject.digest);
 });

@@ -12,6 +12,7 @@ import {
 import { atTarget, WitnessedSource } from "./copy-side.ts";
 import { cosignTags, holdsAll } from "./cosign-tags.ts";
 import { isPassing, pause, rest } from "./http/retry.ts";
+import { noPlatform } from "./no-platform.ts";
 import { inParallel } from "./parallel.ts";
 import type { ImageSource, ImageTarget } from "./place.ts";
 import { putReferrer } from "./referrers.ts";
@@ -59,10 +60,7 @@ export async function copyImage(
   if (options.platform !== undefined && root.kind === "index") {
     const picked = pickPlatform(root.value.manifests, options.platform);
     if (picked === undefined)
-      throw new StrakeError(
-        "REGISTRY_PLATFORM",
-        `${from.place.name} has no image for the platform asked for`,
-      );
+      throw noPlatform(root.value.manifests, { wanted: options.platform, name: from.place.name });
     root = await from.place.getManifest(picked.digest, call);
   }
   await copyTree(copying, root, { reference: to.reference || root.digest, depth: 0 });
@@ -98,8 +96,23 @@ async function copyTree(
   );
   if (!options.referrers) return;
   for (const { digest } of await from.referrers(document.digest, call))
-    await copyChild(copying, digest, { depth: depth + 1, isReferrer: true });
+    await copyReferrer(copying, digest, depth + 1);
   if (!isReferrer && options.cosignTags !== false) await copyCosignTags(copying, document.digest, depth + 1);
+}
+
+/** One that was deleted may still stand in a referrers tag: that is no reason to be without the others. */
+async function copyReferrer(copying: Copying, digest: Digest, depth: number): Promise<void> {
+  const { from, options, copied } = copying;
+  if (copied.has(digest)) return;
+  const document = await ifThere(() =>
+    from.getManifest(digest, options.signal ? { signal: options.signal } : {}),
+  );
+  if (document !== undefined)
+    return await copyTree(copying, document, { reference: digest, depth, isReferrer: true });
+  options.emit?.({
+    ...{ type: "warning", code: "ReferrerMissing", at: Date.now() },
+    message: `${from.name} lists the referrer ${digest}, which is not there`,
+  });
 }
 
 async function copyCosignTags(copying: Copying, digest: Digest, depth: number): Promise<void> {
@@ -129,18 +142,18 @@ async function ifThere(get: () => Promise<RemoteManifest>): Promise<RemoteManife
 }
 
 /** What another manifest leads to. */
-async function copyChild(copying: Copying, digest: Digest, place: Omit<Place, "reference">): Promise<void> {
+async function copyChild(copying: Copying, digest: Digest, depth: number): Promise<void> {
   const { signal } = copying.options;
   if (copying.copied.has(digest)) return;
   const document = await copying.from.getManifest(digest, signal ? { signal } : {});
-  await copyTree(copying, document, { ...place, reference: document.digest });
+  await copyTree(copying, document, { reference: document.digest, depth });
 }
 
 async function copyChildren(copying: Copying, index: Index, depth: number): Promise<void> {
   for (const child of index.manifests) {
     throwIfAborted(copying.options.signal);
     if (isManifestType(child.mediaType) || isIndexType(child.mediaType))
-      await copyChild(copying, child.digest, { depth: depth + 1 });
+      await copyChild(copying, child.digest, depth + 1);
     else await copyBlobs(copying, [child]);
   }
 }

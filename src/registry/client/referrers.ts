@@ -5,6 +5,7 @@ import {
   decodeIndex,
   digestAlgorithm,
   digestHex,
+  encodeDocument,
   encodeIndex,
   mediaTypes,
 } from "../../oci/index.ts";
@@ -109,4 +110,40 @@ export async function putReferrer(
   });
   await repository.putManifest(referrersTag(subject), { raw: index, mediaType: mediaTypes.ociIndex }, call);
   return descriptor;
+}
+
+/**
+ * Deletes a manifest by its digest, and takes it out of the referrers tag of its subject where that names it: nothing else would
+ * (distribution-spec, "Deleting Manifests").
+ */
+export async function deleteReferrer(
+  repository: Repository,
+  digest: Digest,
+  call: { readonly signal?: AbortSignal } = {},
+): Promise<void> {
+  const subject = await subjectOf(repository, digest, call);
+  await repository.deleteManifest(digest, call);
+  if (subject === undefined) return;
+  const before = await byTag(repository, { digest: subject, ...call });
+  const manifests = before.filter((each) => each.digest !== digest);
+  if (manifests.length === before.length) return;
+  const raw = encodeDocument({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests });
+  await repository.putManifest(referrersTag(subject), { raw, mediaType: mediaTypes.ociIndex }, call);
+}
+
+/** What is not there, or is no manifest that we know, has none: it is the deletion that says what is wrong. */
+async function subjectOf(
+  repository: Repository,
+  digest: Digest,
+  call: { readonly signal?: AbortSignal },
+): Promise<Digest | undefined> {
+  try {
+    return (await repository.getManifest(digest, call)).value.subject?.digest;
+  } catch (error) {
+    if (error instanceof StrakeError && (error.class === "not-found" || error.class === "invalid"))
+      return undefined;
+    if (error instanceof StrakeError && (error.class === "unsupported" || error.class === "data-loss"))
+      return undefined;
+    throw error;
+  }
 }

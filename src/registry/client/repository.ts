@@ -15,7 +15,7 @@ import {
   parseContentType,
   sha256,
 } from "../../oci/index.ts";
-import { answerError } from "./answer-error.ts";
+import { answerError, reasonOf } from "./answer-error.ts";
 import { type DownloadOptions, download, type OpenedBlob, openDownload, verified } from "./blob-download.ts";
 import { sendStream } from "./blob-stream.ts";
 import {
@@ -158,7 +158,10 @@ export class Repository {
       body: bytesBody(manifest.raw),
       scopes: this.#scopes("pull,push"),
     });
-    if (!isTaken(response)) throw await answerError(response, `the manifest ${this.#title(reference)}`);
+    if (!isTaken(response)) {
+      const title = this.#title(reference);
+      throw await answerError(response, isDigest(reference) ? title : `the manifest for ${title}`);
+    }
     response.discard();
     const algorithm = isDigest(reference) ? digestAlgorithm(reference) : "sha256";
     const digest = algorithm === "sha256" ? sha256(manifest.raw) : (reference as Digest);
@@ -292,6 +295,7 @@ export class Repository {
   ): Promise<Session> {
     const other = algorithm === "sha256" ? "" : `?digest-algorithm=${algorithm}`;
     const response = await this.#send("POST", `blobs/uploads/${other}`, request);
+    if (response.status === 404) throw await this.#noPlace(response);
     if (!isTaken(response)) throw await answerError(response, `an upload to ${this.name}`);
     response.discard();
     return sessionOf(response);
@@ -341,6 +345,17 @@ export class Repository {
   async #refused(response: HttpResponse, reference: string): Promise<StrakeError> {
     const error = await answerError(response, this.#title(reference));
     return noteMissing(error, { line: this.#line, path: this.path, reference });
+  }
+
+  async #noPlace(response: HttpResponse): Promise<StrakeError> {
+    const said = await reasonOf(response);
+    return new StrakeError(
+      "REGISTRY_NOT_FOUND",
+      `${this.#line.name} has no place for ${this.path}${said === "" ? "" : `: ${said}`}`,
+      {
+        hint: "check the name; at some registries the project or repository must be made before the first push",
+      },
+    );
   }
 
   #lies(wanted: string, got: string): StrakeError {

@@ -233,3 +233,39 @@ test("a Location that is no address is named", async () => {
   using registry = await impatient(server.host);
   expect((await failure(registry.repository("a").uploadBlob(blob, source))).code).toBe("REGISTRY_RESPONSE");
 });
+
+test.each([
+  ["plain text", 400, "text/plain; charset=utf-8", "tag is\nnot allowed", "status 400: tag is not allowed "],
+  [
+    "an object as detail",
+    400,
+    "application/json",
+    { code: "X", message: "y", detail: { a: "b", c: 1, d: "e" } },
+    ": X y (b, e) ",
+  ],
+  ["a text as detail", 500, "application/json", { code: "X", message: "y", detail: "z" }, ": X y (z) "],
+  ["no detail of a refusal", 403, "application/json", { code: "X", detail: { Class: "secret" } }, ": X) "],
+  ["a page of a proxy", 413, "text/html", "<h1>too large</h1>", "status 413 "],
+] as const)("what a registry says of a manifest is handed on: %s", async (_, status, type, said, message) => {
+  using server = await serve((_request, response) => {
+    const body = typeof said === "string" ? said : JSON.stringify({ errors: [said] });
+    response.writeHead(status, { "content-type": type }).end(body);
+  });
+  using registry = await impatient(server.host);
+  const put = registry
+    .repository("a/b")
+    .putManifest("1", { raw: content.subarray(0, 9), mediaType: "text/plain" });
+  const { text } = await failure(put);
+  expect(`${text} `).toContain(message);
+  expect(text).not.toContain("secret");
+});
+
+test("a repository that must be made before the first push", async () => {
+  using server = await serve(
+    (_, response) => void response.writeHead(404).end('{"errors":[{"code":"NAME_UNKNOWN"}]}'),
+  );
+  using registry = await impatient(server.host);
+  const { code, text } = await failure(registry.repository("a/b").uploadBlob(blob, source));
+  expect(code).toBe("REGISTRY_NOT_FOUND");
+  expect(text).toContain("has no place for a/b: NAME_UNKNOWN check the name; at some registries the project");
+});

@@ -10,6 +10,7 @@ import { type Digest, digestAlgorithm, digestFromHex, digestHex } from "../../oc
  *     repos/<name>/_tagged/<algorithm>/<hex>/<tag>   this tag points to the manifest, or did
  *     repos/<name>/_referrers/<subject>/<referrer>   JSON: the referrer's descriptor
  *     names/<name with ! for />                      the repository is in the catalog
+ *     format                                         JSON: the version of all this
  *
  * A repository's name has no component that starts with an underscore, so nothing of one repository is inside another.
  */

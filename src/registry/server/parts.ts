@@ -8,6 +8,7 @@ import { Robots } from "./access/robots.ts";
 import { type Administration, StorageAdministration } from "./administration.ts";
 import { ManifestCache } from "./cache.ts";
 import type { Core } from "./core.ts";
+import { checkFormat } from "./format.ts";
 import type { Metrics } from "./metrics.ts";
 import { PullThrough } from "./proxy/index.ts";
 import { Quotas } from "./quota/quotas.ts";
@@ -88,6 +89,7 @@ export async function openAdministration(
   options: RegistryOptions & { readonly storage: ObjectStore },
 ): Promise<{ administration: Administration } & AsyncDisposable> {
   const { storage: objects } = options;
+  await checkFormat(objects);
   const robots = new Robots(objects);
   const control = await openControl(options, objects, robots);
   const webhooks = openWebhooks(options, () => {});

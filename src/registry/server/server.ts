@@ -10,6 +10,7 @@ import { ManifestCache } from "./cache.ts";
 import { serveControl } from "./control/serve.ts";
 import type { Core } from "./core.ts";
 import type { Admit, RegistryListener } from "./events.ts";
+import { checkFormat } from "./format.ts";
 import type { CollectOptions, CollectReport } from "./gc/collect.ts";
 import type { ScrubOptions, ScrubReport } from "./gc/scrub.ts";
 import type { TrashEntry } from "./gc/trash.ts";
@@ -166,6 +167,7 @@ export class Registry implements AsyncDisposable {
     checkOpen(options);
     if (options.tls) checkCertificate(options.tls);
     const objects = options.storage ?? new MemoryStore();
+    await checkFormat(objects);
     const robots = new Robots(objects);
     const control = await openControl(options, objects, robots);
     const metrics = new Metrics();

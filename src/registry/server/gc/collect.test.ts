@@ -157,6 +157,32 @@ function testCollection(name: string, open: () => Promise<ObjectStore>, tick = 5
       expect(await registry.restore("a/b", digest)).toEqual([]);
     }, 120_000);
 
+    test("with an image come back the signatures that a collection took for its absence, and none that went before", async () => {
+      await using registry = await start({ grace: 0, undo: 3600_000 });
+      const { image, has, call } = client(registry, "a");
+      const one = await image("v1");
+      const { digest } = one.manifest;
+      const before = await image(undefined, { subject: one.manifest });
+      const signature = await image(undefined, { subject: one.manifest });
+      // However their digests are ordered, in which order they go.
+      const ofSignature = await Promise.all(
+        [1, 2, 3, 4].map(() => image(undefined, { subject: signature.manifest })),
+      );
+      await call(`manifests/${before.manifest.digest}`, { method: "DELETE" });
+      await Bun.sleep(5);
+      await call(`manifests/${digest}`, { method: "DELETE" });
+      await collectAll(registry, "collect", tick);
+      expect(await has(`manifests/${signature.manifest.digest}`)).toBe(false);
+      expect(await registry.restore("a", digest)).toEqual(["v1"]);
+      const listed = (await (await call(`referrers/${digest}`)).json()) as {
+        manifests: { digest: string }[];
+      };
+      expect(listed.manifests.map((each) => each.digest)).toEqual([signature.manifest.digest]);
+      for (const { manifest } of ofSignature) expect(await has(`manifests/${manifest.digest}`)).toBe(true);
+      expect(await has(`blobs/${signature.layer.digest}`)).toBe(true);
+      expect(await registry.trash("a")).toMatchObject([{ digest: before.manifest.digest }]);
+    }, 120_000);
+
     test("uploads that were given up are dropped", async () => {
       await using registry = await start(atOnce);
       const { call } = client(registry, "a");

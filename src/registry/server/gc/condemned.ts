@@ -2,8 +2,8 @@ import type { Digest } from "../../../oci/index.ts";
 import { blobKey } from "../layout.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { encodeRecord, readRecord } from "../records.ts";
+import { whileUnchanged } from "../storage/fault.ts";
 import type { ObjectStore, WriteCondition } from "../storage/object-store.ts";
-import { whileUnchanged } from "./hold.ts";
 import { condemnedKey } from "./keys.ts";
 
 /**

@@ -1,8 +1,8 @@
-import { StrakeError } from "../../../errors/index.ts";
 import type { Digest } from "../../../oci/index.ts";
 import type { Core } from "../core.ts";
 import { blobKey, blobLinkKey, manifestKey } from "../layout.ts";
 import { encodeRecord, type ManifestRecord, readRecord } from "../records.ts";
+import { isStorageFault, whileUnchanged } from "../storage/fault.ts";
 import type { ObjectInfo } from "../storage/object-store.ts";
 
 /**
@@ -39,8 +39,8 @@ export async function holdIfWritable<T>(hold: () => Promise<T>, find: () => Prom
   try {
     return await hold();
   } catch (error) {
-    if (error instanceof StrakeError && /^REGISTRY_(?:FULL|STORAGE)$/.test(error.code)) return find();
-    throw error;
+    if (!isStorageFault(error)) throw error;
+    return find();
   }
 }
 
@@ -64,15 +64,4 @@ async function putUnchanged(
   { bytes, etag }: { bytes: Uint8Array; etag: string },
 ): Promise<boolean> {
   return whileUnchanged(() => objects.put(key, bytes, { ifMatch: etag }));
-}
-
-/** False when the change lost a race. */
-export async function whileUnchanged(change: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await change();
-    return true;
-  } catch (error) {
-    if (error instanceof StrakeError && error.code === "OBJECT_CHANGED") return false;
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 import { encodeRecord, readRecord } from "../records.ts";
+import { whileUnchanged } from "../storage/fault.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-import { whileUnchanged } from "./hold.ts";
 import { leaseKey } from "./keys.ts";
 
 /** A collector that has not renewed its lease for so long is taken for dead, milliseconds. */

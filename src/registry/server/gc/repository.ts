@@ -7,8 +7,8 @@ import { decodePushed, referrerDescriptor } from "../manifest-body.ts";
 import { loadManifest, manifestOf } from "../manifests.ts";
 import { deleteCounted } from "../quota/counted.ts";
 import { encodeRecord, type ManifestRecord, readRecord } from "../records.ts";
+import { whileUnchanged } from "../storage/fault.ts";
 import { resolveTag } from "../tags.ts";
-import { whileUnchanged } from "./hold.ts";
 import { throwAway, trashedDigests } from "./trash.ts";
 import { eachOf, type RepositoryContent } from "./walk.ts";
 

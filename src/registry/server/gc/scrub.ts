@@ -1,8 +1,8 @@
 import { StrakeError, throwIfAborted } from "../../../errors/index.ts";
 import { createDigester, type Digest, digestAlgorithm } from "../../../oci/index.ts";
 import { blobKey, dashed, digestOfKey } from "../layout.ts";
+import { whileUnchanged } from "../storage/fault.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
-import { whileUnchanged } from "./hold.ts";
 import { keysUnder } from "./walk.ts";
 
 export interface ScrubOptions {

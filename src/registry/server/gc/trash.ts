@@ -6,10 +6,11 @@ import { decodePushed, referrerDescriptor } from "../manifest-body.ts";
 import { manifestOf } from "../manifests.ts";
 import { putCounted, putNewCounted } from "../quota/counted.ts";
 import { encodeRecord, type ManifestRecord, readRecord, type TagRecord } from "../records.ts";
+import { whileUnchanged } from "../storage/fault.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { countedTag, noteTag } from "../tags.ts";
 import { spare } from "./condemned.ts";
-import { holdBlob, holdManifest, whileUnchanged } from "./hold.ts";
+import { holdBlob, holdManifest } from "./hold.ts";
 import { digestOfWord, repositoryTrashPrefix, trashKey, trashPrefix } from "./keys.ts";
 import { keysUnder } from "./walk.ts";
 
@@ -84,18 +85,20 @@ export async function emptyTrash(objects: ObjectStore, repository?: string): Pro
 }
 
 /**
- * Puts a deleted manifest back with those of its tags that point nowhere else by now; resolves to them, or to undefined
- * when the trash does not hold it or what it needs is gone.
+ * Puts a deleted manifest back with those of its tags that point nowhere else by now, with the manifests of an index and with
+ * the referrers that went after it (after `since`, where it went with something else itself); resolves to the tags, or to undefined when the trash does not hold it or what it needs is gone.
  */
 export async function restore(
   core: Core,
   repository: string,
   digest: Digest,
+  since?: number,
 ): Promise<readonly string[] | undefined> {
   const { objects } = core;
   const found = await readRecord<TrashEntry>(objects, trashKey(repository, digest));
   if (!found) return undefined;
-  const { record, tags } = found.value;
+  const { record, tags, deletedAt } = found.value;
+  const from = since ?? deletedAt;
   await spare(objects, digest);
   const content = await objects.read(blobKey(digest), record.size);
   if (!content) return undefined;
@@ -110,7 +113,7 @@ export async function restore(
   }
   for (const child of manifest.manifests) {
     if (await holdManifest(core, repository, child.digest)) continue;
-    await restore(core, repository, child.digest);
+    await restore(core, repository, child.digest, from);
   }
   core.cache.forget(repository, digest);
   if (!(await holdManifest(core, repository, digest)))
@@ -132,5 +135,9 @@ export async function restore(
     core.cache.forget(repository, tag);
   }
   await whileUnchanged(() => objects.delete(trashKey(repository, digest), found.etag));
+  // Signatures and the like that a collection took because what they are about was gone, and signatures of these.
+  for (const entry of await listTrash(objects, repository))
+    if (entry.record.subject === digest && entry.deletedAt >= from)
+      await restore(core, repository, entry.digest, from);
   return back;
 }

@@ -1,13 +1,13 @@
 import type { Digest } from "../../../oci/index.ts";
 import { deleteName } from "../catalog.ts";
 import type { Core } from "../core.ts";
-import { whileUnchanged } from "../gc/hold.ts";
 import { namesIn } from "../gc/repository.ts";
 import { eachOf, type RepositoryContent, repositories } from "../gc/walk.ts";
 import { blobKey, blobLinkKey, manifestKey, referrerKey } from "../layout.ts";
 import { loadManifest } from "../manifests.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { type ManifestRecord, readRecord } from "../records.ts";
+import { whileUnchanged } from "../storage/fault.ts";
 import { deleteTag, resolveTag } from "../tags.ts";
 import { cachedBlobKey } from "./keys.ts";
 import type { Upstream } from "./upstream.ts";

@@ -4,9 +4,12 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findS3Server, s3Credentials, startS3Server } from "../../../../test/support/s3-server.ts";
+import { StrakeError } from "../../../errors/index.ts";
 import { type AccessRecord, FileStore, MemoryStore, type ObjectStore, Registry, S3Store } from "../index.ts";
+import { ownClock } from "../own-clock.test-support.ts";
 import { cached, digestOf, type Meddle, meddler, pushImage } from "./upstream.test-support.ts";
 
+const later = ownClock();
 const base = mkdtempSync(join(tmpdir(), "strake-registry-proxy-"));
 const found = findS3Server();
 if ("reason" in found) console.log(`the cache over S3 is not tested: ${found.reason}`);
@@ -202,6 +205,50 @@ test.each([
     expect(refused.headers.get("retry-after")).toBe(status === 429 ? "3600" : null);
   },
 );
+
+test("a cache without room serves what it holds, a tag as it was, until there is room again", async () => {
+  const storage = new MemoryStore();
+  await using shop = await cached({ storage, config: { ttl: 0 }, collection: { grace: 0 } });
+  const first = await pushImage(shop.upstream.url, "app", "v1");
+  for (const path of [`manifests/v1`, `blobs/${digestOf(first.layer)}`])
+    await (await shop.get(`hub/app/${path}`)).arrayBuffer();
+  const second = await pushImage(shop.upstream.url, "app", "v1");
+  const put = storage.put.bind(storage);
+  storage.put = () => Promise.reject(new StrakeError("REGISTRY_FULL", "no space left on device"));
+  for (const method of ["GET", "HEAD"]) {
+    const held = await shop.get("hub/app/manifests/v1", { method });
+    expect([held.status, held.headers.get("docker-content-digest")]).toEqual([200, first.digest]);
+    expect(held.headers.get("warning")).toStartWith("110 ");
+    expect((await shop.get(`hub/app/blobs/${digestOf(first.layer)}`, { method })).status).toBe(200);
+  }
+  expect((await shop.get(`hub/app/manifests/${second.digest}`)).status).toBe(507);
+  storage.put = put;
+  const moved = await shop.get("hub/app/manifests/v1");
+  expect([moved.status, moved.headers.get("docker-content-digest")]).toEqual([200, second.digest]);
+});
+
+test("an upstream that allows no more requests is not asked again before a minute is over, whatever else is asked for", async () => {
+  later(0);
+  await using shop = await cached();
+  await pushImage(shop.upstream.url, "app", "v1");
+  shop.wire.state.meddle = (_, response) => {
+    response.writeHead(429, { "Retry-After": "90" }).end();
+    return true;
+  };
+  const ask = async (path: string) => {
+    const answer = await shop.get(path);
+    return [answer.status, answer.headers.get("retry-after")];
+  };
+  expect(await ask("hub/app/manifests/v1")).toEqual([429, "90"]);
+  const before = shop.wire.seen.length;
+  later(30_000);
+  for (const path of ["hub/app/manifests/v2", "hub/other/manifests/v1", `hub/app/manifests/${digestOf("x")}`])
+    expect([path, ...(await ask(path))]).toEqual([path, 429, "60"]);
+  expect(shop.wire.seen.length).toBe(before);
+  later(31_000);
+  shop.wire.state.meddle = () => false;
+  expect(await ask("hub/app/manifests/v1")).toEqual([200, null]);
+});
 
 test("an upstream that answers nothing is waited for once, and then left alone for a while", async () => {
   await using shop = await cached({ config: { ttl: 0, timeout: 200 } });

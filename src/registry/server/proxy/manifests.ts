@@ -5,6 +5,7 @@ import { holdManifest } from "../gc/hold.ts";
 import { decodePushed } from "../manifest-body.ts";
 import { loadManifest, serveManifest, storeManifest } from "../manifests.ts";
 import { Refusal } from "../protocol/refusal.ts";
+import { isStorageFault } from "../storage/fault.ts";
 import { deleteTag, moveTag, resolveTag } from "../tags.ts";
 import {
   type CachedAnswer,
@@ -96,6 +97,8 @@ async function haveTag(core: Core, proxy: PullThrough, { target, reference }: As
       upstream.away.begin();
       return "stale";
     }
+    // What is new cannot be stored.
+    if (held && isStorageFault(error)) return "stale";
     throw refused(proxy, { target, name, error });
   }
 }

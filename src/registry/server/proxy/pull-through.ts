@@ -1,5 +1,6 @@
 import { StrakeError } from "../../../errors/index.ts";
 import type { Digest } from "../../../oci/index.ts";
+import { toldToWait } from "../../client/index.ts";
 import type { Core } from "../core.ts";
 import { holdIfWritable } from "../gc/hold.ts";
 import { Refusal } from "../protocol/refusal.ts";
@@ -12,6 +13,9 @@ import { Flights } from "./flight.ts";
 import { ProxyMetrics } from "./proxy-metrics.ts";
 import { Upstream } from "./upstream.ts";
 import { upstreamFailure } from "./upstream-failure.ts";
+
+/** Milliseconds for which an upstream that allows no more requests is asked nothing, however long it said: limits are also raised. */
+const longestRest = 60_000;
 
 /** A repository that is cached here. */
 export interface Target {
@@ -119,10 +123,15 @@ export class PullThrough {
           "REGISTRY_STALLED",
           `the upstream of ${upstream.prefix}/ did not answer a moment ago`,
         );
+      if (upstream.limited.isOn) throw stillLimited(upstream);
       try {
         return await work();
       } catch (error) {
         if (error instanceof StrakeError && error.code === "REGISTRY_STALLED") upstream.silent.begin();
+        if (error instanceof StrakeError && error.code === "REGISTRY_RATE_LIMITED") {
+          upstream.toldToWait = toldToWait(error);
+          upstream.limited.begin(Math.min(upstream.toldToWait ?? longestRest, longestRest));
+        }
         this.noteFailure(upstream, error);
         throw error;
       }
@@ -137,6 +146,18 @@ export class PullThrough {
     this.#closing.abort();
     for (const upstream of this.upstreams) upstream.close();
   }
+}
+
+/** What the upstream said, which is less of a wait by now. */
+function stillLimited({ prefix, limited, toldToWait: told }: Upstream): StrakeError {
+  const retryAfterMs = told === undefined ? undefined : told - limited.past;
+  return new StrakeError(
+    "REGISTRY_RATE_LIMITED",
+    `the upstream of ${prefix}/ allowed no more requests a moment ago`,
+    {
+      cause: { retryAfterMs },
+    },
+  );
 }
 
 export const nameOf = (repository: string, reference: string | Digest) =>

@@ -9,7 +9,8 @@ import { serveCachedManifest } from "./manifests.ts";
 import { type CachedAnswer, nameOf, type PullThrough, type Target } from "./pull-through.ts";
 
 /** RFC 7234's warning of a cache that could not ask whether it is up to date. */
-const staleWarning = '110 - "the upstream could not be asked: this is what it was"';
+const staleWarning =
+  '110 - "the upstream could not be asked, or its answer not be kept: this is what it was"';
 
 /** Answers a request to a cached repository. */
 export async function serveCached(

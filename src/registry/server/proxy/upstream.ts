@@ -40,6 +40,10 @@ export class Upstream {
   readonly away = new Rest();
   /** It just let a question hang: it is asked nothing. */
   readonly silent = new Rest();
+  /** It just allowed no more requests: it is asked nothing, and clients are told what it said of when to come again. */
+  readonly limited = new Rest();
+  /** What it said then, milliseconds. */
+  toldToWait: number | undefined;
   readonly #config: ProxyConfig;
   readonly #url: URL;
   readonly #library: boolean;

@@ -1,8 +1,7 @@
 import type { Digest } from "../../../oci/index.ts";
 import type { Core } from "../core.ts";
-import { whileUnchanged } from "../gc/hold.ts";
 import { blobKey } from "../layout.ts";
-import { objectChanged } from "../storage/fault.ts";
+import { objectChanged, whileUnchanged } from "../storage/fault.ts";
 import type { Usage } from "./rules.ts";
 
 /** Something under a key that counts for the quotas of a repository. */

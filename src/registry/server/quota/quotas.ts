@@ -1,7 +1,7 @@
-import { whileUnchanged } from "../gc/hold.ts";
 import { keysUnder } from "../gc/walk.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { encodeRecord, readRecord } from "../records.ts";
+import { whileUnchanged } from "../storage/fault.ts";
 import type { ObjectStore, WriteCondition } from "../storage/object-store.ts";
 import { count } from "./count.ts";
 import { type Account, compileQuotas, type QuotaRule, type Usage } from "./rules.ts";

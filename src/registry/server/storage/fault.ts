@@ -7,6 +7,17 @@ export function objectChanged(key: string): StrakeError {
   return new StrakeError("OBJECT_CHANGED", `${key} was changed by somebody else`);
 }
 
+/** False when the change lost a race, which the storage says with OBJECT_CHANGED. */
+export async function whileUnchanged(change: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await change();
+    return true;
+  } catch (error) {
+    if (error instanceof StrakeError && error.code === "OBJECT_CHANGED") return false;
+    throw error;
+  }
+}
+
 /** An upload whose bytes were removed, by its end or by its abortion: whoever sends it begins again. */
 export function uploadGone(id: string): StrakeError {
   return new StrakeError("UPLOAD_GONE", `the upload ${id} is gone`);
@@ -31,6 +42,11 @@ export function storageFault(what: string, cause?: unknown): StrakeError {
   const said = errnoOf(cause) ?? (cause as { code?: unknown } | undefined)?.code;
   const code = typeof said === "string" && full.test(said) ? "REGISTRY_FULL" : "REGISTRY_STORAGE";
   return new StrakeError(code, `${what}${why}`, { cause });
+}
+
+/** Whether it is the medium that failed, or has no room: what is there may still be read. */
+export function isStorageFault(error: unknown): boolean {
+  return error instanceof StrakeError && /^REGISTRY_(?:FULL|STORAGE)$/.test(error.code);
 }
 
 export function tooLarge(key: string, size: number, limit: number): StrakeError {

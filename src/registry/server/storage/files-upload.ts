@@ -123,7 +123,11 @@ export class FileUpload implements Upload {
   }
 
   async *stream(): AsyncIterable<Uint8Array> {
-    for await (const chunk of Bun.file(this.#dataPath).stream()) yield chunk;
+    try {
+      yield* Bun.file(this.#dataPath).stream();
+    } catch (error) {
+      throw storageFault(`the upload ${this.id} cannot be read`, error);
+    }
   }
 
   reader(): UploadReader {
@@ -137,16 +141,15 @@ export class FileUpload implements Upload {
 
   async commit(key: string): Promise<void> {
     const now = new Date();
-    const file = await open(this.#dataPath, "r+");
     try {
+      await using file = await open(this.#dataPath, "r+");
       await file.datasync();
+      // A collector's grace period counts from here, not from the last chunk.
+      utimesSync(this.#dataPath, now, now);
     } catch (error) {
+      if (missing(error)) throw uploadGone(this.id);
       throw storageFault(`the upload ${this.id} cannot be written to the disk`, error);
-    } finally {
-      await file.close();
     }
-    // A collector's grace period counts from here, not from the last chunk.
-    utimesSync(this.#dataPath, now, now);
     await this.#commit(this.#dataPath, key);
     await this.abort();
   }

@@ -112,6 +112,17 @@ test("what is asked for right after it was pushed is brought into the page cache
   expect([cached("blobs/large"), cached("blobs/small")]).toEqual([true, false]);
 });
 
+test("an upload whose file is gone, or cannot be opened, ends as what it is", async () => {
+  const at = join(base, "gone");
+  await using store = await FileStore.open(at);
+  const upload = await store.createUpload("");
+  const data = join(at, "uploads", `${upload.id}.data`);
+  rmSync(data);
+  await expect(upload.commit("a")).rejects.toMatchObject({ code: "UPLOAD_GONE" });
+  mkdirSync(data);
+  await expect(upload.commit("a")).rejects.toMatchObject({ code: "REGISTRY_STORAGE" });
+});
+
 test("pages of a large folder are those of a small one, whatever comes and goes between them", async () => {
   const at = join(base, "large");
   const there = new Set<string>();

@@ -151,13 +151,14 @@ export class FileStore implements ObjectStore {
   async staleUploads(before: number): Promise<string[]> {
     // Asked by every collection, which may have made room.
     this.#reserve.keep();
-    const names = readdirSync(this.#uploads()).filter((name) => name.endsWith(".data"));
-    return names
-      .filter(
-        (name) =>
-          (statSync(join(this.#uploads(), name), { throwIfNoEntry: false })?.mtimeMs ?? before) < before,
-      )
-      .map((name) => name.slice(0, -".data".length));
+    const touched = (name: string) =>
+      statSync(join(this.#uploads(), name), { throwIfNoEntry: false })?.mtimeMs ?? before;
+    try {
+      const names = readdirSync(this.#uploads()).filter((name) => name.endsWith(".data"));
+      return names.filter((name) => touched(name) < before).map((name) => name.slice(0, -".data".length));
+    } catch (error) {
+      throw storageFault("the uploads cannot be listed", error);
+    }
   }
 
   async dropUpload(id: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { StrakeError } from "../../../errors/index.ts";
-import { objectChanged, storageFault, tooLarge } from "./fault.ts";
+import { objectChanged, storageFault, tooLarge, whileUnchanged } from "./fault.ts";
 import { checkKey, checkPrefix, isKey, isUploadId } from "./key.ts";
 import type {
   ByteRange,
@@ -41,16 +41,21 @@ export class S3Store implements ObjectStore {
       throw withAdvice(error, options);
     });
     const probe = `_probe/${crypto.randomUUID()}`;
-    await store.put(probe, new Uint8Array(1), { ifNoneMatch: "*" });
+    const first = await store.put(probe, new Uint8Array(1), { ifNoneMatch: "*" });
     try {
-      await store.put(probe, new Uint8Array(2), { ifNoneMatch: "*" });
-    } catch (error) {
-      if (error instanceof StrakeError && error.code === "OBJECT_CHANGED") return store;
-      throw error;
+      await store.#expectRefusal(probe, { ifNoneMatch: "*" }, "If-None-Match");
+      await store.put(probe, new Uint8Array(3), { ifMatch: first });
+      await store.#expectRefusal(probe, { ifMatch: first }, "If-Match");
     } finally {
       await store.#client.request("DELETE", probe, { accept: [404] });
     }
-    throw storageFault("the S3 server does not honour If-None-Match, so replicas could not share the bucket");
+    return store;
+  }
+
+  async #expectRefusal(key: string, condition: WriteCondition, header: string): Promise<void> {
+    const isTaken = await whileUnchanged(() => this.put(key, new Uint8Array(2), condition));
+    if (isTaken)
+      throw storageFault(`the S3 server does not honour ${header}, so replicas could not share the bucket`);
   }
 
   async head(key: string): Promise<ObjectInfo | undefined> {

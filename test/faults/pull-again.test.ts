@@ -1,0 +1,177 @@
+import { afterAll, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { Engine } from "../../src/engine/index.ts";
+import { hostPlatform, mediaTypes, sha256 } from "../../src/oci/index.ts";
+import { serve } from "../../src/registry/client/fake-registry.test-support.ts";
+import { json, tarOf } from "../support/archives.ts";
+import { program } from "../support/strake.ts";
+
+/** A pull that was interrupted goes on, when it is done again, in the middle of the layer where it was. */
+const home = mkdtempSync(join(tmpdir(), "strake-again-"));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+const env = { ...process.env, HOME: home, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+
+const tar = await tarOf([["file", randomBytes(12 << 20)]]);
+const layer = gzipSync(tar, { level: 1 });
+const config = json({ ...hostPlatform(), rootfs: { type: "layers", diff_ids: [sha256(tar)] } });
+const described = (mediaType: string, bytes: Uint8Array) => ({
+  ...{ mediaType, digest: sha256(bytes), size: bytes.length },
+});
+const manifest = json({
+  ...{ schemaVersion: 2, mediaType: mediaTypes.ociManifest },
+  config: described(mediaTypes.ociConfig, config),
+  layers: [described(mediaTypes.ociLayerGzip, layer)],
+});
+
+/** Sends the layer up to `until()`, and then nothing more. */
+async function registry(until: () => number) {
+  const starts: number[] = [];
+  const server = await serve((request, response: ServerResponse) => {
+    if (request.url!.includes("/manifests/"))
+      return void response.writeHead(200, { "content-type": mediaTypes.ociManifest }).end(manifest);
+    if (!request.url!.endsWith(sha256(layer))) return void response.end(config);
+    const start = Number(/^bytes=([0-9]+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+    starts.push(start);
+    const range = { "content-range": `bytes ${start}-${layer.length - 1}/${layer.length}` };
+    response.writeHead(start === 0 ? 200 : 206, {
+      "content-length": layer.length - start,
+      ...(start ? range : {}),
+    });
+    if (until() >= layer.length) return void response.end(layer.subarray(start));
+    response.write(layer.subarray(start, until()));
+  });
+  return { ...server, starts, reference: `${server.host}/app:1` };
+}
+
+const half = layer.length >> 1;
+let roots = 0;
+function folders() {
+  const root = join(home, String(roots++));
+  return { root: join(root, "root"), runRoot: join(root, "run"), work: join(root, "root/work") };
+}
+
+/** Files of more than a mebibyte that a pull has left. */
+function kept(work: string): string[] {
+  return readdirSync(work)
+    .map((name) => join(work, name))
+    .filter((path) => statSync(path).size > 1 << 20);
+}
+
+/** Waits until a pull has written some of the layer. */
+async function someIsThere(work: string): Promise<void> {
+  for (;;) {
+    try {
+      if (kept(work).length > 0) return;
+    } catch {
+      // There is no store yet, or the file has just got another name.
+    }
+    await Bun.sleep(20);
+  }
+}
+
+/** Interrupts a pull of this process when some of the layer is here. */
+async function interrupted(
+  engine: Engine,
+  { reference, starts }: Awaited<ReturnType<typeof registry>>,
+  work: string,
+): Promise<void> {
+  const stop = new AbortController();
+  const before = starts.length;
+  const pull = engine.pull({ env, reference, signal: stop.signal });
+  while (starts.length === before) await Bun.sleep(20);
+  await someIsThere(work);
+  stop.abort();
+  await expect(pull).rejects.toMatchObject({ code: "CANCELED" });
+  expect(kept(work)).toHaveLength(1);
+}
+
+test.each(["in this process", "in the next one"])(
+  "canceled: goes on %s, and nothing stays",
+  async (where) => {
+    let until = half;
+    const server = await registry(() => until);
+    using _server = server;
+    const { work, ...place } = folders();
+    let engine = Engine.open(place);
+    try {
+      await interrupted(engine, server, work);
+      await interrupted(engine, server, work);
+      if (where !== "in this process") {
+        engine.close();
+        // As another process would have written it, which is gone.
+        const [path] = kept(work);
+        writeFileSync(
+          join(
+            work,
+            path!
+              .split("/")
+              .at(-1)!
+              .replace(/^\.tmp-[^-]*-/, ".tmp-0.1.2.3-"),
+          ),
+          readFileSync(path!),
+        );
+        rmSync(path!);
+        engine = Engine.open(place);
+      }
+      until = layer.length;
+      const { image } = await engine.pull({ env, reference: server.reference });
+      expect(image.diffIDs).toEqual([sha256(tar)]);
+      expect(server.starts).toHaveLength(3);
+      expect(server.starts[1]).toBeGreaterThan(1 << 20);
+      expect(server.starts[2]).toBeGreaterThanOrEqual(server.starts[1]!);
+      expect(readFileSync(engine.store.blobs.path(sha256(layer))).equals(layer)).toBe(true);
+      expect(kept(work)).toEqual([]);
+      expect(engine.store.gc({ verify: true }).problems).toEqual([]);
+    } finally {
+      engine.close();
+    }
+  },
+);
+
+test("what was damaged meanwhile is fetched anew", async () => {
+  let until = half;
+  const server = await registry(() => until);
+  using _server = server;
+  const { work, ...place } = folders();
+  using engine = Engine.open(place);
+  await interrupted(engine, server, work);
+  const [path] = kept(work);
+  const bytes = readFileSync(path!);
+  bytes[1_000_000]! ^= 1;
+  writeFileSync(path!, bytes);
+  until = layer.length;
+  await engine.pull({ env, reference: server.reference });
+  expect(server.starts).toEqual([0, bytes.length, 0]);
+  expect(kept(work)).toEqual([]);
+});
+
+test("killed with SIGKILL: the next one goes on; what nobody comes back for is collected", async () => {
+  let until = half;
+  const server = await registry(() => until);
+  using _server = server;
+  const { work, ...place } = folders();
+  const surroundings = { ...env, STRAKE_ROOT: place.root, STRAKE_RUNROOT: place.runRoot };
+  const run = (...words: string[]) =>
+    Bun.spawn([...program, ...words], { env: surroundings, stdout: "pipe", stderr: "pipe" });
+  const child = run("pull", server.reference);
+  await someIsThere(work);
+  child.kill("SIGKILL");
+  await child.exited;
+  until = layer.length;
+  const again = run("pull", server.reference);
+  expect([await again.exited, await new Response(again.stderr).text()]).toEqual([0, expect.any(String)]);
+  expect(server.starts).toHaveLength(2);
+  expect(server.starts[1]).toBeGreaterThan(1 << 20);
+  expect(kept(work)).toEqual([]);
+
+  const verify = run("gc", "--verify");
+  expect([await verify.exited, await new Response(verify.stdout).text()]).toEqual([
+    0,
+    expect.stringContaining("clean"),
+  ]);
+});
