@@ -1,7 +1,7 @@
 import { closeSync, lstatSync, openSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { StrakeError } from "../errors/index.ts";
-import { Folder, sweepTemporaries, Temporary, writeAll } from "../sys/index.ts";
+import { Folder, openingTarget, sweepTemporaries, Temporary, writeAll, writingTo } from "../sys/index.ts";
 import type { TarSink } from "../tar/index.ts";
 
 /**
@@ -17,10 +17,10 @@ export async function writeArchiveFile(
   const place = replace ? behindLinks(path) : resolve(path);
   const there = statSync(place, { throwIfNoEntry: false });
   if (replace && there !== undefined && !there.isFile()) return await writeInto(place, write);
-  using folder = Folder.open(dirname(place));
+  using folder = openingTarget(dirname(place), () => Folder.open(dirname(place)));
   sweepTemporaries(folder);
-  using temporary = Temporary.file(folder, { mode: 0o600 });
-  await write((chunk) => writeAll(temporary.fd, chunk));
+  using temporary = openingTarget(dirname(place), () => Temporary.file(folder, { mode: 0o600 }));
+  await writingTo(path, () => write((chunk) => writeAll(temporary.fd, chunk)));
   try {
     temporary.place(folder, basename(place), { replace });
   } catch (error) {
@@ -31,9 +31,9 @@ export async function writeArchiveFile(
 /** A folder beside the path, where there is room for what is to be there; gone afterwards, with a killed process at the next call. */
 export async function withFolderBeside<T>(path: string, work: (folder: string) => Promise<T>): Promise<T> {
   const parent = dirname(resolve(path));
-  using folder = Folder.open(parent);
+  using folder = openingTarget(parent, () => Folder.open(parent));
   sweepTemporaries(folder);
-  using temporary = Temporary.folder(folder);
+  using temporary = openingTarget(parent, () => Temporary.folder(folder));
   return await work(join(parent, temporary.name));
 }
 

@@ -124,4 +124,5 @@ export {
   windowSize,
 } from "./terminal.ts";
 export { writeAll } from "./write-all.ts";
+export { openingTarget, writingTo } from "./write-target.ts";
 export { getXattr, listXattrs, readXattrs, removeXattr, setXattr, type XattrTarget } from "./xattr.ts";

@@ -47,6 +47,28 @@ test.each([
   ["catalog HOST/team", "HOST/team is not a registry", "strake search HOST/team"],
   ["copy docker-archive:absent.tar HOST/a:1", "there is no file absent.tar", ""],
   ["copy oci-archive:absent.tar HOST/a:1", "there is no file absent.tar", ""],
+  [
+    "copy HOST/team/app:1 ./folder",
+    "./folder is a path, and does not say what is there",
+    "oci:./folder for a folder",
+  ],
+  ["copy app.tar HOST/a:1", "app.tar is a path", "docker-archive:app.tar"],
+  [
+    "copy HOST/team/app:1 oci-archive:/absent/a.tar",
+    "nothing can be written to /absent: there is no such folder",
+    "",
+  ],
+  [
+    "copy HOST/team/app:1 oci:/proc/absent",
+    "nothing can be written to /proc/absent: there is no such folder",
+    "",
+  ],
+  [
+    "copy HOST/team/app:1 docker-daemon:app:1",
+    "does not copy from or to docker-daemon:",
+    "docker load -i a.tar",
+  ],
+  ["artifact pull -o /dev/null/x HOST/team/app:1", "nothing can be written to /dev/null/x: ", ""],
   ["copy oci-archive:. HOST/a:1", ". is a folder", "oci:."],
 ])("%s: %s %s", async (line, message, hint) => {
   const here = (text: string) => text.replaceAll("HOST", registry.host);

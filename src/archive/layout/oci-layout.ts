@@ -21,10 +21,12 @@ import {
   Folder,
   flock,
   openFolder,
+  openingTarget,
   readFrom,
   sweepTemporaries,
   Temporary,
   writeAll,
+  writingTo,
 } from "../../sys/index.ts";
 import { blobName } from "../load/contents.ts";
 import { layoutDocument } from "../save/documents.ts";
@@ -87,16 +89,18 @@ export class OciLayout {
     return layout;
   }
 
-  /** The layout at a path, made where there is nothing or an empty folder. Errors: ARCHIVE_INVALID. */
-  static create(path: string): OciLayout {
+  /** The layout at a path, made where there is nothing or an empty folder. `name`: as of `open`. Errors: ARCHIVE_INVALID, USAGE. */
+  static create(path: string, name?: string): OciLayout {
     const root = resolve(path);
-    mkdirSync(root, { recursive: true });
-    using folder = Folder.open(root);
+    using folder = openingTarget(root, () => {
+      mkdirSync(root, { recursive: true });
+      return Folder.open(root);
+    });
     sweepTemporaries(folder);
-    if (folder.lstat("oci-layout")) return OciLayout.open(root);
+    if (folder.lstat("oci-layout")) return OciLayout.open(root, name);
     if (folder.lstat("index.json") === undefined) replace(folder, "index.json", indexOf([]));
     replace(folder, "oci-layout", layoutDocument);
-    return new OciLayout(root);
+    return new OciLayout(root, name);
   }
 
   /** What index.json names. */
@@ -166,11 +170,19 @@ export class OciLayout {
     }
   }
 
-  /** Errors: ARCHIVE_MISMATCH, CANCELED. */
+  /** Errors: ARCHIVE_MISMATCH, SYS_EXHAUSTED, CANCELED. */
   async uploadBlob(
     blob: Blob,
     source: BlobSource,
     options: Call & { readonly onProgress?: (bytes: number) => void } = {},
+  ): Promise<void> {
+    await writingTo(this.name, () => this.#receive(blob, source, options));
+  }
+
+  async #receive(
+    blob: Blob,
+    source: BlobSource,
+    options: Call & { readonly onProgress?: (bytes: number) => void },
   ): Promise<void> {
     using folder = Folder.open(this.#root);
     using temporary = Temporary.file(folder);

@@ -17,7 +17,7 @@ import {
   titleAnnotation,
   verified,
 } from "../../registry/client/index.ts";
-import { Folder, sweepTemporaries, Temporary, writeAll } from "../../sys/index.ts";
+import { Folder, openingTarget, sweepTemporaries, Temporary, writeAll, writingTo } from "../../sys/index.ts";
 import { warnOfMirror } from "../registry/mirror-warning.ts";
 import { openRemote } from "../registry/open-remote.ts";
 
@@ -74,8 +74,10 @@ async function fetchFiles(request: Fetching): Promise<FetchedArtifact> {
           `${request.name} has two files that want to be ${JSON.stringify(twice)}`,
         );
       const folder = resolve(request.folder);
-      mkdirSync(folder, { recursive: true });
-      using root = Folder.open(folder);
+      using root = openingTarget(folder, () => {
+        mkdirSync(folder, { recursive: true });
+        return Folder.open(folder);
+      });
       const targets = names.map((name) => ({ root, folder, name, force: request.force === true }));
       // All are looked at before anything is fetched.
       for (const target of targets) if (!fetched.has(target.name)) demandRoom(target);
@@ -163,12 +165,14 @@ async function fetchFile(
     using folder = parent;
     using temporary = Temporary.file(folder);
     let current = 0;
-    for await (const chunk of verified(place.openBlob(file, signal ? { signal } : {}), file, place.name)) {
-      writeAll(temporary.fd, chunk);
-      current += chunk.byteLength;
-      step.progress(current);
-    }
-    fsyncSync(temporary.fd);
+    await writingTo(join(target.folder, target.name), async () => {
+      for await (const chunk of verified(place.openBlob(file, signal ? { signal } : {}), file, place.name)) {
+        writeAll(temporary.fd, chunk);
+        current += chunk.byteLength;
+        step.progress(current);
+      }
+      fsyncSync(temporary.fd);
+    });
     try {
       temporary.place(folder, last, { replace: target.force });
     } catch (error) {

@@ -164,7 +164,8 @@ export async function withTarget<T>(
     case "oci-archive": {
       demandNothingAt(place.path);
       return await withFolderBeside(place.path, async (folder) => {
-        const result = await work({ kind: "place", place: OciLayout.create(folder), reference: place.tag });
+        const layout = OciLayout.create(folder, `oci-archive:${place.path}`);
+        const result = await work({ kind: "place", place: layout, reference: place.tag });
         await writeArchiveFile(place.path, { replace: false }, (sink) => packLayout(folder, sink, opening));
         return result;
       });

@@ -21,6 +21,7 @@ export function parsePlace(text: string): Place {
     ) ?? [];
   switch (transport) {
     case undefined:
+      if (/^\.{0,2}\/|^[^/]+\.(?:tar|tgz|tar\.(?:gz|zst|xz|bz2))$/.test(text)) throw aPath(text);
       return { kind: "registry", reference: parseReference(text) };
     case "docker":
       if (rest.startsWith("//")) return { kind: "registry", reference: parseReference(rest.slice(2)) };
@@ -42,6 +43,13 @@ export function parsePlace(text: string): Place {
         hint: `${archived[transport as keyof typeof archived]}; places are docker://, oci:, oci-archive:, docker-archive: and strake:`,
       });
   }
+}
+
+/** Errors: USAGE. */
+function aPath(text: string): StrakeError {
+  return new StrakeError("USAGE", `${text} is a path, and does not say what is there`, {
+    hint: `write docker-archive:${text} or oci-archive:${text} for a file, oci:${text} for a folder`,
+  });
 }
 
 /** How images of stores that are not ours come here and leave. */
