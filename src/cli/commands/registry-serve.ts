@@ -1,6 +1,7 @@
 import { closeSync, openSync } from "node:fs";
 import { RegistryService, writeSteadily } from "../../engine/index.ts";
 import { renderError, toStrakeError } from "../../errors/index.ts";
+import { mergeDocuments } from "../../registry/server/index.ts";
 import type { Handler } from "../command.ts";
 import type { registryServeFlags } from "../spec/registry.ts";
 import { placeOf } from "./registry-place.ts";
@@ -13,7 +14,7 @@ export const registryServe: Handler<typeof registryServeFlags> = async (cli, { f
   const { config, settings } = placeOf(cli, flags);
   const service = await RegistryService.start({
     config,
-    settings: { ...settingsOf(cli, flags), ...settings },
+    settings: mergeDocuments(settingsOf(cli, flags), settings) as object,
     env: cli.env,
     onFailure: (work, error) => {
       const what = work === "webhook" ? "a webhook" : `the scheduled ${work}`;

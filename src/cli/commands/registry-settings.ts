@@ -27,6 +27,10 @@ export function settingsOf(cli: Cli, flags: ServeFlags): Record<string, unknown>
     webhooks: flags.webhook.length > 0 ? flags.webhook.map((url) => ({ url })) : undefined,
     proxy: flags.proxy.length > 0 ? flags.proxy.map(parseProxy) : undefined,
     metrics: present({ listen: flags["metrics-listen"] }),
+    storage: present({
+      redirect: flags["s3-redirect"] || undefined,
+      publicEndpoint: flags["s3-public-endpoint"],
+    }),
     log: log === undefined || log === "stdout" || log === "none" ? log : at(log),
     stopTimeout: flags["stop-timeout"],
   })!;

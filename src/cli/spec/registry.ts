@@ -73,6 +73,16 @@ export const registryServeFlags = {
     value: "PREFIX=URL",
     help: "serve and keep the images of another registry below PREFIX, for example docker.io=https://registry-1.docker.io",
   },
+  "s3-redirect": {
+    type: "boolean",
+    help: "send who pulls a blob larger than 1 MiB to the S3 server for it",
+  },
+  "s3-public-endpoint": {
+    type: "string",
+    value: "URL",
+    default: "--s3-endpoint",
+    help: "the S3 server as they reach it",
+  },
   "metrics-listen": {
     type: "string",
     value: "ADDRESS:PORT",

@@ -33,6 +33,7 @@ export async function openStorage(config: StorageConfig, env: Environment): Prom
   return S3Store.open({
     endpoint: endpoint || `https://s3.${region}.amazonaws.com`,
     ...{ bucket: config.bucket, region, prefix: config.prefix ?? "" },
+    ...{ redirect: config.redirect, publicEndpoint: config.publicEndpoint },
     credentials: {
       ...{ accessKeyId, secretAccessKey },
       ...(env.AWS_SESSION_TOKEN ? { sessionToken: env.AWS_SESSION_TOKEN } : {}),

@@ -14,6 +14,9 @@ import type { ByteRange, ObjectContent, ObjectInfo } from "./storage/object-stor
 /** Bytes of a blob that is read whole before it is sent, where it comes as a stream. */
 const wholeLimit = 1 << 20;
 
+/** How long an address of the storage is good for. A download that began goes on. */
+const addressSeconds = 20 * 60;
+
 /** The digest of a path or query. Throws DIGEST_INVALID. */
 export function checkDigest(text: string): Digest {
   if (isDigest(text)) return text;
@@ -55,8 +58,7 @@ export async function serveBlob(call: Call, repository: string, text: string): P
   const length = range ? range.end - range.start : info.size;
   if (call.method === "HEAD") return new Response(null, { status, headers });
 
-  const content = length > 0 ? await call.core.objects.get(blobKey(digest), range) : undefined;
-  if (length > 0 && !content) throw blobUnknown(digest);
+  const answer = (await sentElsewhere(call.core, digest, info.size)) ?? (await sentHere());
   call.core.emit({
     type: "blob.pulled",
     repository,
@@ -65,7 +67,23 @@ export async function serveBlob(call: Call, repository: string, text: string): P
     digest,
     size: length,
   });
-  return new Response(content ? await sendable(content.body, length) : null, { status, headers });
+  return answer;
+
+  async function sentHere(): Promise<Response> {
+    if (length === 0) return new Response(null, { status, headers });
+    const content = await call.core.objects.get(blobKey(digest), range);
+    if (!content) throw blobUnknown(digest);
+    return new Response(await sendable(content.body, length), { status, headers });
+  }
+}
+
+/** A large blob is had from the storage itself, where that may be. Its address is a secret of whoever may read the blob. */
+async function sentElsewhere(core: Core, digest: Digest, size: number): Promise<Response | undefined> {
+  const address =
+    size > wholeLimit ? await core.objects.address?.(blobKey(digest), addressSeconds) : undefined;
+  if (address === undefined) return undefined;
+  const headers = { ...versionHeader, Location: address, "Docker-Content-Digest": digest };
+  return new Response(null, { status: 307, headers: { ...headers, "Cache-Control": "no-store" } });
 }
 
 /**

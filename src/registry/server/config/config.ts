@@ -15,6 +15,10 @@ export type StorageConfig =
       readonly prefix?: string;
       readonly endpoint?: string;
       readonly region?: string;
+      /** Who pulls a blob larger than 1 MiB is sent to the S3 server for it. */
+      readonly redirect?: boolean;
+      /** The S3 server as those who are sent there reach it. */
+      readonly publicEndpoint?: string;
     };
 
 export interface WebhookConfig extends Omit<WebhookTarget, "secret"> {

@@ -107,6 +107,11 @@ test.each([
   [{ storage: { driver: "gcs" } }, 'storage.driver: "gcs" is not one of files, memory, s3'],
   [{ storage: { driver: "s3" } }, "storage: bucket is missing"],
   [{ storage: { driver: "files", bucket: "x" } }, "storage.bucket: the files driver has no such setting"],
+  [{ storage: { redirect: true } }, "storage.redirect: the files driver has no such setting"],
+  [
+    { storage: { bucket: "abc", publicEndpoint: "https://x" } },
+    "storage.publicEndpoint: nobody is sent there",
+  ],
   [{ storage: { bucket: "../x" } }, "storage.bucket:"],
   [{ listen: "5000" }, "listen:"],
   [{ listen: ":70000" }, "ports end at 65535"],

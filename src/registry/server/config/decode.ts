@@ -55,14 +55,17 @@ const allForUsers = [
 ] as const;
 
 function decodeStorage(value: ConfigValue): StorageConfig {
-  const found = members(value, ["driver", "root", "bucket", "prefix", "endpoint", "region"]);
+  const s3Settings = ["bucket", "prefix", "endpoint", "region", "redirect", "publicEndpoint"] as const;
+  const found = members(value, ["driver", "root", ...s3Settings]);
   const driver = found.driver ? oneOf(found.driver, ["files", "memory", "s3"] as const) : guessDriver(found);
-  const { root, bucket, prefix, endpoint, region } = found;
-  const foreign = driver === "s3" ? root : (bucket ?? prefix ?? endpoint ?? region);
+  const { root, bucket, prefix, endpoint, region, redirect, publicEndpoint } = found;
+  const foreign = driver === "s3" ? root : s3Settings.map((name) => found[name]).find(Boolean);
   const stray = foreign ?? (driver === "memory" ? root : undefined);
   if (stray) throw configError(stray.path, `the ${driver} driver has no such setting`);
   if (driver === "memory") return { driver };
   if (driver === "files") return { driver, root: root && text(root, anyPath, "a path") };
+  if (publicEndpoint && !(redirect && flag(redirect)))
+    throw configError(publicEndpoint.path, "nobody is sent there", "add storage.redirect (--s3-redirect)");
   const folder = prefix && text(prefix, /^(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*\/?)*$/, "a prefix of keys");
   return {
     driver,
@@ -73,6 +76,8 @@ function decodeStorage(value: ConfigValue): StorageConfig {
     ),
     prefix: folder && (folder.endsWith("/") ? folder : `${folder}/`),
     endpoint: endpoint && text(endpoint, /^https?:\/\/[^\s]+$/, "an http or https URL"),
+    redirect: redirect && flag(redirect),
+    publicEndpoint: publicEndpoint && text(publicEndpoint, /^https?:\/\/[^\s]+$/, "an http or https URL"),
     region: region && text(region, /^[A-Za-z0-9-]{1,64}$/, "the name of a region"),
   };
 }

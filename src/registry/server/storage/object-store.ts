@@ -59,6 +59,11 @@ export interface ObjectStore extends AsyncDisposable {
 
   head(key: string): Promise<ObjectInfo | undefined>;
   get(key: string, range?: ByteRange): Promise<ObjectContent | undefined>;
+  /**
+   * An address at which whoever has it can GET the object, ranges of it too, for a number of seconds. Undefined where bytes are had only
+   * through this store. Whether there is such an object is not looked at.
+   */
+  address?(key: string, seconds: number): Promise<string | undefined>;
   /** A small object as one piece. Throws REGISTRY_STORAGE when it is larger than `limit` bytes. */
   read(key: string, limit: number): Promise<SmallObject | undefined>;
   /** Writes a small object; resolves to its etag. Throws OBJECT_CHANGED when the condition does not hold. */

@@ -1,5 +1,5 @@
 import { objectChanged, storageFault } from "./fault.ts";
-import { escapeURI, type S3Credentials, sha256Hex, signRequest } from "./s3-sign.ts";
+import { escapeURI, type S3Credentials, sha256Hex, signAddress, signRequest } from "./s3-sign.ts";
 import { getSlowly, hasProxy } from "./s3-slow-get.ts";
 import { unescapeXML } from "./s3-xml.ts";
 
@@ -13,6 +13,10 @@ export interface S3Options {
   readonly prefix?: string;
   /** Largest object copied by one request, in bytes; S3's own limit is 5 GiB. */
   readonly copyLimit?: number;
+  /** Who wants a large object may be sent to the S3 server for it. */
+  readonly redirect?: boolean;
+  /** The S3 server as clients of the registry reach it, with `redirect`; `endpoint` when absent. */
+  readonly publicEndpoint?: string;
   /** Milliseconds an S3 server may take to answer a request; putting parts together and copying may take ten times as long. Default: 60 s. */
   readonly answerMs?: number;
 }
@@ -56,6 +60,8 @@ export interface ListedObject {
 
 const attempts = 5;
 
+const defaultRegion = "us-east-1";
+
 /**
  * Failures that are not the request's own, beside 5xx: a conditional write that met another one in the middle, and bytes that
  * were damaged or came too slowly on their way. versitygw says the last where another request deleted the folder of a key in the
@@ -85,6 +91,15 @@ export class S3Client {
     this.#host = url.host;
     this.#base = `${url.pathname.replace(/\/$/, "")}/${escapeURI(options.bucket)}`;
     this.#prefix = options.prefix ?? "";
+  }
+
+  /** An address at which whoever has it can GET a key, for a number of seconds. */
+  address(key: string, seconds: number): string {
+    const { credentials, region = defaultRegion, endpoint, publicEndpoint = endpoint } = this.#options;
+    const { origin, host, pathname } = new URL(publicEndpoint);
+    const path = `${pathname.replace(/\/$/, "")}/${escapeURI(this.#options.bucket)}/${this.#escaped(key)}`;
+    const query = signAddress({ host, path, seconds }, { credentials, region, now: new Date() });
+    return `${origin}${path}?${query}`;
   }
 
   /** Where a key is, as the copy source header wants it. */
@@ -218,7 +233,7 @@ export class S3Client {
   }
 
   #send(method: string, key: string, call: S3Call): Promise<Response> {
-    const { credentials, endpoint, region = "us-east-1", answerMs = 60_000 } = this.#options;
+    const { credentials, endpoint, region = defaultRegion, answerMs = 60_000 } = this.#options;
     const path = key === "" ? this.#base : `${this.#base}/${this.#escaped(key)}`;
     const query = Object.entries(call.query ?? {})
       .map(([name, value]) => `${escapeURI(name)}=${escapeURI(value)}`)

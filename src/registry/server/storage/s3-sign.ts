@@ -21,42 +21,85 @@ export interface SignedParts {
 export const sha256Hex = (content: string | Uint8Array): string =>
   createHash("sha256").update(content).digest("hex");
 
+const algorithm = "AWS4-HMAC-SHA256";
+
 const hmac = (key: string | Uint8Array, text: string): Buffer =>
   createHmac("sha256", key).update(text).digest();
 
+/** Who signs, for which region, and when. */
+export interface Signer {
+  readonly credentials: S3Credentials;
+  readonly region: string;
+  readonly now: Date;
+}
+
 /** The headers that make a request AWS Signature Version 4 at a time, beside those that were signed. */
-export function signRequest(
-  { method, path, query, headers, payload }: SignedParts,
-  { credentials, region, now }: { credentials: S3Credentials; region: string; now: Date },
-): Record<string, string> {
-  const time = now.toISOString().replace(/[-:]|\.\d+/g, "");
-  const day = time.slice(0, 8);
+export function signRequest(parts: SignedParts, signer: Signer): Record<string, string> {
+  const { credentials, now } = signer;
+  const { headers, payload } = parts;
   const all: Record<string, string> = {
     ...headers,
-    "x-amz-date": time,
+    "x-amz-date": timeOf(now),
     "x-amz-content-sha256": payload,
     ...(credentials.sessionToken ? { "x-amz-security-token": credentials.sessionToken } : {}),
   };
-  const names = Object.keys(all).sort();
-  const signed = names.join(";");
-  const canonical = [
-    method,
-    path,
-    query,
-    ...names.map((name) => `${name}:${all[name]!.trim()}`),
-    "",
-    signed,
-    payload,
-  ];
-  const scope = `${day}/${region}/s3/aws4_request`;
-  const text = ["AWS4-HMAC-SHA256", time, scope, sha256Hex(canonical.join("\n"))].join("\n");
-  const key = hmac(hmac(hmac(hmac(`AWS4${credentials.secretAccessKey}`, day), region), "s3"), "aws4_request");
-  const signature = hmac(key, text).toString("hex");
+  const signature = sign({ ...parts, headers: all }, signer);
   const { host: _, ...sent } = all;
+  const credential = `${credentials.accessKeyId}/${scopeOf(signer)}`;
   return {
     ...sent,
-    authorization: `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`,
+    authorization: `${algorithm} Credential=${credential}, SignedHeaders=${namesOf(all).join(";")}, Signature=${signature}`,
   };
+}
+
+/**
+ * The query that lets whoever has it GET what is at a path of a host, for a number of seconds (Signature Version 4, "Authenticating Requests: Using Query Parameters").
+ */
+export function signAddress(
+  { host, path, seconds }: { host: string; path: string; seconds: number },
+  signer: Signer,
+): string {
+  const { accessKeyId, sessionToken } = signer.credentials;
+  const query = Object.entries({
+    "X-Amz-Algorithm": algorithm,
+    "X-Amz-Credential": `${accessKeyId}/${scopeOf(signer)}`,
+    "X-Amz-Date": timeOf(signer.now),
+    "X-Amz-Expires": String(seconds),
+    ...(sessionToken ? { "X-Amz-Security-Token": sessionToken } : {}),
+    "X-Amz-SignedHeaders": "host",
+  })
+    .map(([name, value]) => `${name}=${escapeURI(value)}`)
+    .join("&");
+  const parts = { method: "GET", path, query, headers: { host }, payload: "UNSIGNED-PAYLOAD" };
+  return `${query}&X-Amz-Signature=${sign(parts, signer)}`;
+}
+
+function sign({ method, path, query, headers, payload }: SignedParts, signer: Signer): string {
+  const names = namesOf(headers);
+  const canonical = [
+    ...[method, path, query],
+    ...names.map((name) => `${name}:${headers[name]!.trim()}`),
+    ...["", names.join(";"), payload],
+  ];
+  const text = [algorithm, timeOf(signer.now), scopeOf(signer), sha256Hex(canonical.join("\n"))].join("\n");
+  const secret = `AWS4${signer.credentials.secretAccessKey}`;
+  const key = scopeOf(signer)
+    .split("/")
+    .reduce((before: string | Uint8Array, part) => hmac(before, part), secret);
+  return hmac(key, text).toString("hex");
+}
+
+function namesOf(headers: SignedParts["headers"]): string[] {
+  return Object.keys(headers).sort();
+}
+
+/** `20150830T123600Z` */
+function timeOf(now: Date): string {
+  return now.toISOString().replace(/[-:]|\.\d+/g, "");
+}
+
+function scopeOf({ region, now }: Signer): string {
+  return `${timeOf(now).slice(0, 8)}/${region}/s3/aws4_request`;
 }
 
 /** A value in a path or query as Signature Version 4 wants it escaped. */

@@ -57,6 +57,50 @@ describe.skipIf(reason !== undefined)("s3", () => {
     expect(Buffer.compare(await part.bytes(), blob.subarray(5, 2_000_005))).toBe(0);
   });
 
+  test("with `redirect` who wants a large blob is sent to the S3 server, with leave to read that blob alone", async () => {
+    const place = { ...options(server.bucket()), redirect: true };
+    await using registry = await Registry.start({ storage: await S3Store.open(place) });
+    const url = `${registry.url}v2/sent/blobs/`;
+    const push = async (length: number) => {
+      const bytes = Buffer.alloc(length, "a blob");
+      await fetch(`${url}uploads/?digest=${sha256(bytes)}`, { method: "POST", body: bytes });
+      return { bytes, at: `${url}${sha256(bytes)}` };
+    };
+    const [large, other, small] = await Promise.all([3 << 20, (3 << 20) + 1, 1000].map(push));
+    const sent = await fetch(large!.at, { redirect: "manual" });
+    expect([sent.status, sent.headers.get("docker-content-digest")]).toEqual([307, sha256(large!.bytes)]);
+    expect(sent.headers.get("cache-control")).toBe("no-store");
+    const address = new URL(sent.headers.get("location")!);
+    expect(address.origin).toBe(new URL(server.endpoint).origin);
+    expect(address.searchParams.get("X-Amz-Expires")).toBe("1200");
+    expect(Buffer.compare(await (await fetch(large!.at)).bytes(), large!.bytes)).toBe(0);
+    const part = await fetch(large!.at, { headers: { Range: "bytes=1000000-2999999" } });
+    expect([part.status, (await part.bytes()).byteLength]).toEqual([206, 2_000_000]);
+    const head = await fetch(large!.at, { method: "HEAD", redirect: "manual" });
+    expect([head.status, head.headers.get("content-length")]).toEqual([200, String(3 << 20)]);
+    expect((await fetch(small!.at, { redirect: "manual" })).status).toBe(200);
+    // The address is for one object, and for reading it.
+    const signature = address.search;
+    const otherAddress = new URL((await fetch(other!.at, { redirect: "manual" })).headers.get("location")!);
+    expect((await fetch(`${otherAddress.origin}${otherAddress.pathname}${signature}`)).status).toBe(403);
+    expect((await fetch(address, { method: "DELETE" })).status).toBe(403);
+  });
+
+  test("those who are sent away are sent to the address they can reach", async () => {
+    const place = {
+      ...options(server.bucket()),
+      redirect: true,
+      publicEndpoint: "https://s3.example:9000/at/",
+    };
+    await using store = await S3Store.open(place);
+    const address = new URL((await store.address("blobs/sha256/x", 60))!);
+    expect(address.href).toStartWith(
+      `https://s3.example:9000/at/${place.bucket}/some/prefix/blobs/sha256/x?X-Amz-`,
+    );
+    await using plain = await S3Store.open(options(place.bucket));
+    expect(await plain.address("blobs/sha256/x", 60)).toBeUndefined();
+  });
+
   test("what is no object of ours is not listed, and hides none of ours", async () => {
     const bucket = server.bucket();
     await using store = await S3Store.open(options(bucket));

@@ -25,10 +25,12 @@ export class S3Store implements ObjectStore {
   readonly exclusive = false;
   readonly #client: S3Client;
   readonly #copyLimit: number;
+  readonly #redirect: boolean;
 
   private constructor(options: S3Options) {
     this.#client = new S3Client(options);
     this.#copyLimit = options.copyLimit ?? 5 * 2 ** 30;
+    this.#redirect = options.redirect ?? false;
   }
 
   /**
@@ -79,6 +81,10 @@ export class S3Store implements ObjectStore {
     const total = /\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1];
     const size = Number(total ?? response.headers.get("content-length"));
     return { ...infoOf(response, size), body: response.body ?? new Blob([]) };
+  }
+
+  async address(key: string, seconds: number): Promise<string | undefined> {
+    return this.#redirect ? this.#client.address(checkKey(key), seconds) : undefined;
   }
 
   async read(key: string, limit: number): Promise<SmallObject | undefined> {
