@@ -1,5 +1,6 @@
 import { StrakeError, throwIfAborted } from "../../../errors/index.ts";
 import { createDigester, type Digest, digestAlgorithm } from "../../../oci/index.ts";
+import { errnoOf } from "../../../sys/index.ts";
 import { blobKey, dashed, digestOfKey } from "../layout.ts";
 import { whileUnchanged } from "../storage/fault.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
@@ -44,20 +45,30 @@ export async function scrub(objects: ObjectStore, options: ScrubOptions = {}): P
     if (!found) continue;
     blobs++;
     bytes += found.size;
-    const { size, etag, actual } = found;
+    const { size, etag, actual, isLost } = found;
     if (actual === digest) continue;
-    const quarantined = quarantine && actual !== undefined && (await moveAside(objects, digest, etag));
+    const isDamaged = actual !== undefined || isLost;
+    const quarantined = quarantine && isDamaged && (await moveAside(objects, digest, etag));
     damaged.push({ digest, size, ...(actual ? { actual } : {}), quarantined });
   }
   return { blobs, bytes, damaged };
 }
 
-/** Undefined when the blob was deleted meanwhile; without `actual` when it cannot be read. */
+interface HashedBlob {
+  readonly size: number;
+  readonly etag: string;
+  /** Absent when it cannot be read. */
+  readonly actual?: Digest;
+  /** It cannot be read because the medium has lost it, and not for want of descriptors, rights or a line. */
+  readonly isLost: boolean;
+}
+
+/** Undefined when the blob was deleted meanwhile. */
 async function hashStored(
   objects: ObjectStore,
   digest: Digest,
   signal: AbortSignal | undefined,
-): Promise<{ size: number; etag: string; actual?: Digest } | undefined> {
+): Promise<HashedBlob | undefined> {
   const content = await objects.get(blobKey(digest));
   if (!content) return undefined;
   const { body, size, etag } = content;
@@ -67,20 +78,23 @@ async function hashStored(
       throwIfAborted(signal);
       digester.update(chunk);
     }
-    return { size, etag, actual: digester.digest() };
+    return { size, etag, actual: digester.digest(), isLost: false };
   } catch (error) {
     if (error instanceof StrakeError && error.code === "CANCELED") throw error;
-    return (await objects.head(blobKey(digest))) && { size, etag };
+    const isLost = errnoOf(error) === "EIO";
+    return (await objects.head(blobKey(digest))) && { size, etag, isLost };
   }
 }
 
 async function moveAside(objects: ObjectStore, digest: Digest, etag: string): Promise<boolean> {
+  const aside = `quarantine/${dashed(digest)}`;
+  if (objects.rename) return whileUnchanged(() => objects.rename!(blobKey(digest), aside, etag));
   const content = await objects.get(blobKey(digest));
   if (!content || content.etag !== etag) return false;
   const upload = await objects.createUpload("quarantine");
   try {
     await upload.append(content.body instanceof Blob ? content.body.stream() : content.body, { last: true });
-    await upload.commit(`quarantine/${dashed(digest)}`);
+    await upload.commit(aside);
   } catch (error) {
     await upload.abort();
     throw error;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Digest, mediaTypes } from "../../../oci/index.ts";
@@ -80,6 +80,32 @@ test("scrub finds the blob with a flipped bit; in quarantine it is gone, and a p
     expect(await registry.scrub()).toMatchObject({ blobs: 4, damaged: [] });
     const signal = AbortSignal.abort();
     await expect(registry.scrub({ signal })).rejects.toMatchObject({ code: "CANCELED" });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("a blob that the disk cannot read any more is set aside, one that cannot be opened for another reason is not", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "strake-registry-scrub-"));
+  try {
+    await using registry = await Registry.start({ storage: await FileStore.open(folder) });
+    const lost = await pushImage(registry, "a", "v1");
+    const closed = await pushImage(registry, "a", "v2");
+    const pathOf = (blob: Digest) => join(folder, "objects", "blobs", "sha256", blob.slice(7));
+    // Reading it at its beginning is EIO.
+    rmSync(pathOf(lost.blob));
+    symlinkSync("/proc/self/mem", pathOf(lost.blob));
+    // Reading it is EINVAL, whatever the disk.
+    rmSync(pathOf(closed.blob));
+    symlinkSync("/proc/self/clear_refs", pathOf(closed.blob));
+    const { damaged } = await registry.scrub({ quarantine: true });
+    expect(damaged.toSorted((a, b) => Number(b.quarantined) - Number(a.quarantined))).toEqual([
+      { digest: lost.blob, size: 0, quarantined: true },
+      { digest: closed.blob, size: 0, quarantined: false },
+    ]);
+    expect((await fetch(`${registry.url}v2/a/blobs/${lost.blob}`, { method: "HEAD" })).status).toBe(404);
+    await pushImage(registry, "a", "v1");
+    expect(await (await fetch(`${registry.url}v2/a/blobs/${lost.blob}`)).text()).toBe("a:v1");
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

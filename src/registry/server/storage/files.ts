@@ -128,6 +128,16 @@ export class FileStore implements ObjectStore {
     });
   }
 
+  async rename(key: string, to: string, etag: string): Promise<void> {
+    checkKey(to);
+    await this.#inTurn(checkKey(key), async () => {
+      checkCondition(key, this.#stat(key)?.etag, { ifMatch: etag });
+      await this.#noting(to, () => this.#durable.rename(this.#path(key), this.#path(to)));
+      this.#listings.removed(key);
+      this.#prune(key.slice(0, key.lastIndexOf("/") + 1));
+    });
+  }
+
   async list(prefix: string, { after = "", limit }: ListOptions): Promise<string[]> {
     const found: string[] = [];
     const empty: string[] = [];

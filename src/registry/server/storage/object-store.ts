@@ -70,6 +70,11 @@ export interface ObjectStore extends AsyncDisposable {
   put(key: string, bytes: Uint8Array, condition?: WriteCondition): Promise<string>;
   /** True when there was something to delete. With an etag, throws OBJECT_CHANGED when the object is another one. */
   delete(key: string, etag?: string): Promise<boolean>;
+  /**
+   * Gives an object another key, without reading it and without room for a second one. Throws OBJECT_CHANGED when it is not the
+   * one with this etag any more. Absent where that cannot be done.
+   */
+  rename?(key: string, to: string, etag: string): Promise<void>;
   /** Keys that start with `prefix`, which ends with a slash. */
   list(prefix: string, options: ListOptions): Promise<string[]>;
 
