@@ -1,12 +1,8 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type Digest, mediaTypes } from "../../../oci/index.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { Registry } from "../server.ts";
-import { FileStore } from "../storage/files.ts";
 
 const digestOf = (content: string) =>
   `sha256:${createHash("sha256").update(content).digest("hex")}` as Digest;
@@ -54,59 +50,4 @@ test("tags beyond the rule go and can be had back; a dry run only says so", asyn
   expect(await registry.restore("a", images[1]!.digest)).toEqual(["v1"]);
   expect(await list()).toEqual(["fixed", "v1", "v3"]);
   await expect(registry.retain([{}])).rejects.toMatchObject({ code: "USAGE" });
-});
-
-test("scrub finds the blob with a flipped bit; in quarantine it is gone, and a push heals it", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "strake-registry-scrub-"));
-  try {
-    await using registry = await Registry.start({ storage: await FileStore.open(folder) });
-    const { blob } = await pushImage(registry, "a", "v1");
-    await pushImage(registry, "a", "v2");
-    expect(await registry.scrub()).toMatchObject({ blobs: 4, damaged: [] });
-    const path = join(folder, "objects", "blobs", "sha256", blob.slice(7));
-    const bytes = readFileSync(path);
-    bytes[1]! ^= 1;
-    writeFileSync(path, bytes);
-    const actual = digestOf(bytes.toString());
-    const damaged = { digest: blob, size: bytes.length, actual };
-    expect((await registry.scrub()).damaged).toEqual([{ ...damaged, quarantined: false }]);
-    expect((await registry.scrub({ quarantine: true })).damaged).toEqual([{ ...damaged, quarantined: true }]);
-    const url = `${registry.url}v2/a/blobs/${blob}`;
-    expect((await fetch(url, { method: "HEAD" })).status).toBe(404);
-    const aside = join(folder, "objects", "quarantine", blob.replace(":", "-"));
-    expect(readFileSync(aside)).toEqual(bytes);
-    await pushImage(registry, "a", "v1");
-    expect(await (await fetch(url)).text()).toBe("a:v1");
-    expect(await registry.scrub()).toMatchObject({ blobs: 4, damaged: [] });
-    const signal = AbortSignal.abort();
-    await expect(registry.scrub({ signal })).rejects.toMatchObject({ code: "CANCELED" });
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
-
-test("a blob that the disk cannot read any more is set aside, one that cannot be opened for another reason is not", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "strake-registry-scrub-"));
-  try {
-    await using registry = await Registry.start({ storage: await FileStore.open(folder) });
-    const lost = await pushImage(registry, "a", "v1");
-    const closed = await pushImage(registry, "a", "v2");
-    const pathOf = (blob: Digest) => join(folder, "objects", "blobs", "sha256", blob.slice(7));
-    // Reading it at its beginning is EIO.
-    rmSync(pathOf(lost.blob));
-    symlinkSync("/proc/self/mem", pathOf(lost.blob));
-    // Reading it is EINVAL, whatever the disk.
-    rmSync(pathOf(closed.blob));
-    symlinkSync("/proc/self/clear_refs", pathOf(closed.blob));
-    const { damaged } = await registry.scrub({ quarantine: true });
-    expect(damaged.toSorted((a, b) => Number(b.quarantined) - Number(a.quarantined))).toEqual([
-      { digest: lost.blob, size: 0, quarantined: true },
-      { digest: closed.blob, size: 0, quarantined: false },
-    ]);
-    expect((await fetch(`${registry.url}v2/a/blobs/${lost.blob}`, { method: "HEAD" })).status).toBe(404);
-    await pushImage(registry, "a", "v1");
-    expect(await (await fetch(`${registry.url}v2/a/blobs/${lost.blob}`)).text()).toBe("a:v1");
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 });

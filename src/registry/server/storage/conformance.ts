@@ -133,6 +133,23 @@ export function testObjectStore(name: string, factory: StoreFactory): void {
     );
 
     test(
+      "where an object can be given another key, that is the version that was seen",
+      withStore(async (store) => {
+        const rename = store.rename?.bind(store);
+        if (!rename) return;
+        const etag = await store.put("from/a", text("x"));
+        await store.put("to/b", text("old"));
+        const changed = { code: "OBJECT_CHANGED" };
+        await expect(rename("from/a", "to/b", `${etag}0`)).rejects.toMatchObject(changed);
+        await expect(rename("from/none", "to/b", etag)).rejects.toMatchObject(changed);
+        await expect(rename("from/a", "../b", etag)).rejects.toMatchObject({ code: "OBJECT_KEY_INVALID" });
+        await rename("from/a", "to/b", etag);
+        expect([await bytesOf(store, "from/a"), await bytesOf(store, "to/b")]).toEqual([undefined, "x"]);
+        expect(await store.list("to/", { limit: 9 })).toEqual(["to/b"]);
+      }),
+    );
+
+    test(
       "hostile keys are refused by every call",
       withStore(async (store) => {
         const hostile = [
