@@ -57,7 +57,7 @@ describe.skipIf(!oras)("oras", () => {
     expect(readFileSync(join(fetched, "folder", "deep.txt"), "utf8")).toBe("deep");
     if (!guarded) {
       // And what is pushed by one is pulled by the other.
-      const ours = join(shop.folder, "ours");
+      const ours = join(shop.folder, `ours-${kind}`);
       mkdirSync(ours);
       await shop.run([...program, "artifact", "pull", `${own}:files`, "-o", ours]);
       expect(readFileSync(join(ours, "note.txt"), "utf8")).toBe("a note");

@@ -2,12 +2,20 @@ import { afterAll, beforeAll } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { FileStore, Registry } from "../../src/registry/server/index.ts";
+import { FileStore, type ObjectStore, Registry, S3Store } from "../../src/registry/server/index.ts";
 import { type LayeredImage, makeLayeredImage, pushLayeredImage } from "../support/layered-image.ts";
+import { findS3Server, s3Credentials, startS3Server } from "../support/s3-server.ts";
 
-/** How a registry of ours asks who somebody is. */
-export const kinds = ["open", "basic", "token"] as const;
-export type Kind = (typeof kinds)[number];
+/** How a registry of ours asks who somebody is. The last is over S3 and sends who pulls there. */
+export type Kind = "open" | "basic" | "token" | "redirecting";
+const s3 = findS3Server();
+if ("reason" in s3) console.log(`skipped: clients of a registry over S3: ${s3.reason}`);
+export const kinds: readonly Kind[] = [
+  "open",
+  "basic",
+  "token",
+  ...("path" in s3 ? ["redirecting" as const] : []),
+];
 
 export const user = { name: "ann", password: "correct horse" } as const;
 const credentials = { kind: "basic", username: user.name, password: user.password } as const;
@@ -51,16 +59,16 @@ export async function openShop(): Promise<Shop> {
   writeFileSync(htpasswd, `${user.name}:${hash}\n`);
   const rules = { htpasswd, admins: { users: [user.name] } };
   const image = await makeLayeredImage([20_000, 1_200_000]);
-  const registries: Registry[] = [];
+  await using servers = new AsyncDisposableStack();
   const counters = {} as Record<Kind, Counter>;
   for (const kind of kinds) {
     const registry = await Registry.start({
-      storage: await FileStore.open(join(folder, kind)),
+      storage: await (kind === "redirecting" ? openBucket(servers) : FileStore.open(join(folder, kind))),
       ...(kind === "basic" ? { rules } : {}),
       ...(kind === "token" ? { rules: { ...rules, token: {} } } : {}),
     });
-    registries.push(registry);
-    const guarded = kind !== "open";
+    servers.defer(() => registry.stop({ grace: 100 }));
+    const guarded = kind === "basic" || kind === "token";
     await pushLayeredImage(image, registry.host, "source/app", guarded ? credentials : undefined);
     counters[kind] = counter(registry.host, guarded);
   }
@@ -69,6 +77,7 @@ export async function openShop(): Promise<Shop> {
   // Else root's logins go to a file of the whole machine, /run/containers/0/auth.json.
   const authFile = join(home, "auth.json");
   writeFileSync(authFile, "{}");
+  const opened = servers.move();
   return {
     folder,
     image,
@@ -90,10 +99,16 @@ export async function openShop(): Promise<Shop> {
       return out.trim();
     },
     [Symbol.asyncDispose]: async () => {
-      for (const registry of registries) await registry.stop({ grace: 100 });
+      await opened.disposeAsync();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function openBucket(servers: AsyncDisposableStack): Promise<ObjectStore> {
+  if ("reason" in s3) throw new Error(s3.reason);
+  const { endpoint, bucket } = servers.use(await startS3Server(s3.path));
+  return S3Store.open({ endpoint, bucket: bucket(), credentials: s3Credentials, redirect: true });
 }
 
 function counter(host: string, guarded: boolean): Counter {
