@@ -3,7 +3,7 @@ import { StrakeError } from "../../errors/index.ts";
 import type { Emit } from "../../events/index.ts";
 import { decompress, ingestTar } from "../../layer/index.ts";
 import { type Descriptor, type Digest, layerMediaType, parseLayerType } from "../../oci/index.ts";
-import { asStep, type ImageSource } from "../../registry/client/index.ts";
+import { asStep, type ImageSource, type Step } from "../../registry/client/index.ts";
 import type { Lease, PartialBlob, Store } from "../../store/index.ts";
 import { freeing } from "../../sys/index.ts";
 import { Relay } from "./relay.ts";
@@ -69,8 +69,13 @@ export async function pullLayer(
         if (layer.status === "rejected") throw layer.reason;
       };
       const partial = store.blobs.takePartial(digest);
-      if (partial === undefined || partial.size > size || !(await goesOn(partial, { fetch, download }))) {
+      if (
+        partial === undefined ||
+        partial.size > size ||
+        !(await goesOn(partial, { fetch, download, step }))
+      ) {
         partial?.drop();
+        step.resumed(0);
         await fetch(download());
       }
     }
@@ -81,10 +86,12 @@ export async function pullLayer(
 interface GoingOn {
   readonly fetch: (source: AsyncIterable<Uint8Array>) => Promise<void>;
   readonly download: (start: number) => AsyncIterable<Uint8Array>;
+  readonly step: Step;
 }
 
 /** Downloads what is missing behind what came the last time. False when that was damaged since: nobody had compared it. */
-async function goesOn(partial: PartialBlob, { fetch, download }: GoingOn): Promise<boolean> {
+async function goesOn(partial: PartialBlob, { fetch, download, step }: GoingOn): Promise<boolean> {
+  step.resumed(partial.size);
   async function* whole() {
     yield* createReadStream(partial.path, { highWaterMark: 256 << 10 }) as AsyncIterable<Uint8Array>;
     yield* download(partial.size);

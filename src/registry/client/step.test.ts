@@ -52,6 +52,19 @@ test("an upload that resumes goes back; its speed is never negative", async () =
     if (event.type === "step.progress") expect(event.bytesPerSecond).toBeGreaterThanOrEqual(0);
 });
 
+test("what was here before it began is progress, and neither moved nor speed", async () => {
+  const { events } = await eventsOf(10 * MiB, async (step) => {
+    step.resumed(9 * MiB);
+    await Bun.sleep(20);
+    step.progress(9 * MiB);
+    step.progress(10 * MiB);
+  });
+  expect(currents(events)).toEqual([9 * MiB, 10 * MiB]);
+  expect(events.find(({ type }) => type === "step.progress")).toMatchObject({ bytesPerSecond: 0 });
+  expect(events.find(({ type }) => type === "step.done")).toMatchObject({ outcome: "done", bytes: MiB });
+  expect(events.at(-1)).toMatchObject({ moved: { blobs: 1, bytes: MiB } });
+});
+
 test("a size that is known at the end only", async () => {
   const { events } = await eventsOf(undefined, async (step) => {
     step.progress(3 * MiB);

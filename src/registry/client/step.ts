@@ -12,6 +12,8 @@ const windowMs = 3000;
 export interface Step {
   /** Bytes so far, which may go back; and how many they will be, where that was not known before. */
   progress(current: number, total?: number): void;
+  /** So many of the bytes were here before it began: they are part of the progress, and not of what was moved. */
+  resumed(bytes: number): void;
   /** Nothing has to be moved. */
   skipped(reason: SkipReason): void;
   /** It is not needed, after all. */
@@ -33,7 +35,9 @@ export async function asStep<T>(
   const step = `${verb} ${blob.digest}`;
   const name = `${verb} ${digestHex(blob.digest).slice(0, 12)}`;
   const startedAt = Date.now();
-  const known: { size: number | undefined; moved: number } = { size: blob.size, moved: 0 };
+  const known: { size: number | undefined; moved: number; before: number } = {
+    ...{ size: blob.size, moved: 0, before: 0 },
+  };
   const ending: { outcome: "done" | "cached" | "skipped"; reason?: SkipReason } = { outcome: "done" };
   emit({
     ...{ type: "step.started", step, name, kind, at: startedAt },
@@ -51,7 +55,7 @@ export async function asStep<T>(
     emit({
       ...{ type: "step.progress", step, unit: "bytes", current: reported, at },
       ...(known.size === undefined ? {} : { total: known.size }),
-      bytesPerSecond: speed.at(at, reported),
+      bytesPerSecond: speed.at(at, Math.max(0, reported - known.before)),
     });
   };
   try {
@@ -63,6 +67,9 @@ export async function asStep<T>(
         if (current - reported >= stride || current < reported || current === total) report();
         else later ??= setTimeout(report, pauseMs);
       },
+      resumed(bytes) {
+        known.before = bytes;
+      },
       skipped(reason) {
         Object.assign(ending, { outcome: "cached", reason });
       },
@@ -71,7 +78,8 @@ export async function asStep<T>(
       },
     });
     const at = Date.now();
-    const bytes = known.size ?? known.moved;
+    const all = known.size ?? known.moved;
+    const bytes = ending.outcome === "done" ? all - known.before : all;
     emit({
       ...{ type: "step.done", step, ...ending, at },
       ...(ending.outcome === "skipped" ? {} : { bytes }),
