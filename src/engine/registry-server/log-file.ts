@@ -1,47 +1,12 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
-import type { AccessLog } from "../../registry/server/index.ts";
-
-/** Milliseconds for which lines are gathered before they are written. */
-const gathered = 50;
-const lengthLimit = 64 << 10;
-
-/** The access log as lines of JSON, gathered for a moment: a line must not cost a system call. */
-export class LogWriter implements Disposable {
-  readonly #write: (text: string) => void;
-  #waiting = "";
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(write: (text: string) => void) {
-    this.#write = write;
-  }
-
-  readonly log: AccessLog = (record) => {
-    this.#waiting += `${JSON.stringify(record)}\n`;
-    if (this.#waiting.length >= lengthLimit) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), gathered);
-  };
-
-  flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (this.#waiting === "") return;
-    const text = this.#waiting;
-    this.#waiting = "";
-    this.#write(text);
-  }
-
-  [Symbol.dispose](): void {
-    this.flush();
-  }
-}
 
 /**
  * Writes all of a text. A full disk or a reader that went away must not stop a registry: what cannot be written is left
  * out of the log.
  */
-export function writeSteadily(descriptor: number, text: string): void {
-  let bytes = Buffer.from(text);
+export function writeSteadily(descriptor: number, text: string | Uint8Array): void {
+  let bytes = Buffer.from(text as string);
   while (bytes.length > 0) {
     try {
       bytes = bytes.subarray(writeSync(descriptor, bytes));
@@ -49,6 +14,38 @@ export function writeSteadily(descriptor: number, text: string): void {
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
       Bun.sleepSync(1);
     }
+  }
+}
+
+/**
+ * How the log is written to standard output. A pipe whose reader stands still takes what fits and no more: waiting for that
+ * reader would stop the registry.
+ */
+export function standardOutput(): (bytes: Uint8Array) => number {
+  const pipe = openPipe(1);
+  return (bytes) => {
+    if (pipe !== undefined) return writeNow(pipe, bytes);
+    writeSteadily(1, bytes);
+    return bytes.byteLength;
+  };
+}
+
+/** A pipe opened anew, so that it does not wait here and goes on to for others; undefined for anything else. */
+function openPipe(descriptor: number): number | undefined {
+  try {
+    if (!fstatSync(descriptor).isFIFO()) return undefined;
+    return openSync(`/proc/self/fd/${descriptor}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes what is taken at once, and says how much that was; for a reader that went away all is lost. */
+function writeNow(descriptor: number, bytes: Uint8Array): number {
+  try {
+    return writeSync(descriptor, bytes);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EAGAIN" ? 0 : bytes.byteLength;
   }
 }
 
@@ -63,7 +60,10 @@ export class LogFile {
     this.#descriptor = open(path);
   }
 
-  readonly write = (text: string): void => writeSteadily(this.#descriptor, text);
+  readonly write = (bytes: Uint8Array): number => {
+    writeSteadily(this.#descriptor, bytes);
+    return bytes.byteLength;
+  };
 
   reopen(): void {
     const next = open(this.#path);

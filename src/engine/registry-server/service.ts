@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { asksNobody, type Registry, type ServerConfig } from "../../registry/server/index.ts";
-import { LogFile, LogWriter, writeSteadily } from "./log-file.ts";
+import { LogFile, standardOutput } from "./log-file.ts";
+import { LogWriter } from "./log-writer.ts";
 import { changeableOptions, namedFiles } from "./options.ts";
 import { configOf, type ServeRegistryRequest, startConfigured } from "./serve.ts";
 
@@ -10,8 +11,6 @@ export interface ReloadReport {
 }
 
 export type RegistryServiceRequest = Omit<ServeRegistryRequest, "log">;
-
-const print = (text: string) => writeSteadily(1, text);
 
 /** Settings that a running registry cannot change. */
 const fixed = [
@@ -40,7 +39,7 @@ export class RegistryService {
   static async start(request: RegistryServiceRequest): Promise<RegistryService> {
     const config = configOf(request);
     const file = config.log === "stdout" || config.log === "none" ? undefined : new LogFile(config.log);
-    const writer = config.log === "none" ? undefined : new LogWriter(file?.write ?? print);
+    const writer = config.log === "none" ? undefined : new LogWriter(file?.write ?? standardOutput());
     const registry = await startConfigured(config, { ...request, log: writer?.log });
     return new RegistryService(request, { registry, config, writer, file });
   }
@@ -108,7 +107,7 @@ export class RegistryService {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.registry.stop({ grace: this.#config.stopTimeout });
-    this.#writer?.flush();
+    this.#writer?.[Symbol.dispose]();
     this.#file?.close();
   }
 
