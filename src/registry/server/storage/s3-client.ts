@@ -1,4 +1,7 @@
+import { StrakeError } from "../../../errors/index.ts";
 import { objectChanged, storageFault } from "./fault.ts";
+import type { S3CredentialsProvider } from "./s3-credentials/provider.ts";
+import { areSame, mayHaveEnded } from "./s3-credentials/refusal.ts";
 import { escapeURI, type S3Credentials, sha256Hex, signAddress, signRequest } from "./s3-sign.ts";
 import { getSlowly, hasProxy } from "./s3-slow-get.ts";
 import { unescapeXML } from "./s3-xml.ts";
@@ -8,7 +11,8 @@ export interface S3Options {
   readonly endpoint: string;
   readonly bucket: string;
   readonly region?: string;
-  readonly credentials: S3Credentials;
+  /** Keys, or who has those of this moment: it is asked for every request, and told of those that the server refused. */
+  readonly credentials: S3Credentials | S3CredentialsProvider;
   /** Put before every key, for example `registry/`: several registries may share a bucket. */
   readonly prefix?: string;
   /** Largest object copied by one request, in bytes; S3's own limit is 5 GiB. */
@@ -94,8 +98,9 @@ export class S3Client {
   }
 
   /** An address at which whoever has it can GET a key, for a number of seconds. */
-  address(key: string, seconds: number): string {
-    const { credentials, region = defaultRegion, endpoint, publicEndpoint = endpoint } = this.#options;
+  async address(key: string, seconds: number): Promise<string> {
+    const credentials = await this.credentials();
+    const { region = defaultRegion, endpoint, publicEndpoint = endpoint } = this.#options;
     const { origin, host, pathname } = new URL(publicEndpoint);
     const path = `${pathname.replace(/\/$/, "")}/${escapeURI(this.#options.bucket)}/${this.#escaped(key)}`;
     const query = signAddress({ host, path, seconds }, { credentials, region, now: new Date() });
@@ -114,9 +119,11 @@ export class S3Client {
   async request(method: string, key: string, call: S3Call = {}): Promise<Response & { retried?: boolean }> {
     for (let attempt = 1; ; attempt++) {
       let response: Response & { retried?: boolean };
+      let code: string;
       try {
-        response = await this.#send(method, key, call);
+        ({ response, code } = await this.#answer(method, key, call));
       } catch (cause) {
+        if (cause instanceof StrakeError) throw cause;
         if (attempt < attempts) {
           await pause(attempt);
           continue;
@@ -128,8 +135,7 @@ export class S3Client {
         return response;
       }
       const { status } = response;
-      const text = await response.text();
-      const code = /<Code>([^<]{1,80})<\/Code>/.exec(text)?.[1] ?? "";
+      code ||= codeIn(await response.text());
       if ((status >= 500 || status === 429 || passing.has(code)) && attempt < attempts) {
         await pause(attempt);
         continue;
@@ -222,6 +228,33 @@ export class S3Client {
     }
   }
 
+  /** The credentials for a request that is signed now. Throws REGISTRY_STORAGE. */
+  async credentials(refused?: S3Credentials): Promise<S3Credentials> {
+    const { credentials } = this.#options;
+    return typeof credentials === "function" ? credentials(refused) : credentials;
+  }
+
+  /** One answer, with S3's code where it was looked at. Credentials that are refused as ended are renewed, once. */
+  async #answer(method: string, key: string, call: S3Call): Promise<{ response: Response; code: string }> {
+    const credentials = await this.credentials();
+    const response = await this.#send(method, key, { call, credentials });
+    const { status, headers } = response;
+    if (typeof this.#options.credentials !== "function" || status < 400 || status > 403)
+      return { response, code: "" };
+    const text = await response.text();
+    const code = codeIn(text);
+    const first = { response: new Response(text, { status, headers }), code };
+    if (!mayHaveEnded({ method, status, code }, credentials)) return first;
+    const others = await this.credentials(credentials).catch((cause) => {
+      throw storageFault(
+        `the S3 server answered ${status} ${code} and there are no other credentials`,
+        cause,
+      );
+    });
+    if (areSame(credentials, others)) return first;
+    return { response: await this.#send(method, key, { call, credentials: others }), code: "" };
+  }
+
   #escaped(key: string): string {
     return (this.#prefix + key).split("/").map(escapeURI).join("/");
   }
@@ -232,8 +265,12 @@ export class S3Client {
     return this.#options.endpoint.startsWith("https:") ? blob.stream() : blob;
   }
 
-  #send(method: string, key: string, call: S3Call): Promise<Response> {
-    const { credentials, endpoint, region = defaultRegion, answerMs = 60_000 } = this.#options;
+  #send(
+    method: string,
+    key: string,
+    { call, credentials }: { readonly call: S3Call; readonly credentials: S3Credentials },
+  ): Promise<Response> {
+    const { endpoint, region = defaultRegion, answerMs = 60_000 } = this.#options;
     const path = key === "" ? this.#base : `${this.#base}/${this.#escaped(key)}`;
     const query = Object.entries(call.query ?? {})
       .map(([name, value]) => `${escapeURI(name)}=${escapeURI(value)}`)
@@ -259,6 +296,10 @@ export class S3Client {
       }),
     );
   }
+}
+
+function codeIn(xml: string): string {
+  return /<Code>([^<]{1,80})<\/Code>/.exec(xml)?.[1] ?? "";
 }
 
 /** Gives up on an answer that does not begin in time; its body may then take as long as it comes. */

@@ -4,6 +4,10 @@ export interface S3Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string;
+  /** Milliseconds since the epoch. Absent: they do not end by themselves. */
+  readonly expiration?: number;
+  /** Where they are from, in words for people. */
+  readonly source?: string;
 }
 
 export interface SignedParts {

@@ -39,8 +39,9 @@ export class S3Store implements ObjectStore {
    */
   static async open(options: S3Options): Promise<S3Store> {
     const store = new S3Store(options);
-    await store.check().catch((error) => {
-      throw withAdvice(error, options);
+    await store.check().catch(async (error) => {
+      const { source } = await store.#client.credentials().catch(() => ({ source: undefined }));
+      throw withAdvice(error, options, source);
     });
     const probe = `_probe/${crypto.randomUUID()}`;
     const first = await store.put(probe, new Uint8Array(1), { ifNoneMatch: "*" });
