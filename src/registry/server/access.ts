@@ -14,6 +14,8 @@ export interface AccessRequest {
    */
   readonly mountFrom?: string;
   readonly headers: Headers;
+  /** It belongs to a request that was let in already, and counts for no limit of its own. */
+  readonly isPart?: boolean;
   /** Address of the client. */
   readonly remote: () => string;
 }

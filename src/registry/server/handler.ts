@@ -63,7 +63,7 @@ export async function handle(
     if (!decision.allow) throw denial(decision);
     actor = decision.actor;
     const may = async (action: AccessRequest["action"], repository?: string) =>
-      (await access({ action, repository, headers, remote })).allow;
+      (await access({ action, repository, headers, remote, isPart: true })).allow;
     const { visible } = decision;
     const call: Call = { core, request, method, traffic, query, actor, visible, may };
     const { response, cache }: CachedAnswer =

@@ -126,6 +126,16 @@ test("limits: requests, and wrong passwords", async () => {
   expect(guesses.map(({ status }) => status).sort()).toEqual([401, 401, 429, 429]);
 });
 
+test("a mount is one request to the limit, however many repositories it asks about", async () => {
+  await using registry = await Registry.start({ rules: { rateLimit: { requests: 5, seconds: 3600 } } });
+  const call = (path: string, body?: string) => fetch(`${registry.url}v2/${path}`, { method: "POST", body });
+  const digest = `sha256:${new Bun.CryptoHasher("sha256").update("x").digest("hex")}`;
+  expect((await call(`a/blobs/uploads/?digest=${digest}`, "x")).status).toBe(201);
+  for (const name of ["b", "c", "d", "e"])
+    expect((await call(`${name}/blobs/uploads/?mount=${digest}&from=a`)).status).toBe(201);
+  expect((await call(`f/blobs/uploads/?mount=${digest}&from=a`)).status).toBe(429);
+});
+
 for (const algorithm of ["ES256", "EdDSA"] as const)
   test(`${algorithm} tokens: challenge, scopes, refresh, forgeries`, async () => {
     await using registry = await Registry.start({ rules: { ...rules, token: { algorithm } } });

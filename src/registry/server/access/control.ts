@@ -79,11 +79,12 @@ export class AccessControl {
   }
 
   readonly access: Access = async (request) => {
-    if (this.#isOpen)
-      return this.#limited({ principal: this.#directory.anonymous }, request.remote()) ?? openAccess(request);
+    const limited = (caller: Caller) =>
+      request.isPart ? undefined : this.#limited(caller, request.remote());
+    if (this.#isOpen) return limited({ principal: this.#directory.anonymous }) ?? openAccess(request);
     const caller = await this.#identify(request);
     if ("allow" in caller) return caller;
-    return this.#limited(caller, request.remote()) ?? this.#decide(caller, request);
+    return limited(caller) ?? this.#decide(caller, request);
   };
 
   /** The pages of access itself; undefined for any other path. Throws a `Refusal`. */
