@@ -19,6 +19,7 @@ import { answerError, reasonOf } from "./answer-error.ts";
 import { type DownloadOptions, download, type OpenedBlob, openDownload, verified } from "./blob-download.ts";
 import { sendStream } from "./blob-stream.ts";
 import {
+  abandon,
   type BegunUpload,
   type BlobSource,
   isTaken,
@@ -253,7 +254,7 @@ export class Repository {
     if (response.status === 201) return true;
     // The session that was opened instead is given back.
     if (response.status === 202 && response.headers.location !== undefined)
-      await this.#cancel(response, call);
+      await abandon(this.#line.send, sessionOf(response), { scopes: this.#scopes("pull,push") });
     return false;
   }
 
@@ -395,24 +396,6 @@ export class Repository {
     if (response.status !== 202 && response.status !== 200 && response.status !== 204)
       throw await answerError(response, title);
     response.discard();
-  }
-
-  async #cancel(response: HttpResponse, call: Call): Promise<void> {
-    try {
-      const { location } = sessionOf(response);
-      const scopes = this.#scopes("pull,push");
-      const answer = await this.#line.send({
-        method: "DELETE",
-        url: location,
-        headers: {},
-        scopes,
-        retry: false,
-        ...call,
-      });
-      answer.discard();
-    } catch {
-      // Registries drop sessions that nobody ends.
-    }
   }
 }
 
