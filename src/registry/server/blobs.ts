@@ -31,8 +31,12 @@ export async function findBlob(
   repository: string,
   digest: Digest,
 ): Promise<ObjectInfo | undefined> {
-  if (!(await core.objects.head(blobLinkKey(repository, digest)))) return undefined;
-  return core.objects.head(blobKey(digest));
+  // Both at once: where the storage is another machine each costs a way there and back.
+  const [link, blob] = await Promise.all([
+    core.objects.head(blobLinkKey(repository, digest)),
+    core.objects.head(blobKey(digest)),
+  ]);
+  return link && blob;
 }
 
 /** A blob of a repository, as quotas count it. */

@@ -1,4 +1,12 @@
-import { type Descriptor, type Digest, isDigest, isTag, matchesDigest, sha256 } from "../../oci/index.ts";
+import {
+  type Descriptor,
+  type Digest,
+  documentLimits,
+  isDigest,
+  isTag,
+  matchesDigest,
+  sha256,
+} from "../../oci/index.ts";
 import type { CachedManifest } from "./cache.ts";
 import { deleteName, nameOf, rememberName } from "./catalog.ts";
 import type { Call, Core } from "./core.ts";
@@ -27,28 +35,50 @@ export async function serveManifest(call: Call, repository: string, reference: s
   const digest = byTag
     ? (core.cache.tag(repository, reference) ?? (await resolveTag(core, repository, reference)))
     : (reference as Digest);
-  // Who only asks whether it is there is about to rely on it.
-  const hold = (held: Digest) =>
-    holdIfWritable(
-      () => holdManifest(core, repository, held),
-      async () => true,
-    );
-  const isHeld = digest && (call.method !== "HEAD" || (await hold(digest)));
-  const found =
-    isHeld && (core.cache.manifest(repository, digest) ?? (await loadManifest(core, repository, digest)));
-  if (!found)
-    throw new Refusal("MANIFEST_UNKNOWN", "the repository holds no such manifest", {
-      detail: { reference: reference.slice(0, 160) },
-    });
+  if (!digest) throw manifestUnknown(reference);
+  if (call.method === "HEAD") {
+    // Who only asks whether it is there is about to rely on it.
+    const held = holdRecord(core, repository, digest);
+    const [record, blob] = await Promise.all([held, core.objects.head(blobKey(digest))]);
+    if (!record || !blob) throw manifestUnknown(reference);
+    const headers = headersOf(digest, record);
+    const status = isNotModified(call.request, headers.ETag) ? 304 : 200;
+    return new Response(null, { status, headers });
+  }
+  const found = core.cache.manifest(repository, digest) ?? (await loadManifest(core, repository, digest));
+  if (!found) throw manifestUnknown(reference);
   const { bytes, headers, mediaType } = found;
-  if (isNotModified(call.request, headers.ETag!)) return new Response(null, { status: 304, headers });
-  if (call.method === "HEAD") return new Response(null, { headers });
+  if (isNotModified(call.request, headers.ETag)) return new Response(null, { status: 304, headers });
   core.emit({
     type: "manifest.pulled",
     ...{ repository, actor: call.actor, at: Date.now(), digest, mediaType },
     ...{ size: bytes.byteLength, tags: byTag ? [reference] : [] },
   });
   return new Response(bytes, { headers });
+}
+
+function manifestUnknown(reference: string): Refusal {
+  return new Refusal("MANIFEST_UNKNOWN", "the repository holds no such manifest", {
+    detail: { reference: reference.slice(0, 160) },
+  });
+}
+
+function holdRecord(core: Core, repository: string, digest: Digest): Promise<ManifestRecord | undefined> {
+  return holdIfWritable(
+    () => holdManifest(core, repository, digest),
+    async () => (await readRecord<ManifestRecord>(core.objects, manifestKey(repository, digest)))?.value,
+  );
+}
+
+/** Headers of a complete answer with a manifest. */
+function headersOf(digest: Digest, { mediaType, size }: ManifestRecord): CachedManifest["headers"] {
+  return {
+    ...versionHeader,
+    "Content-Type": mediaType,
+    "Docker-Content-Digest": digest,
+    "Content-Length": String(size),
+    ETag: `"${digest}"`,
+  };
 }
 
 /** A manifest of a repository with its bytes; undefined when the repository does not hold it. */
@@ -58,21 +88,15 @@ export async function loadManifest(
   digest: Digest,
 ): Promise<CachedManifest | undefined> {
   const { generation } = core.cache;
+  const kept = core.cache.content(digest);
+  // Both at once: where the storage is another machine each costs a way there and back.
+  const reading = kept ? undefined : core.objects.read(blobKey(digest), documentLimits.manifest);
+  reading?.catch(() => {});
   const record = await readRecord<ManifestRecord>(core.objects, manifestKey(repository, digest));
-  const content = record && (await core.objects.read(blobKey(digest), record.value.size));
-  if (!content) return undefined;
+  const bytes = record && (kept ?? (await reading)?.bytes);
+  if (!bytes) return undefined;
   const { mediaType } = record.value;
-  const manifest: CachedManifest = {
-    bytes: new Uint8Array(content.bytes),
-    mediaType,
-    headers: {
-      ...versionHeader,
-      "Content-Type": mediaType,
-      "Docker-Content-Digest": digest,
-      "Content-Length": String(content.size),
-      ETag: `"${digest}"`,
-    },
-  };
+  const manifest = { bytes: new Uint8Array(bytes), mediaType, headers: headersOf(digest, record.value) };
   core.cache.rememberManifest(generation, { repository, digest }, manifest);
   return manifest;
 }

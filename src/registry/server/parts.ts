@@ -99,7 +99,7 @@ export async function openAdministration(
     ...{
       objects,
       proxy,
-      cache: new ManifestCache(0),
+      cache: new ManifestCache(0, { isShared: true }),
       sessions: new Sessions(),
       ...storedRules(options, { objects, proxy }),
     },

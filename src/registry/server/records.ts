@@ -1,6 +1,6 @@
 import { StrakeError } from "../../errors/index.ts";
 import type { Digest } from "../../oci/index.ts";
-import type { ObjectStore, SmallObject } from "./storage/object-store.ts";
+import type { ObjectInfo, ObjectStore, SmallObject } from "./storage/object-store.ts";
 
 /** What is stored beside a manifest's bytes. */
 export interface ManifestRecord {
@@ -25,13 +25,14 @@ export interface TagRecord {
 /** Far above any record this server writes, except for a referrer's annotations. */
 const recordLimit = 4 << 20;
 
+export interface StoredRecord<T> extends Pick<ObjectInfo, "etag" | "modified"> {
+  readonly value: T;
+}
+
 /** A stored JSON record; undefined when there is none. */
-export async function readRecord<T>(
-  objects: ObjectStore,
-  key: string,
-): Promise<{ value: T; etag: string } | undefined> {
+export async function readRecord<T>(objects: ObjectStore, key: string): Promise<StoredRecord<T> | undefined> {
   const found = await objects.read(key, recordLimit);
-  return found && { value: parseRecord<T>(key, found), etag: found.etag };
+  return found && { value: parseRecord<T>(key, found), etag: found.etag, modified: found.modified };
 }
 
 export function encodeRecord(value: ManifestRecord | TagRecord | object): Uint8Array {

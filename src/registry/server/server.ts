@@ -61,7 +61,7 @@ export interface RegistryOptions {
   readonly proxy?: readonly ProxyConfig[];
   /** What clients call this registry in `ns=`, beside the host they ask: only matters with `proxy`. */
   readonly names?: readonly string[];
-  /** Bytes of manifests kept in memory; 32 MiB when absent. */
+  /** Bytes of manifests kept in memory; 32 MiB when absent, 8 MiB over a storage that others write to. */
   readonly manifestCache?: number;
   /** When what nothing needs is taken. The same for all registries that share a bucket. */
   readonly collection?: CollectionTimes;
@@ -116,8 +116,8 @@ export class Registry implements AsyncDisposable {
     this.#metrics = parts.metrics;
     this.#robots = parts.robots;
     this.#webhooks = parts.webhooks;
-    // What another replica may change at any time is not remembered here.
-    const cache = new ManifestCache(objects.exclusive ? (options.manifestCache ?? 32 << 20) : 0);
+    const isShared = !objects.exclusive;
+    const cache = new ManifestCache(options.manifestCache ?? (isShared ? 8 : 32) << 20, { isShared });
     const proxies = options.proxy ?? [];
     const proxy = proxies.length > 0 ? new PullThrough(proxies, options.names) : undefined;
     this.#metrics.proxy = proxy?.metrics;

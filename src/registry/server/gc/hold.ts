@@ -17,17 +17,25 @@ export async function holdBlob(
   digest: Digest,
 ): Promise<ObjectInfo | undefined> {
   const key = blobLinkKey(repository, digest);
-  const held = await hold(core, key, () => encodeRecord({ linkedAt: Date.now() }));
-  return held ? core.objects.head(blobKey(digest)) : undefined;
+  const held = await hold(core, { key, find: () => core.objects.head(key) }, () =>
+    encodeRecord({ linkedAt: Date.now() }),
+  );
+  return held && core.objects.head(blobKey(digest));
 }
 
 /** The same for a manifest, which an index is going to name. */
-export async function holdManifest(core: Core, repository: string, digest: Digest): Promise<boolean> {
+export async function holdManifest(
+  core: Core,
+  repository: string,
+  digest: Digest,
+): Promise<ManifestRecord | undefined> {
   const key = manifestKey(repository, digest);
-  return hold(core, key, async (etag) => {
-    const record = await readRecord<ManifestRecord>(core.objects, key);
-    return record?.etag === etag ? encodeRecord({ ...record.value, heldAt: Date.now() }) : undefined;
-  });
+  const held = await hold(
+    core,
+    { key, find: () => readRecord<ManifestRecord>(core.objects, key) },
+    ({ value }) => encodeRecord({ ...value, heldAt: Date.now() }),
+  );
+  return held?.value;
 }
 
 /**
@@ -44,17 +52,15 @@ export async function holdIfWritable<T>(hold: () => Promise<T>, find: () => Prom
   }
 }
 
-async function hold(
+async function hold<T extends Pick<ObjectInfo, "etag" | "modified">>(
   core: Core,
-  key: string,
-  renewed: (etag: string) => Uint8Array | undefined | Promise<Uint8Array | undefined>,
-): Promise<boolean> {
+  { key, find }: { key: string; find: () => Promise<T | undefined> },
+  renewed: (found: T) => Uint8Array,
+): Promise<T | undefined> {
   for (;;) {
-    const info = await core.objects.head(key);
-    if (!info) return false;
-    if (Date.now() - info.modified < core.grace / 2) return true;
-    const bytes = await renewed(info.etag);
-    if (bytes && (await putUnchanged(core, key, { bytes, etag: info.etag }))) return true;
+    const found = await find();
+    if (!found || Date.now() - found.modified < core.grace / 2) return found;
+    if (await putUnchanged(core, key, { bytes: renewed(found), etag: found.etag })) return found;
   }
 }
 
