@@ -51,5 +51,15 @@ export type { Emit, StrakeEvent } from "./events/index.ts";
 export { Tree } from "./layer/index.ts";
 export { parseReference, type Reference } from "./oci/index.ts";
 export type { Credentials, RemoteManifest, RemoteOptions } from "./registry/client/index.ts";
-export { FileStore, MemoryStore, Registry, type RegistryOptions, S3Store } from "./registry/server/index.ts";
+export {
+  defaultS3Credentials,
+  FileStore,
+  MemoryStore,
+  Registry,
+  type RegistryOptions,
+  type S3Credentials,
+  type S3CredentialsProvider,
+  type S3Options,
+  S3Store,
+} from "./registry/server/index.ts";
 export type { Image, Layer } from "./store/index.ts";

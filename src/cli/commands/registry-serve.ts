@@ -10,6 +10,12 @@ import { settingsOf } from "./registry-settings.ts";
 /** What is said on the way must not end a registry whose terminal or reader is gone. */
 const say = (text: string) => writeSteadily(2, text);
 
+/** Work that nobody scheduled. */
+const named: Readonly<Record<string, string>> = {
+  webhook: "a webhook",
+  credentials: "the renewal of the S3 credentials",
+};
+
 export const registryServe: Handler<typeof registryServeFlags> = async (cli, { flags }) => {
   const { config, settings } = placeOf(cli, flags);
   const service = await RegistryService.start({
@@ -17,8 +23,7 @@ export const registryServe: Handler<typeof registryServeFlags> = async (cli, { f
     settings: mergeDocuments(settingsOf(cli, flags), settings) as object,
     env: cli.env,
     onFailure: (work, error) => {
-      const what = work === "webhook" ? "a webhook" : `the scheduled ${work}`;
-      say(`${what} failed: ${renderError(toStrakeError(error))}\n`);
+      say(`${named[work] ?? `the scheduled ${work}`} failed: ${renderError(toStrakeError(error))}\n`);
     },
   });
   const { registry } = service;

@@ -35,7 +35,7 @@ export async function administerRegistry(
   };
   let storage: ObjectStore;
   try {
-    storage = await openStorage(config.storage, env);
+    storage = await openStorage(config.storage, { env });
   } catch (error) {
     if (folder === undefined || !(error instanceof StrakeError && error.code === "REGISTRY_STORAGE_BUSY"))
       throw error;

@@ -14,8 +14,8 @@ import { type Environment, openStorage, storageSettings } from "./storage.ts";
 export interface ServeRegistryRequest extends ConfigSource {
   /**
    * A folder, `memory`, or `s3://BUCKET[/PREFIX]`, in place of what the configuration says. Default: a folder beside the
-   * data root. S3 takes its credentials from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), and region and
-   * endpoint too when they are not configured.
+   * data root. S3 takes its credentials from where AWS's SDKs do (environment, web identity, ~/.aws, container, EC2 instance), and region
+   * and endpoint from the environment when they are not configured.
    */
   readonly storage?: string;
   /** `ADDRESS:PORT` or `:PORT`; default 127.0.0.1:5000. Port 0 takes a free one. */
@@ -59,7 +59,7 @@ export async function startConfigured(
 ): Promise<Registry> {
   const { hostname, port } = parseListen(config.listen ?? "127.0.0.1:5000");
   const options = changeableOptions(config, log);
-  const storage = await openStorage(config.storage, env);
+  const storage = await openStorage(config.storage, { env, onFailure });
   try {
     return await Registry.start({
       ...{ ...options, storage, hostname, port, open: config.open },

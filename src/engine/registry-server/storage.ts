@@ -1,8 +1,11 @@
 import { StrakeError } from "../../errors/index.ts";
 import {
+  defaultS3Credentials,
   FileStore,
   MemoryStore,
   type ObjectStore,
+  type OnFailure,
+  profileRegion,
   S3Store,
   type StorageConfig,
 } from "../../registry/server/index.ts";
@@ -16,28 +19,27 @@ export function defaultFolder(env: Environment): string {
 }
 
 /**
- * Opens a storage. S3 takes its credentials, and region and endpoint where they are not configured, from the environment
- * (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL). Errors: USAGE,
- * REGISTRY_STORAGE, REGISTRY_STORAGE_BUSY.
+ * Opens a storage. S3 takes its credentials from where AWS's SDKs do, and region and endpoint, where they are not configured, from the environment
+ * (AWS_REGION, AWS_ENDPOINT_URL), the region from the profile in ~/.aws too. Errors: USAGE, REGISTRY_STORAGE, REGISTRY_STORAGE_BUSY.
  */
-export async function openStorage(config: StorageConfig, env: Environment): Promise<ObjectStore> {
+export async function openStorage(
+  config: StorageConfig,
+  { env, onFailure }: { env: Environment; onFailure?: OnFailure },
+): Promise<ObjectStore> {
   if (config.driver === "memory") return new MemoryStore();
   if (config.driver === "files") return FileStore.open(config.root ?? defaultFolder(env));
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
-  if (!accessKeyId || !secretAccessKey)
-    throw new StrakeError("USAGE", "S3 storage needs credentials", {
-      hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-    });
-  const region = config.region || env.AWS_REGION || env.AWS_DEFAULT_REGION || "us-east-1";
+  const named = config.region || env.AWS_REGION || env.AWS_DEFAULT_REGION;
+  // A file that cannot be read is told of when it is read for credentials.
+  const region = named || (await profileRegion(env).catch(() => undefined)) || "us-east-1";
   const endpoint = config.endpoint || env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL;
   return S3Store.open({
     endpoint: endpoint || `https://s3.${region}.amazonaws.com`,
     ...{ bucket: config.bucket, region, prefix: config.prefix ?? "" },
     ...{ redirect: config.redirect, publicEndpoint: config.publicEndpoint },
-    credentials: {
-      ...{ accessKeyId, secretAccessKey },
-      ...(env.AWS_SESSION_TOKEN ? { sessionToken: env.AWS_SESSION_TOKEN } : {}),
-    },
+    credentials: defaultS3Credentials({
+      ...{ env, region: env.AWS_REGION || env.AWS_DEFAULT_REGION || region },
+      onFailure: (error) => onFailure?.("credentials", error),
+    }),
   });
 }
 

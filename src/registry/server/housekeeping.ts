@@ -28,8 +28,8 @@ export interface ScrubTimes {
   readonly quarantine?: boolean;
 }
 
-/** Told of scheduled work that failed; it is tried again after the next pause. */
-export type OnFailure = (work: "collection" | "scrub" | "webhook", error: unknown) => void;
+/** Told of work beside what clients ask for that failed; it is tried again after the next pause. */
+export type OnFailure = (work: "collection" | "scrub" | "webhook" | "credentials", error: unknown) => void;
 
 /** What a registry does to its storage by itself, again and again. */
 export class Housekeeping {

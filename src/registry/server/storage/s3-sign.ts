@@ -34,6 +34,8 @@ const hmac = (key: string | Uint8Array, text: string): Buffer =>
 export interface Signer {
   readonly credentials: S3Credentials;
   readonly region: string;
+  /** `s3` when absent. */
+  readonly service?: string;
   readonly now: Date;
 }
 
@@ -102,8 +104,8 @@ function timeOf(now: Date): string {
   return now.toISOString().replace(/[-:]|\.\d+/g, "");
 }
 
-function scopeOf({ region, now }: Signer): string {
-  return `${timeOf(now).slice(0, 8)}/${region}/s3/aws4_request`;
+function scopeOf({ region, service = "s3", now }: Signer): string {
+  return `${timeOf(now).slice(0, 8)}/${region}/${service}/aws4_request`;
 }
 
 /** A value in a path or query as Signature Version 4 wants it escaped. */

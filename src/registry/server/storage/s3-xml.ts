@@ -7,6 +7,9 @@ export function unescapeXML(text: string): string {
   return text
     .replaceAll("&quot;", '"')
     .replaceAll("&#34;", '"')
+    .replaceAll("&#39;", "'")
+    .replaceAll("&apos;", "'")
     .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">")
     .replaceAll("&amp;", "&");
 }
