@@ -14,7 +14,7 @@ export const registryPlaceFlags = {
     type: "string",
     value: "WHERE",
     completes: "folder",
-    help: "files, memory, s3, a folder, or s3://BUCKET[/PREFIX]; S3 credentials come from AWS_*",
+    help: "files, memory, s3, a folder, or s3://BUCKET[/PREFIX]; S3 credentials are looked for as AWS's SDKs do",
   },
   root: {
     type: "string",

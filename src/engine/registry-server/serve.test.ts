@@ -34,7 +34,10 @@ test.each([
   [{ config: "/absent/registry.toml" }, "REGISTRY_SERVER_CONFIG", /cannot be read/],
   [{ storage: "s3:bucket" }, "USAGE", /s3:\/\/BUCKET/],
   [{ storage: "s3://bucket/../other" }, "USAGE", /s3:\/\/BUCKET/],
-  [{ storage: "s3://bucket", env: {} }, "USAGE", /credentials/],
+  [
+    { storage: "s3://bucket", env: { HOME: "/nowhere", AWS_EC2_METADATA_DISABLED: "true" } },
+    ...(["REGISTRY_STORAGE", /no credentials for S3 are found: asked the environment .* the EC2 instance/] as const),
+  ],
 ] as const)("refuses %j", async (request, code, message) => {
   const outcome = serveRegistry({ storage: "memory", listen: "127.0.0.1:0", ...request });
   await expect(outcome).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
