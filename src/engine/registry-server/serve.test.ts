@@ -36,7 +36,8 @@ test.each([
   [{ storage: "s3://bucket/../other" }, "USAGE", /s3:\/\/BUCKET/],
   [
     { storage: "s3://bucket", env: { HOME: "/nowhere", AWS_EC2_METADATA_DISABLED: "true" } },
-    ...(["REGISTRY_STORAGE", /no credentials for S3 are found: asked the environment .* the EC2 instance/] as const),
+    "REGISTRY_STORAGE",
+    /no credentials for S3 are found: asked the environment .* the EC2 instance/,
   ],
 ] as const)("refuses %j", async (request, code, message) => {
   const outcome = serveRegistry({ storage: "memory", listen: "127.0.0.1:0", ...request });
