@@ -1,3 +1,5 @@
+import { lowerBound } from "./sorted.ts";
+
 /** Folders with fewer names are read anew each time. */
 const few = 500;
 /** Names kept together, of however many folders; that of one folder is kept whatever its size. */
@@ -40,7 +42,7 @@ export class Listings {
       const name = key.slice(slash + 1, end);
       end = slash + 1;
       if (!names) continue;
-      const at = firstFrom(names, name);
+      const at = lowerBound(names, name);
       if (names[at] === name) continue;
       names.splice(at, 0, name);
       this.#size++;
@@ -54,7 +56,7 @@ export class Listings {
     const names = this.#kept.get(key.slice(0, slash + 1));
     if (!names) return;
     const name = key.slice(slash + 1);
-    const at = firstFrom(names, name);
+    const at = lowerBound(names, name);
     if (names[at] !== name) return;
     names.splice(at, 1);
     this.#size--;
@@ -74,23 +76,11 @@ export class Listings {
   }
 }
 
-/** Index of the first of the sorted names that is not below `name`. */
-function firstFrom(names: readonly string[], name: string): number {
-  let low = 0;
-  let high = names.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (names[middle]! < name) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 /** Index of the first name below a prefix that is, or holds, a key after the given one. */
 export function firstAfter(names: readonly string[], prefix: string, after: string): number {
   if (!after.startsWith(prefix)) return after < prefix ? 0 : names.length;
   const rest = after.slice(prefix.length);
-  const at = firstFrom(names, rest);
+  const at = lowerBound(names, rest);
   if (names[at] === rest && !rest.endsWith("/")) return at + 1;
   const before = names[at - 1];
   return before?.endsWith("/") && rest.startsWith(before) ? at - 1 : at;

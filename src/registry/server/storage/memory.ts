@@ -12,6 +12,7 @@ import type {
   UploadReader,
   WriteCondition,
 } from "./object-store.ts";
+import { lowerBound } from "./sorted.ts";
 
 interface Stored extends ObjectInfo {
   readonly bytes: Blob;
@@ -162,16 +163,4 @@ class MemoryUpload implements Upload {
 
 function info({ size, etag, modified }: ObjectInfo): ObjectInfo {
   return { size, etag, modified };
-}
-
-/** Index of the first element that is not less than `value`. */
-function lowerBound(sorted: readonly string[], value: string): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
