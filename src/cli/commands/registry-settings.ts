@@ -26,6 +26,7 @@ export function settingsOf(cli: Cli, flags: ServeFlags): Record<string, unknown>
     scrub: present({ every: flags["scrub-interval"] }),
     webhooks: flags.webhook.length > 0 ? flags.webhook.map((url) => ({ url })) : undefined,
     proxy: flags.proxy.length > 0 ? flags.proxy.map(parseProxy) : undefined,
+    trustedProxies: flags["trusted-proxy"].length > 0 ? flags["trusted-proxy"] : undefined,
     metrics: present({ listen: flags["metrics-listen"] }),
     storage: present({
       redirect: flags["s3-redirect"] || undefined,

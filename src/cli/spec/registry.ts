@@ -88,6 +88,11 @@ export const registryServeFlags = {
     value: "ADDRESS:PORT",
     help: "serve metrics and health there, too, without asking who one is",
   },
+  "trusted-proxy": {
+    type: "strings",
+    value: "NETWORK",
+    help: "believe the X-Forwarded-For of proxies there, such as 10.0.0.0/8",
+  },
   "stop-timeout": {
     type: "string",
     value: "TIME",

@@ -63,7 +63,7 @@ export async function startConfigured(
   try {
     return await Registry.start({
       ...{ ...options, storage, hostname, port, open: config.open },
-      ...{ proxy: config.proxy, names: config.names, onFailure },
+      ...{ proxy: config.proxy, names: config.names, trustedProxies: config.trustedProxies, onFailure },
       reports: config.metrics && parseListen(config.metrics.listen),
       control: storage instanceof FileStore ? join(storage.root, controlSocket) : undefined,
     });

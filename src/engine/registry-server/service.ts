@@ -21,6 +21,7 @@ const fixed = [
   "log",
   "proxy",
   "names",
+  "trustedProxies",
 ] as const satisfies (keyof ServerConfig)[];
 const watchInterval = 1000;
 

@@ -9,6 +9,7 @@ import { type Administration, StorageAdministration } from "./administration.ts"
 import { ManifestCache } from "./cache.ts";
 import type { Core } from "./core.ts";
 import { checkFormat } from "./format.ts";
+import { isNetwork, TrustedProxies } from "./http/trusted-proxies.ts";
 import type { Metrics } from "./metrics.ts";
 import { PullThrough } from "./proxy/index.ts";
 import { Quotas } from "./quota/quotas.ts";
@@ -26,6 +27,7 @@ export interface Parts {
   readonly control: AccessControl | undefined;
   readonly metrics: Metrics;
   readonly webhooks: Webhooks;
+  readonly trustedProxies: TrustedProxies | undefined;
 }
 
 /** Throws REGISTRY_OPEN for a registry that would let everybody in by accident. */
@@ -39,6 +41,17 @@ export function checkOpen({ hostname = "127.0.0.1", rules, access, open, tls }: 
       hint: "name who may come in (--htpasswd FILE, or access rules), listen on 127.0.0.1, or serve everybody all the same (--open)",
     },
   );
+}
+
+/** Throws USAGE for what is no address and no network. */
+export function openTrustedProxies({ trustedProxies }: RegistryOptions): TrustedProxies | undefined {
+  const wrong = trustedProxies?.find((network) => !isNetwork(network));
+  if (wrong !== undefined)
+    throw new StrakeError(
+      "USAGE",
+      `trustedProxies: ${JSON.stringify(wrong)} is no address and no network such as 10.0.0.0/8`,
+    );
+  return trustedProxies && new TrustedProxies(trustedProxies);
 }
 
 /** Everything about the options that can be wrong before storage is opened. Throws as {@link Registry.start}. */

@@ -20,8 +20,16 @@ import { listenWithBun } from "./http/bun-listener.ts";
 import type { Listener } from "./http/listener.ts";
 import { listenWithNode } from "./http/node-listener.ts";
 import type { IncomingRequest } from "./http/request.ts";
+import type { TrustedProxies } from "./http/trusted-proxies.ts";
 import { Metrics } from "./metrics.ts";
-import { checkOpen, openControl, openWebhooks, type Parts, storedRules } from "./parts.ts";
+import {
+  checkOpen,
+  openControl,
+  openTrustedProxies,
+  openWebhooks,
+  type Parts,
+  storedRules,
+} from "./parts.ts";
 import { textAnswer } from "./protocol/text-answer.ts";
 import { type ProxyConfig, PullThrough } from "./proxy/index.ts";
 import type { RetentionOptions, RetentionReport } from "./retention/retain.ts";
@@ -61,6 +69,8 @@ export interface RegistryOptions {
   readonly proxy?: readonly ProxyConfig[];
   /** What clients call this registry in `ns=`, beside the host they ask: only matters with `proxy`. */
   readonly names?: readonly string[];
+  /** Addresses and networks of proxies whose X-Forwarded-For says who asks; nobody's is believed when absent. */
+  readonly trustedProxies?: readonly string[];
   /** Bytes of manifests kept in memory; 32 MiB when absent, 8 MiB over a storage that others write to. */
   readonly manifestCache?: number;
   /** When what nothing needs is taken. The same for all registries that share a bucket. */
@@ -94,6 +104,7 @@ export class Registry implements AsyncDisposable {
   readonly #core: Mutable<Core>;
   readonly #metrics: Metrics;
   readonly #robots: Robots;
+  readonly #trustedProxies: TrustedProxies | undefined;
   #reports: Bun.Server<undefined> | undefined;
   #socket: { stop: () => Promise<void> } | undefined;
   /** What is done beside serving. */
@@ -115,6 +126,7 @@ export class Registry implements AsyncDisposable {
     this.#access = options.access ?? parts.control?.access ?? openAccess;
     this.#metrics = parts.metrics;
     this.#robots = parts.robots;
+    this.#trustedProxies = parts.trustedProxies;
     this.#webhooks = parts.webhooks;
     const isShared = !objects.exclusive;
     const cache = new ManifestCache(options.manifestCache ?? (isShared ? 8 : 32) << 20, { isShared });
@@ -166,13 +178,16 @@ export class Registry implements AsyncDisposable {
   static async start(options: RegistryOptions = {}): Promise<Registry> {
     checkOpen(options);
     if (options.tls) checkCertificate(options.tls);
+    const trustedProxies = openTrustedProxies(options);
     const objects = options.storage ?? new MemoryStore();
     await checkFormat(objects);
     const robots = new Robots(objects);
     const control = await openControl(options, objects, robots);
     const metrics = new Metrics();
     const webhooks = openWebhooks(options, heard(metrics, options.onFailure));
-    const registry = new Registry(options, { objects, robots, control, metrics, webhooks });
+    const registry = new Registry(options, {
+      ...{ objects, robots, control, metrics, webhooks, trustedProxies },
+    });
     await registry.#begin();
     return registry;
   }
@@ -313,8 +328,12 @@ export class Registry implements AsyncDisposable {
     return new Housekeeping(this.administration, this.#metrics, { collection, scrub: scrubbing, onFailure });
   }
 
-  async #answer(request: IncomingRequest, remote: () => string): Promise<Response> {
+  async #answer(request: IncomingRequest, connection: () => string): Promise<Response> {
     const started = performance.now();
+    const trusted = this.#trustedProxies;
+    const remote = trusted
+      ? () => trusted.clientOf(connection(), request.headers.get("x-forwarded-for"))
+      : connection;
     const outcome = splitURL(request.url).path.startsWith("/v2")
       ? await handle(this.#core, this.#access, request, remote)
       : await this.#page(request, remote);

@@ -126,6 +126,33 @@ test("limits: requests, and wrong passwords", async () => {
   expect(guesses.map(({ status }) => status).sort()).toEqual([401, 401, 429, 429]);
 });
 
+test("behind a proxy that is trusted each client has its own limit, and its own address in the log", async () => {
+  const limited = { rateLimit: { requests: 1, seconds: 3600 } };
+  const ask = (registry: Registry, forwarded: string) =>
+    get(registry, "v2/", { "X-Forwarded-For": forwarded }).then(({ status }) => status);
+  const seen: string[] = [];
+  {
+    await using registry = await Registry.start({
+      rules: limited,
+      trustedProxies: ["127.0.0.0/8"],
+      log: ({ remote }) => seen.push(remote),
+    });
+    const [one, other] = ["198.51.100.1", "192.0.2.7"];
+    expect(await ask(registry, one)).toBe(200);
+    expect(await ask(registry, one)).toBe(429);
+    expect(await ask(registry, other)).toBe(200);
+    expect(await ask(registry, `${one}, ${other}`)).toBe(429);
+    expect(seen).toEqual([one, one, other, other]);
+  }
+  await using registry = await Registry.start({ rules: limited });
+  expect([await ask(registry, "198.51.100.1"), await ask(registry, "192.0.2.7")]).toEqual([200, 429]);
+  const wrong = Registry.start({ trustedProxies: ["10.0.0.0/33"] });
+  await expect(wrong).rejects.toMatchObject({
+    code: "USAGE",
+    message: expect.stringContaining("10.0.0.0/33"),
+  });
+});
+
 test("a mount is one request to the limit, however many repositories it asks about", async () => {
   await using registry = await Registry.start({ rules: { rateLimit: { requests: 5, seconds: 3600 } } });
   const call = (path: string, body?: string) => fetch(`${registry.url}v2/${path}`, { method: "POST", body });

@@ -41,6 +41,8 @@ export interface ServerConfig {
   readonly proxy?: readonly ProxyConfig[];
   /** What clients call this registry in `ns=`. */
   readonly names?: readonly string[];
+  /** Addresses and networks of proxies whose X-Forwarded-For says who asks. */
+  readonly trustedProxies?: readonly string[];
   readonly collection: CollectionTimes;
   readonly scrub?: ScrubTimes;
   readonly webhooks: readonly WebhookConfig[];

@@ -107,6 +107,7 @@ test.each([
   [{ storage: { driver: "gcs" } }, 'storage.driver: "gcs" is not one of files, memory, s3'],
   [{ storage: { driver: "s3" } }, "storage: bucket is missing"],
   [{ storage: { driver: "files", bucket: "x" } }, "storage.bucket: the files driver has no such setting"],
+  [{ trustedProxies: ["10.0.0.0/33"] }, 'trustedProxies[0]: "10.0.0.0/33" is no address and no network'],
   [{ storage: { redirect: true } }, "storage.redirect: the files driver has no such setting"],
   [
     { storage: { bucket: "abc", publicEndpoint: "https://x" } },

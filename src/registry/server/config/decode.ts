@@ -1,5 +1,6 @@
 import { decodeAccessConfig } from "../access/decode-config.ts";
 import type { CollectionTimes, ScrubTimes } from "../housekeeping.ts";
+import { isNetwork } from "../http/trusted-proxies.ts";
 import { decodeProxyConfig } from "../proxy/index.ts";
 import type { RetentionRule } from "../retention/rules.ts";
 import type { ServerConfig, StorageConfig } from "./config.ts";
@@ -26,7 +27,7 @@ const tagGlob = /^[A-Za-z0-9_.*?{},!-]{1,256}$/;
 export function decodeServerConfig(value: unknown): ServerConfig {
   const found = members({ value, path: "" }, [
     ...(["storage", "listen", "open", "sparse", "tls", "access", "collection", "retention"] as const),
-    ...(["scrub", "webhooks", "metrics", "log", "stopTimeout", "proxy", "names"] as const),
+    ...(["scrub", "webhooks", "metrics", "log", "stopTimeout", "proxy", "names", "trustedProxies"] as const),
   ]);
   const access = found.access && decodeAccessConfig(found.access.value, found.access.path);
   const retention = found.retention && items(found.retention).map(decodeRule);
@@ -41,6 +42,7 @@ export function decodeServerConfig(value: unknown): ServerConfig {
       access?.htpasswd !== undefined && !access.policies ? { ...access, policies: allForUsers } : access,
     proxy: found.proxy && decodeProxyConfig(found.proxy),
     names: found.names && items(found.names).map((item) => text(item, /^[A-Za-z0-9.:-]{1,255}$/, "a host")),
+    trustedProxies: found.trustedProxies && items(found.trustedProxies).map(network),
     collection: { ...(found.collection && decodeCollection(found.collection)), retention },
     scrub: found.scrub && decodeScrub(found.scrub),
     webhooks: found.webhooks ? items(found.webhooks).map(decodeWebhook) : [],
@@ -129,6 +131,12 @@ function decodeScrub(value: ConfigValue): ScrubTimes {
 function decodeMetrics(value: ConfigValue): ServerConfig["metrics"] {
   const found = members(value, ["listen"]);
   return { listen: decodeAddress(required(value, "listen", found.listen)) };
+}
+
+function network(value: ConfigValue): string {
+  const written = text(value, anyPath, "an address or a network");
+  if (isNetwork(written)) return written;
+  throw configError(value.path, `${JSON.stringify(written)} is no address and no network such as 10.0.0.0/8`);
 }
 
 function decodeAddress(value: ConfigValue): string {
