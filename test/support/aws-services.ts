@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto";
+import { isSigned } from "./aws-signature.ts";
 
 /** What one service was asked, in order: `imds token`, `imds roles`, `imds role`, `container`, `AssumeRole`, `AssumeRoleWithWebIdentity`. */
 export type Asked = string;
@@ -93,7 +93,7 @@ export function startAWSServices(keys: { accessKeyId: string; secretAccessKey: s
     if (form.get("RoleArn") !== roleARN || !/^[\w+=,.@-]{2,64}$/.test(form.get("RoleSessionName") ?? ""))
       return refuse(400, "ValidationError", "no role");
     if (what === "AssumeRole")
-      return isSigned(request, body, keys)
+      return isSigned({ request, body, service: "sts" }, keys)
         ? asXML(what)
         : refuse(403, "SignatureDoesNotMatch", "the signature is wrong");
     const token = form.get("WebIdentityToken") ?? "";
@@ -122,26 +122,4 @@ export function startAWSServices(keys: { accessKeyId: string; secretAccessKey: s
     endAll: () => ends.clear(),
     [Symbol.asyncDispose]: () => server.stop(true),
   });
-}
-
-/** Signature Version 4 of a request to STS, computed anew from what came. */
-function isSigned(
-  request: Request,
-  body: string,
-  keys: { accessKeyId: string; secretAccessKey: string },
-): boolean {
-  const match =
-    /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/sts\/aws4_request, SignedHeaders=([^,]+), Signature=(\w+)$/.exec(
-      request.headers.get("authorization") ?? "",
-    );
-  if (!match || match[1] !== keys.accessKeyId) return false;
-  const [, , day, region, names, signature] = match as unknown as string[];
-  if (!names!.split(";").includes("host")) return false;
-  const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
-  const hmac = (key: string | Buffer, text: string) => createHmac("sha256", key).update(text).digest();
-  const headers = names!.split(";").map((name) => `${name}:${request.headers.get(name)}\n`);
-  const canonical = `POST\n/\n\n${headers.join("")}\n${names}\n${sha256(body)}`;
-  const text = `AWS4-HMAC-SHA256\n${request.headers.get("x-amz-date")}\n${day}/${region}/sts/aws4_request\n${sha256(canonical)}`;
-  const key = hmac(hmac(hmac(hmac(`AWS4${keys.secretAccessKey}`, day!), region!), "sts"), "aws4_request");
-  return hmac(key, text).toString("hex") === signature;
 }

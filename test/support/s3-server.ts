@@ -19,30 +19,35 @@ export interface S3Server extends AsyncDisposable {
   bucket(): string;
   /** Where a bucket's objects are as files. */
   folder(bucket: string): string;
+  /** Ends it and starts it at the same place with other keys: the old ones are unknown from then on. */
+  restart(keys: S3Keys): Promise<void>;
+}
+
+export interface S3Keys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
 }
 
 /** A real S3 server on a free port, with buckets in a temporary folder. */
 export async function startS3Server(path: string): Promise<S3Server> {
   const root = mkdtempSync(join(tmpdir(), "strake-s3-"));
   const port = freePort();
-  const args = ["--port", `127.0.0.1:${port}`, "--access", s3Credentials.accessKeyId];
-  const child = Bun.spawn(
-    [path, ...args, "--secret", s3Credentials.secretAccessKey, "--quiet", "posix", root],
-    {
-      stdout: "ignore",
-      stderr: "ignore",
-    },
-  );
   const endpoint = `http://127.0.0.1:${port}`;
-  for (let i = 0; ; i++) {
-    try {
-      await fetch(endpoint);
-      break;
-    } catch (error) {
-      if (i > 1200 || child.exitCode !== null) throw error;
-      await Bun.sleep(25);
+  const start = async ({ accessKeyId, secretAccessKey }: S3Keys) => {
+    const keys = ["--access", accessKeyId, "--secret", secretAccessKey];
+    const command = [path, "--port", `127.0.0.1:${port}`, ...keys, "--quiet", "posix", root];
+    const started = Bun.spawn(command, { stdout: "ignore", stderr: "ignore" });
+    for (let i = 0; ; i++) {
+      try {
+        await fetch(endpoint);
+        return started;
+      } catch (error) {
+        if (i > 1200 || started.exitCode !== null) throw error;
+        await Bun.sleep(25);
+      }
     }
-  }
+  };
+  let child = await start(s3Credentials);
   let buckets = 0;
   return {
     endpoint,
@@ -53,6 +58,11 @@ export async function startS3Server(path: string): Promise<S3Server> {
       return name;
     },
     folder: (bucket) => join(root, bucket),
+    restart: async (keys) => {
+      child.kill("SIGKILL");
+      await child.exited;
+      child = await start(keys);
+    },
     [Symbol.asyncDispose]: async () => {
       // Asked politely it would wait for whoever still has a connection open, which a failed test may.
       child.kill("SIGKILL");

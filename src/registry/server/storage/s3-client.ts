@@ -1,7 +1,7 @@
 import { StrakeError } from "../../../errors/index.ts";
 import { objectChanged, storageFault } from "./fault.ts";
 import type { S3CredentialsProvider } from "./s3-credentials/provider.ts";
-import { areSame, mayHaveEnded } from "./s3-credentials/refusal.ts";
+import { areSame, mayHaveEnded, unknownUser } from "./s3-credentials/refusal.ts";
 import { escapeURI, type S3Credentials, sha256Hex, signAddress, signRequest } from "./s3-sign.ts";
 import { getSlowly, hasProxy } from "./s3-slow-get.ts";
 import { unescapeXML } from "./s3-xml.ts";
@@ -55,6 +55,9 @@ export interface OpenMultipart {
 
 /** Of servers that list no multipart uploads, or not to everybody. */
 const notListed = [403, 405, 501];
+
+/** 404 for another reason than that there is no such object. */
+const notAboutKey = new Set(["NoSuchBucket", unknownUser]);
 
 export interface ListedObject {
   /** Without the registry's prefix. */
@@ -130,7 +133,7 @@ export class S3Client {
         }
         throw storageFault(`the S3 server at ${this.#host} cannot be reached`, cause);
       }
-      if (response.ok || call.accept?.includes(response.status)) {
+      if (response.ok || (call.accept?.includes(response.status) && !notAboutKey.has(code))) {
         response.retried = attempt > 1;
         return response;
       }
@@ -142,7 +145,7 @@ export class S3Client {
       }
       if (status === 412) throw Object.assign(objectChanged(key), { retried: attempt > 1 });
       throw storageFault(
-        `the S3 server answered ${status} ${code} to ${method} ${key || this.#options.bucket}`.trim(),
+        `the S3 server answered ${withCode(status, code)} to ${method} ${key || this.#options.bucket}`,
         status === 507 ? { code: "ENOSPC" } : { code },
       );
     }
@@ -239,15 +242,15 @@ export class S3Client {
     const credentials = await this.credentials();
     const response = await this.#send(method, key, { call, credentials });
     const { status, headers } = response;
-    if (typeof this.#options.credentials !== "function" || status < 400 || status > 403)
-      return { response, code: "" };
+    if (status < 400 || status > 404) return { response, code: "" };
     const text = await response.text();
     const code = codeIn(text);
     const first = { response: new Response(text, { status, headers }), code };
-    if (!mayHaveEnded({ method, status, code }, credentials)) return first;
+    const canRenew = typeof this.#options.credentials === "function";
+    if (!canRenew || !mayHaveEnded({ method, status, code }, credentials)) return first;
     const others = await this.credentials(credentials).catch((cause) => {
       throw storageFault(
-        `the S3 server answered ${status} ${code} and there are no other credentials`,
+        `the S3 server answered ${withCode(status, code)} and there are no other credentials`,
         cause,
       );
     });
@@ -300,6 +303,11 @@ export class S3Client {
 
 function codeIn(xml: string): string {
   return /<Code>([^<]{1,80})<\/Code>/.exec(xml)?.[1] ?? "";
+}
+
+/** An answer to HEAD has no code. */
+function withCode(status: number, code: string): string {
+  return `${status} ${code}`.trim();
 }
 
 /** Gives up on an answer that does not begin in time; its body may then take as long as it comes. */

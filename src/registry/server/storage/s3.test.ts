@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   findS3Server,
@@ -303,6 +303,19 @@ describe.skipIf(reason !== undefined)("s3", () => {
     const raw = new Bun.S3Client({ endpoint, bucket: place.bucket, region: "us-east-1", ...s3Credentials });
     expect((await raw.list({ prefix: "some/prefix/_uploads/" })).contents ?? []).toEqual([]);
   }, 30_000);
+
+  test("a bucket or a user that is gone is no object that is missing", async () => {
+    const place = options(server.bucket());
+    await using store = await S3Store.open(place);
+    expect(await store.read("blobs/none", 10)).toBeUndefined();
+    rmSync(server.folder(place.bucket), { recursive: true });
+    await expect(store.read("blobs/none", 10)).rejects.toThrow("answered 404 NoSuchBucket");
+    await expect(store.get("blobs/none")).rejects.toThrow("answered 404 NoSuchBucket");
+    const client = new S3Client({ ...place, credentials: { accessKeyId: "gone", secretAccessKey: "s" } });
+    await expect(client.request("GET", "blobs/none", { accept: [404] })).rejects.toThrow(
+      "XAdminUserNotFound",
+    );
+  });
 
   test("a bucket that does not exist, and credentials that are wrong, are reported without the secret", async () => {
     const secret = "very-secret";
