@@ -31,7 +31,8 @@ const noQuery = new URLSearchParams();
 
 /** Path and query of a request's URL, without building a URL object. */
 export function splitURL(url: string): { path: string; query: URLSearchParams } {
-  const start = url.indexOf("/", url.indexOf("://") + 3);
+  // Without the server where the Host header can be none: then Bun gives the target alone.
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
   const mark = url.indexOf("?", start);
   if (mark === -1) return { path: url.slice(start), query: noQuery };
   return { path: url.slice(start, mark), query: new URLSearchParams(url.slice(mark + 1)) };

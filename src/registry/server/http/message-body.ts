@@ -52,6 +52,19 @@ export function messageBody(message: IncomingMessage, events: BodyEvents = {}): 
   );
 }
 
+/**
+ * Reads what nobody wants of a body and drops it: a connection that is closed while bytes are on their way takes the answer with it. Resolves at
+ * the body's end, when the connection ends, or after `patience` milliseconds without a byte.
+ */
+export function drain(message: IncomingMessage, { patience }: { patience?: number }): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = patience === undefined ? undefined : setTimeout(resolve, patience);
+  message.removeAllListeners("data");
+  message.on("data", () => timer?.refresh());
+  message.once("end", resolve).once("close", resolve).resume();
+  return promise.finally(() => clearTimeout(timer));
+}
+
 function endedEarly(): Error {
   return new Error("the connection ended before the body did");
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { connect, type Socket } from "node:net";
+import { Connection, head } from "./connection.test-support.ts";
 import type { Listener, ListenOptions } from "./listener.ts";
 import { listenWithNode } from "./node-listener.ts";
 
@@ -10,36 +10,8 @@ async function listen(answer: Answer): Promise<Listener & AsyncDisposable> {
   return Object.assign(listener, { [Symbol.asyncDispose]: () => listener.stop(true) });
 }
 
-/** A connection, and all it has been sent. */
-class Connection implements Disposable {
-  readonly socket: Socket;
-  readonly closed: Promise<void>;
-  received = "";
-
-  constructor(to: Listener, text: string) {
-    this.socket = connect(Number(to.url.port), to.url.hostname);
-    this.closed = new Promise((resolve) => this.socket.on("close", () => resolve()));
-    this.socket.on("data", (data) => {
-      this.received += data;
-    });
-    this.socket.on("error", () => {});
-    this.socket.write(text);
-  }
-
-  async has(pattern: RegExp): Promise<void> {
-    while (!pattern.test(this.received)) {
-      if (this.socket.destroyed) throw new Error(`closed after ${JSON.stringify(this.received)}`);
-      await Bun.sleep(2);
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.socket.destroy();
-  }
-}
-
-const head = (line: string, ...headers: string[]) =>
-  [`${line} HTTP/1.1`, "Host: x", ...headers, "", ""].join("\r\n");
+const answered = (text: string, status: number) =>
+  new Response(text, { status, headers: { "Content-Length": String(text.length) } });
 
 test("an address that is taken is an error with its code", async () => {
   await using first = await listen(async () => new Response());
@@ -92,20 +64,64 @@ test("of a body that nobody reads little is taken, and what follows it is answer
 
 test("who waits to be asked for a body is asked only when it is read", async () => {
   await using listener = await listen(async ({ url, body }) => {
-    if (!url.endsWith("/wanted")) return new Response("no", { status: 404 });
+    if (!url.endsWith("/wanted")) return answered("no", 404);
     let length = 0;
     for await (const chunk of body!) length += chunk.byteLength;
     return new Response(`${length}`, { status: 201 });
   });
   const waits = ["Content-Length: 5", "Expect: 100-continue"];
   using refused = new Connection(listener, head("PUT /not", ...waits));
-  await refused.closed;
+  await refused.has(/\r\n\r\nno$/);
   expect(refused.received).toStartWith("HTTP/1.1 404 ");
   expect(refused.received).toContain("Connection: close");
   using wanted = new Connection(listener, head("PUT /wanted", ...waits));
   await wanted.has(/^HTTP\/1.1 100 /);
   wanted.socket.write("hello");
   await wanted.has(/201 [\s\S]*\r\n5\r\n/);
+});
+
+test("a refusal reaches who sends the body all the same, and nothing behind the body is answered", async () => {
+  const seen: string[] = [];
+  await using listener = await listen(async ({ url }) => {
+    seen.push(url);
+    // Longer than clients wait for the answer to Expect.
+    await Bun.sleep(50);
+    return answered("no", 404);
+  });
+  const size = 16 << 20;
+  for (const said of ["Expect: 100-continue", "Connection: close"]) {
+    using client = new Connection(listener, head("PUT /refused", `Content-Length: ${size}`, said));
+    await client.has(said.startsWith("Expect") ? /^/ : /no$/);
+    for (let i = 0; i < 16; i++) client.socket.write(Buffer.alloc(1 << 20));
+    client.socket.write(head("GET /behind"));
+    await client.closed;
+    expect([client.error, client.received.match(/HTTP\/1.1 \d+|no$/g)]).toEqual([
+      undefined,
+      ["HTTP/1.1 404", "no"],
+    ]);
+  }
+  expect(new Set(seen)).toEqual(new Set(["http://registry/refused"]));
+});
+
+test("who was refused and sends nothing is let go of", async () => {
+  await using listener = await listen(async () => answered("no", 404));
+  using client = new Connection(listener, head("PUT /", "Content-Length: 5", "Expect: 100-continue"));
+  await client.closed;
+  expect([client.error, client.received]).toEqual([undefined, expect.stringMatching(/ 404 [\s\S]*no$/)]);
+  expect(listener.inFlight).toBe(0);
+});
+
+test("who waits to be asked for a body that is none may ask again; a tunnel is refused", async () => {
+  await using listener = await listen(async () => answered("yes", 200));
+  using client = new Connection(
+    listener,
+    head("GET /", "Expect: 100-continue") + head("GET /", "Connection: close"),
+  );
+  await client.closed;
+  expect(client.received.match(/yes/g)).toHaveLength(2);
+  using tunnel = new Connection(listener, head("CONNECT example.com:443"));
+  await tunnel.closed;
+  expect(tunnel.received).toStartWith("HTTP/1.1 405 ");
 });
 
 test("a stream has its length; one that fails cuts the connection, one that nobody waits for is cancelled", async () => {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIPv6 } from "node:net";
 import { idleSeconds, type Listener, type ListenOptions, listenerTLS } from "./listener.ts";
-import { messageBody } from "./message-body.ts";
+import { drain, messageBody } from "./message-body.ts";
 import type { IncomingRequest } from "./request.ts";
 import { sendResponse } from "./send-response.ts";
 
@@ -40,6 +40,9 @@ class NodeListener implements Listener {
     this.#answer = answer;
     server.on("request", (message, response) => void this.#serve(message, response));
     server.on("checkContinue", (message, response) => void this.#serve(message, response, { waits: true }));
+    server.on("connect", (_, socket) => {
+      socket.end("HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    });
   }
 
   get inFlight(): number {
@@ -73,29 +76,52 @@ class NodeListener implements Listener {
         if (waits) response.writeContinue();
         waits = false;
       };
-      const answer = await this.#answer(
-        readRequest(message, begin),
-        () => message.socket.remoteAddress ?? "",
+      const request = readRequest(message, begin);
+      const isFramed = hasKnownFraming(request);
+      const answer = isFramed
+        ? await this.#answer(request, () => message.socket.remoteAddress ?? "")
+        : new Response(null, { status: 501 });
+      // Who waits may send the body all the same, or never: nothing that follows can be told from it.
+      const refused = waits && request.body !== null;
+      if (refused || !isFramed || this.#closed) response.setHeader("Connection", "close");
+      const isRead = () => request.body === null || message.complete;
+      await sendResponse(answer, response, () =>
+        isRead() ? undefined : drain(message, refused ? { patience: lingerSeconds * 1000 } : {}),
       );
-      if (waits || this.#closed) response.setHeader("Connection", "close");
-      await sendResponse(answer, response);
-      // What nobody wanted of the body comes before the next request.
-      if (!message.complete) message.removeAllListeners("data").resume();
     } catch {
       response.destroy();
     }
   }
 }
 
+/** Seconds without a byte for which a body is still awaited that was refused to who asked first whether to send it. */
+const lingerSeconds = 3;
+
+/** Bun takes other codings than `chunked` for it, or for nothing (RFC 9112, section 6.1). */
+function hasKnownFraming({ headers }: IncomingRequest): boolean {
+  const coding = headers.get("transfer-encoding");
+  return coding === null || coding.toLowerCase() === "chunked";
+}
+
 function readRequest(message: IncomingMessage, begin: () => void): IncomingRequest {
   const { method = "", url = "", rawHeaders } = message;
   const headers = new Headers();
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) headers.append(rawHeaders[i]!, rawHeaders[i + 1]!);
-  const hasBody = headers.has("transfer-encoding") || Number(headers.get("content-length") ?? 0) > 0;
+  // Repeated and the same, which Bun lets pass, it is one (RFC 9112, section 6.3).
+  const length = headers.get("content-length")?.split(",", 1)[0];
+  if (length !== undefined) headers.set("content-length", length);
+  const hasBody = headers.has("transfer-encoding") || Number(length ?? 0) > 0;
   return {
     method,
     headers,
-    url: `http://registry${url}`,
+    url: `http://registry${pathOf(url)}`,
     body: hasBody ? messageBody(message, { begin }) : null,
   };
+}
+
+/** A target may name the server too, as one for a proxy does (RFC 9112, section 3.2.2). */
+function pathOf(target: string): string {
+  if (target.startsWith("/")) return target;
+  const path = target.replace(/^https?:\/\/[^/?]*/i, "");
+  return path.startsWith("/") ? path : `/${path}`;
 }

@@ -3,17 +3,29 @@ import { freeChunk } from "../../../sys/index.ts";
 
 /**
  * Sends an answer at the client's speed. A body that fails cuts the connection, so that nobody takes what came for the whole.
+ * `rest`: what is still to be done when all of it is sent, before the connection is used again or closed.
  * Resolves when all was handed over or the connection is gone.
  */
-export async function sendResponse(response: Response, to: ServerResponse): Promise<void> {
+export async function sendResponse(
+  response: Response,
+  to: ServerResponse,
+  rest: () => Promise<void> | undefined = () => undefined,
+): Promise<void> {
   const { body, status, headers } = response;
   for (const [name, value] of headers) to.setHeader(name, value);
   const hasLength = headers.has("content-length") || status === 204 || status === 304;
   if (!body && !hasLength) to.setHeader("Content-Length", "0");
   to.writeHead(status);
-  if (!body || to.req.method === "HEAD") {
+  const end = async () => {
+    const doing = rest();
+    if (doing) {
+      to.flushHeaders();
+      await doing;
+    }
     to.end();
-    await body?.cancel();
+  };
+  if (!body || to.req.method === "HEAD") {
+    await Promise.all([end(), body?.cancel()]);
     return;
   }
   const reader = body.getReader();
@@ -22,10 +34,7 @@ export async function sendResponse(response: Response, to: ServerResponse): Prom
   try {
     while (!to.destroyed) {
       const { done, value } = await reader.read();
-      if (done) {
-        to.end();
-        return;
-      }
+      if (done) return await end();
       if (!to.write(value)) await Promise.race([drained(to), gone]);
       freeChunk(value);
     }
