@@ -12,6 +12,7 @@ export const environmentVariables: Readonly<Record<string, string>> = {
   DOCKER_CONFIG: "folder of the config.json that logins are read from",
   REGISTRY_AUTH_FILE: "file that logins are read from and written to",
   CONTAINERS_REGISTRIES_CONF: "registries.conf to read in place of /etc/containers/registries.conf",
+  "AWS_*": "keys, region and endpoint of a registry over S3, as AWS's SDKs read them (docs/registry.md)",
   STRAKE_CERTS_DIR:
     "folder of certificates by registry, before /etc/containers/certs.d and /etc/docker/certs.d",
 };
