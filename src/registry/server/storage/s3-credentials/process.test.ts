@@ -16,11 +16,14 @@ function script(name: string, body: string): string {
 const env = { PATH: process.env.PATH, FROM_ENV: "from-env" };
 const run = (command: string, within?: number) => runProcess(command, { env, source: "profile x", within });
 
-test("words of a command, with double quotes", () => {
-  expect(splitCommand('  "/opt/my tools/keys"  --user "ann b"  --x="a b"c \'d $HOME; rm')).toEqual([
-    ...["/opt/my tools/keys", "--user", "ann b", "--x=a bc", "'d", "$HOME;", "rm"],
+test("words of a command, with quotes", () => {
+  expect(splitCommand(`  "/opt/my tools/keys"  --user "ann b"\t--x="a b"c 'd "$HOME"; e' "it's" `)).toEqual([
+    ...["/opt/my tools/keys", "--user", "ann b", "--x=a bc", 'd "$HOME"; e', "it's"],
   ]);
-  expect(() => splitCommand('a "b c')).toThrow("a quote without its end");
+  for (const open of ['a "b c', "a 'b", "it's"])
+    expect(() => splitCommand(open)).toThrow("a quote without its end");
+  for (const shell of ["a; b", "a|b", "a $HOME", "a `b`", "a > b", "a && b"])
+    expect(() => splitCommand(shell)).toThrow("is run without a shell");
 });
 
 test("what a program says, without a shell", async () => {
@@ -29,7 +32,7 @@ test("what a program says, without a shell", async () => {
     `printf '{"Version": 1, "AccessKeyId": "%s", "SecretAccessKey": "%s", "SessionToken": "t", "Expiration": "2030-01-02T03:04:05Z"}' "$1" "$FROM_ENV"`,
   );
   const marker = join(folder, "touched");
-  expect(await run(`"${path}" "a;touch ${marker}" $(touch ${marker})`)).toEqual({
+  expect(await run(`"${path}" "a;touch ${marker}" '$(touch ${marker})'`)).toEqual({
     ...{
       accessKeyId: `a;touch ${marker}`,
       secretAccessKey: "from-env",
@@ -39,6 +42,8 @@ test("what a program says, without a shell", async () => {
     expiration: Date.parse("2030-01-02T03:04:05Z"),
   });
   expect(existsSync(marker)).toBe(false);
+  const asked = `sh -c '"${path}" "$FROM_ENV" | cat'`;
+  expect(await run(asked)).toMatchObject({ accessKeyId: "from-env" });
 });
 
 test("a program that fails: which one, and nothing of what it says", async () => {

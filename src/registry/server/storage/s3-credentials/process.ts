@@ -4,14 +4,20 @@ import type { Environment } from "./source.ts";
 
 const mostBytes = 256 << 10;
 
-/** The words of a command line: apart by spaces, where double quotes do not hold them together. Throws where a quote has no end. */
+const quoted = /"([^"]*)"|'([^']*)'/g;
+
+/**
+ * The words of a command line: apart by spaces, where quotes do not hold them together. Throws where a quote has no end, and for what only a shell
+ * would understand.
+ */
 export function splitCommand(command: string): string[] {
-  const words = command.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
-  return words.map((word) => {
-    if ((word.split('"').length - 1) % 2 !== 0)
-      throw new Error("credential_process has a quote without its end");
-    return word.replaceAll('"', "");
-  });
+  const plain = command.replace(quoted, "");
+  if (/["']/.test(plain)) throw new Error("credential_process has a quote without its end");
+  const only = /[|;&<>$`]/.exec(plain)?.[0];
+  if (only)
+    throw new Error(`credential_process has a ${only}, but is run without a shell; sh -c '...' asks for one`);
+  const words = command.match(/(?:[^\s"']|"[^"]*"|'[^']*')+/g) ?? [];
+  return words.map((word) => word.replace(quoted, "$1$2"));
 }
 
 /**

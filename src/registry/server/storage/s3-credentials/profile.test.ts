@@ -39,6 +39,15 @@ test("keys of both files, those of `credentials` first; a changed file counts", 
   expect(await profileRegion(environment({ AWS_PROFILE: "other" }))).toBeUndefined();
 });
 
+test("which section of which file is a profile", async () => {
+  write("config", `[profile default]\n${keyLines}[default]\naws_access_key_id = no\n[bare]\n${keyLines}`);
+  write("credentials", `[profile odd]\n${keyLines}`);
+  expect(await find()).toMatchObject({ credentials: keys });
+  for (const name of ["bare", "odd"]) await expect(of(name)).rejects.toThrow(`there is no profile ${name}`);
+  write("config", `[profile "my team"]\n${keyLines}`);
+  expect(await of("my team")).toMatchObject(keys);
+});
+
 test("files with other names", async () => {
   const [one, two] = [join(home, "one"), join(home, "two")];
   writeFileSync(one, `[default]\n${keyLines}`);

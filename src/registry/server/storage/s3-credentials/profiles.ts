@@ -33,9 +33,12 @@ export async function readProfiles(env: Environment): Promise<Profiles> {
   const credentials = await read(paths.credentials);
   const byName = new Map<string, Profile>();
   for (const [header, settings] of config ?? []) {
-    const name = header === "default" ? header : /^profile\s+["']?(.+?)["']?$/.exec(header)?.[1];
-    if (name !== undefined) byName.set(name, new Map([...(byName.get(name) ?? []), ...settings]));
+    const name = /^profile\s+["']?(.+?)["']?$/.exec(header)?.[1];
+    if (name !== undefined) byName.set(name, settings);
   }
+  // `[profile default]` holds in place of `[default]`.
+  const plain = config?.get("default");
+  if (plain && !byName.has("default")) byName.set("default", plain);
   for (const [name, settings] of credentials ?? [])
     byName.set(name, new Map([...(byName.get(name) ?? []), ...settings]));
   const files = [...(credentials ? [paths.credentials] : []), ...(config ? [paths.config] : [])];
