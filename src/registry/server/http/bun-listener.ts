@@ -1,10 +1,11 @@
-import { idleSeconds, type Listener, type ListenOptions, listenerTLS } from "./listener.ts";
+import { type Listener, type ListenOptions, listenerTLS, longestIdle } from "./listener.ts";
 
 /**
  * Bun's own server: the one for small answers in numbers and for files, which it has the kernel send. It reads up to a MiB of a body that nobody
  * asks for, and sends streams without their length. Throws what the system says when the address cannot be had.
  */
-export function listenWithBun({ hostname, port, tls, answer }: ListenOptions): Listener {
+export function listenWithBun(options: ListenOptions): Listener {
+  const { hostname, port, tls, answer, idleSeconds = longestIdle } = options;
   const server: Bun.Server<undefined> = Bun.serve({
     ...{ hostname, port, tls: tls && listenerTLS(tls) },
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,

@@ -7,6 +7,8 @@ export interface ListenOptions {
   /** 0 takes a free port. */
   readonly port: number;
   readonly tls: ServerTLS | undefined;
+  /** Seconds without a byte from a client that is waited for, after which its connection is closed; 255, Bun's most, when absent. */
+  readonly idleSeconds?: number;
   /** Never rejects. `remote` gives the client's address. */
   readonly answer: (request: IncomingRequest, remote: () => string) => Promise<Response>;
 }
@@ -24,8 +26,8 @@ export interface Listener {
   stop(force: boolean): Promise<void>;
 }
 
-/** Seconds without a byte after which a connection is closed: the longest that Bun knows. */
-export const idleSeconds = 255;
+/** The longest that Bun knows. */
+export const longestIdle = 255;
 
 export function listenerTLS({ cert, key, clientCA }: ServerTLS): Bun.TLSOptions {
   if (clientCA === undefined) return { cert, key };

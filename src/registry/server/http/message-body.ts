@@ -6,6 +6,8 @@ export interface BodyEvents {
   readonly begin?: () => void;
   /** Called when the reader wants no more of it. */
   readonly cancel?: () => void;
+  /** Milliseconds without a byte for which one is waited for, before the connection is cut. */
+  readonly patience?: number;
 }
 
 /**
@@ -15,10 +17,12 @@ export interface BodyEvents {
 export function messageBody(message: IncomingMessage, events: BodyEvents = {}): ReadableStream<Uint8Array> {
   let begun = false;
   let ended = false;
+  let silence: ReturnType<typeof setTimeout> | undefined;
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
         const end = (close: () => void) => {
+          clearTimeout(silence);
           if (ended) return;
           ended = true;
           close();
@@ -26,6 +30,7 @@ export function messageBody(message: IncomingMessage, events: BodyEvents = {}): 
         const fail = (error: Error) => end(() => controller.error(error));
         message.on("data", ({ buffer, byteOffset, byteLength }: Buffer<ArrayBuffer>) => {
           if (ended) return;
+          clearTimeout(silence);
           message.pause();
           // Not as the Buffer it is: `slice` of one is no copy.
           controller.enqueue(new Uint8Array(buffer, byteOffset, byteLength));
@@ -41,9 +46,11 @@ export function messageBody(message: IncomingMessage, events: BodyEvents = {}): 
       pull() {
         if (!begun) events.begin?.();
         begun = true;
+        if (events.patience !== undefined) silence = setTimeout(() => message.destroy(), events.patience);
         message.resume();
       },
       cancel() {
+        clearTimeout(silence);
         ended = true;
         events.cancel?.();
       },
@@ -56,11 +63,11 @@ export function messageBody(message: IncomingMessage, events: BodyEvents = {}): 
  * Reads what nobody wants of a body and drops it: a connection that is closed while bytes are on their way takes the answer with it. Resolves at
  * the body's end, when the connection ends, or after `patience` milliseconds without a byte.
  */
-export function drain(message: IncomingMessage, { patience }: { patience?: number }): Promise<void> {
+export function drain(message: IncomingMessage, patience: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = patience === undefined ? undefined : setTimeout(resolve, patience);
+  const timer = setTimeout(resolve, patience);
   message.removeAllListeners("data");
-  message.on("data", () => timer?.refresh());
+  message.on("data", () => timer.refresh());
   message.once("end", resolve).once("close", resolve).resume();
   return promise.finally(() => clearTimeout(timer));
 }

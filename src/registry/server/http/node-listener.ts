@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIPv6 } from "node:net";
-import { idleSeconds, type Listener, type ListenOptions, listenerTLS } from "./listener.ts";
-import { drain, messageBody } from "./message-body.ts";
+import { type Listener, type ListenOptions, listenerTLS, longestIdle } from "./listener.ts";
+import { type BodyEvents, drain, messageBody } from "./message-body.ts";
 import type { IncomingRequest } from "./request.ts";
 import { sendResponse } from "./send-response.ts";
 
@@ -11,9 +11,11 @@ import { sendResponse } from "./send-response.ts";
  * 64 KiB, asks a client that waits for it (`Expect: 100-continue`) for the body only when it is wanted, and sends streams with their length.
  * Rejects with what the system says when the address cannot be had.
  */
-export async function listenWithNode({ hostname, port, tls, answer }: ListenOptions): Promise<Listener> {
+export async function listenWithNode(options: ListenOptions): Promise<Listener> {
+  const { hostname, port, tls, answer, idleSeconds = longestIdle } = options;
   const server = createServer();
-  server.setTimeout(idleSeconds * 1000);
+  // Bun's would also end a download that takes longer, and a connection that waits for us. Whoever waits for a client says for how long.
+  server.setTimeout(0);
   server.keepAliveTimeout = idleSeconds * 1000;
   // An upload takes as long as it takes.
   server.requestTimeout = 0;
@@ -24,20 +26,29 @@ export async function listenWithNode({ hostname, port, tls, answer }: ListenOpti
   const address = server.address();
   const taken = typeof address === "object" && address ? address.port : port;
   const host = isIPv6(hostname) ? `[${hostname}]` : hostname;
-  return new NodeListener(server, new URL(`${tls ? "https" : "http"}://${host}:${taken}/`), answer);
+  return new NodeListener(server, new URL(`${tls ? "https" : "http"}://${host}:${taken}/`), {
+    answer,
+    patience: idleSeconds * 1000,
+  });
 }
 
 class NodeListener implements Listener {
   readonly url: URL;
   readonly #server: Server;
   readonly #answer: ListenOptions["answer"];
+  readonly #patience: number;
   readonly #answers = new Set<ServerResponse>();
   #closed: Promise<unknown> | undefined;
 
-  constructor(server: Server, url: URL, answer: ListenOptions["answer"]) {
+  constructor(
+    server: Server,
+    url: URL,
+    { answer, patience }: Pick<ListenOptions, "answer"> & { patience: number },
+  ) {
     this.url = url;
     this.#server = server;
     this.#answer = answer;
+    this.#patience = patience;
     server.on("request", (message, response) => void this.#serve(message, response));
     server.on("checkContinue", (message, response) => void this.#serve(message, response, { waits: true }));
     server.on("connect", (_, socket) => {
@@ -76,7 +87,7 @@ class NodeListener implements Listener {
         if (waits) response.writeContinue();
         waits = false;
       };
-      const request = readRequest(message, begin);
+      const request = readRequest(message, { begin, patience: this.#patience });
       const isFramed = hasKnownFraming(request);
       const answer = isFramed
         ? await this.#answer(request, () => message.socket.remoteAddress ?? "")
@@ -85,9 +96,12 @@ class NodeListener implements Listener {
       const refused = waits && request.body !== null;
       if (refused || !isFramed || this.#closed) response.setHeader("Connection", "close");
       const isRead = () => request.body === null || message.complete;
-      await sendResponse(answer, response, () =>
-        isRead() ? undefined : drain(message, refused ? { patience: lingerSeconds * 1000 } : {}),
-      );
+      const patience = refused ? Math.min(lingerSeconds * 1000, this.#patience) : this.#patience;
+      await sendResponse(answer, response, {
+        patience: this.#patience,
+        rest: () => (isRead() ? undefined : drain(message, patience)),
+      });
+      if (!isRead() && !refused) response.destroy();
     } catch {
       response.destroy();
     }
@@ -103,7 +117,7 @@ function hasKnownFraming({ headers }: IncomingRequest): boolean {
   return coding === null || coding.toLowerCase() === "chunked";
 }
 
-function readRequest(message: IncomingMessage, begin: () => void): IncomingRequest {
+function readRequest(message: IncomingMessage, events: BodyEvents): IncomingRequest {
   const { method = "", url = "", rawHeaders } = message;
   const headers = new Headers();
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) headers.append(rawHeaders[i]!, rawHeaders[i + 1]!);
@@ -115,7 +129,7 @@ function readRequest(message: IncomingMessage, begin: () => void): IncomingReque
     method,
     headers,
     url: `http://registry${pathOf(url)}`,
-    body: hasBody ? messageBody(message, { begin }) : null,
+    body: hasBody ? messageBody(message, events) : null,
   };
 }
 
