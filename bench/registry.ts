@@ -13,7 +13,13 @@ import { clientRows, figure, samplePull, samplePush } from "./registry/client-ro
 import { type Client, dockerClient, podmanClient, strakeClient } from "./registry/clients.ts";
 import { BenchImage } from "./registry/image.ts";
 import { serverRows } from "./registry/server-rows.ts";
-import { dockerRegistry, type Server, strakeOverS3, strakeServer } from "./registry/servers.ts";
+import {
+  dockerRegistry,
+  dockerRegistryOverS3,
+  type Server,
+  strakeOverS3,
+  strakeServer,
+} from "./registry/servers.ts";
 import { chosen, Table } from "./table.ts";
 import { writeLargeFile } from "./workload.ts";
 
@@ -89,7 +95,10 @@ async function measureServers(data: string): Promise<Table | undefined> {
   const blob = join(data, "blob");
   if (!existsSync(blob)) await writeLargeFile(blob, 286);
   const load = { rounds, blob, seconds: Number(options.seconds) };
-  const all = [strakeServer(workspace, executable), dockerRegistry(), strakeOverS3(executable)];
+  const all = [
+    ...[strakeServer(workspace, executable), dockerRegistry()],
+    ...[strakeOverS3(executable), dockerRegistryOverS3()],
+  ];
   const servers = all.filter(takesPart);
   const table = new Table(servers.map(({ name }) => name));
   for (const row of rows) {

@@ -71,7 +71,34 @@ export function strakeOverS3(executable: string): Server {
 export function dockerRegistry(): Server {
   return {
     ...{ name: "docker-registry", unavailable: dockerRegistryObstacle },
-    start: startDockerRegistry,
+    start: () => startDockerRegistry(),
+  };
+}
+
+/** Without sending clients to the S3 server, as ours does unless it is told to. */
+export function dockerRegistryOverS3(): Server {
+  return {
+    name: "docker-registry over S3",
+    unavailable() {
+      const found = findS3Server();
+      return dockerRegistryObstacle() ?? ("reason" in found ? found.reason : undefined);
+    },
+    async start() {
+      const found = findS3Server();
+      if ("reason" in found) throw new Error(found.reason);
+      const s3 = await startS3Server(found.path);
+      const { accessKeyId: accesskey, secretAccessKey: secretkey } = s3Credentials;
+      const place = { region: "us-east-1", regionendpoint: s3.endpoint, bucket: s3.bucket() };
+      const driver = { s3: { ...place, accesskey, secretkey, secure: false }, redirect: { disable: true } };
+      const { host, pid, stop } = await startDockerRegistry(driver);
+      return {
+        ...{ host, pid },
+        async stop() {
+          await stop();
+          await s3[Symbol.asyncDispose]();
+        },
+      };
+    },
   };
 }
 

@@ -8,15 +8,16 @@ export function dockerRegistryObstacle(): string | undefined {
   return Bun.which("docker-registry") === null ? "docker-registry is not installed" : undefined;
 }
 
-/** Debian's docker-registry (distribution 2.8) on a free port of loopback, with a folder of its own. */
-export async function startDockerRegistry(): Promise<{
+/** Debian's docker-registry (distribution 2.8) on a free port of loopback, with a folder of its own or the storage driver that is given. */
+export async function startDockerRegistry(driver?: object): Promise<{
   host: string;
   pid: number;
   stop: () => Promise<void>;
 }> {
   const folder = mkdtempSync(join(tmpdir(), "strake-docker-registry-"));
   const host = `127.0.0.1:${freePort()}`;
-  const storage = { filesystem: { rootdirectory: join(folder, "data") }, delete: { enabled: true } };
+  const files = { filesystem: { rootdirectory: join(folder, "data") } };
+  const storage = { ...(driver ?? files), delete: { enabled: true } };
   const config = {
     version: 0.1,
     storage,
@@ -28,6 +29,8 @@ export async function startDockerRegistry(): Promise<{
   const child = Bun.spawn(["docker-registry", "serve", join(folder, "config.yml")], {
     stdout: "ignore",
     stderr: "ignore",
+    // Its S3 driver cannot take one and ends.
+    env: { ...process.env, AWS_CA_BUNDLE: undefined },
   });
   const stop = async () => {
     child.kill();
