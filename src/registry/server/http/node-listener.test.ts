@@ -155,6 +155,38 @@ test("a stream has its length; one that fails cuts the connection, one that nobo
   await cancelled;
 });
 
+test("a body that is not as long as was said reaches into no other answer", async () => {
+  const lengths: Record<string, number> = {
+    "/short": 3,
+    "/long": 9,
+    "/long-stream": 1 << 20,
+    "/short-stream": 5,
+  };
+  await using listener = await listen(async ({ url }) => {
+    const path = url.slice("http://registry".length);
+    const bytes = new Uint8Array(lengths[path] ?? 5).fill(97);
+    const stream = new ReadableStream({
+      async start(controller) {
+        for (let i = 0; i < 3; i++) {
+          await Bun.sleep(1);
+          controller.enqueue(bytes.slice());
+        }
+        controller.close();
+      },
+    });
+    const headers = { "Content-Length": path.includes("stream") ? "16" : "5" };
+    return new Response(path.includes("stream") ? stream : bytes, { headers });
+  });
+  for (const path of Object.keys(lengths)) {
+    using client = new Connection(listener, head(`GET ${path}`) + head("GET /next"));
+    await client.closed;
+    expect([path, client.received.match(/HTTP/g)?.length ?? 0]).not.toEqual([path, 2]);
+    expect(/\r\n\r\n(.*)/.exec(client.received)?.[1]?.length ?? 0).toBeLessThanOrEqual(16);
+  }
+  using client = new Connection(listener, head("GET /right") + head("GET /next"));
+  await client.has(/aaaaaHTTP[\s\S]*aaaaa$/);
+});
+
 test("stopping ends what waits, lets what is being answered finish, and closes its connection", async () => {
   const { promise: go, resolve } = Promise.withResolvers<void>();
   const listener = await listen(async () => {

@@ -9,7 +9,7 @@ interface Sending {
 }
 
 /**
- * Sends an answer at the client's speed. A body that fails cuts the connection, so that nobody takes what came for the whole.
+ * Sends an answer at the client's speed. A body that fails, or is not as long as it should be, cuts the connection, so that nobody takes what came for the whole.
  * Resolves when all was handed over or the connection is gone.
  */
 export async function sendResponse(
@@ -37,16 +37,21 @@ export async function sendResponse(
     return;
   }
   const reader = body.getReader();
+  // What is more would be taken for the beginning of the next answer, what is less would take its beginning.
+  let left = Number(headers.get("content-length") ?? Number.POSITIVE_INFINITY);
   try {
     while (!to.destroyed) {
       const { done, value } = await reader.read();
+      left -= value?.byteLength ?? 0;
+      if (left < 0 || (done && hasLength && left > 0)) throw new Error("the body has another length");
       if (done) return await end();
       if (!to.write(value)) await taken(to, Promise.race([drained(to), gone]), patience);
       freeChunk(value);
     }
     await reader.cancel();
-  } catch {
+  } catch (error) {
     to.destroy();
+    await reader.cancel(error).catch(() => {});
   }
 }
 

@@ -60,6 +60,25 @@ test("who stops reading stops the server; who cancels leaves it", async () => {
   await closed;
 });
 
+test("a server that stops is given up, one that nobody asks for more is not", async () => {
+  const size = 32 << 20;
+  using server = await serve((socket, path) => {
+    if (path === "/nothing") return;
+    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
+    socket.write(Buffer.alloc(path === "/stops" ? 5 : size));
+  });
+  await expect(getSlowly(`${server.url}/nothing`, {}, never, 300)).rejects.toThrow("nothing any more");
+  const stops = await getSlowly(`${server.url}/stops`, {}, never, 300);
+  await expect(stops.bytes()).rejects.toThrow("before the body did");
+  const goesOn = await getSlowly(`${server.url}/all`, {}, never, 300);
+  let length = 0;
+  for await (const chunk of goesOn.body!) {
+    if (length === 0) await Bun.sleep(1000);
+    length += chunk.byteLength;
+  }
+  expect(length).toBe(size);
+});
+
 test("an answer that does not begin is given up when it is said so", async () => {
   using server = await serve(() => {});
   const stop = new AbortController();

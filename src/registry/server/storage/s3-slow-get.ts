@@ -3,7 +3,7 @@ import { request as requestTLS } from "node:https";
 import { messageBody } from "../http/message-body.ts";
 
 /** Milliseconds without a byte from the S3 server, while somebody waits for one. */
-const stallLimit = 300_000;
+const longestStall = 300_000;
 
 /**
  * GET of what is read at a client's speed. fetch would hold up to 2 MiB of a body that nobody reads; node:http's client holds half of that, but
@@ -13,10 +13,16 @@ export async function getSlowly(
   url: string,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
+  stallLimit = longestStall,
 ): Promise<Response> {
   const message = await new Promise<IncomingMessage>((resolve, reject) => {
+    const begun = (answer: IncomingMessage) => {
+      // From here on silence counts only while somebody asks for more: a client may take long over what it has.
+      sent.setTimeout(0);
+      resolve(answer);
+    };
     const request = url.startsWith("https:") ? requestTLS : requestPlain;
-    const sent = request(url, { headers: { ...headers } }, resolve);
+    const sent = request(url, { headers: { ...headers } }, begun);
     sent.on("error", reject);
     sent.setTimeout(stallLimit, () => sent.destroy(new Error("the S3 server sends nothing any more")));
     signal.addEventListener("abort", () => sent.destroy(signal.reason), { once: true });
@@ -26,7 +32,7 @@ export async function getSlowly(
     name,
     String(value),
   ]);
-  const body = messageBody(message, { cancel: () => message.destroy() });
+  const body = messageBody(message, { cancel: () => message.destroy(), patience: stallLimit });
   return new Response(body, { status: message.statusCode ?? 0, headers: named });
 }
 
