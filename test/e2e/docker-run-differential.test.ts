@@ -46,7 +46,10 @@ describe.skipIf(obstacle !== undefined)("containers beside docker", () => {
       async () => {
         const first = freePorts(7);
         const ports = Object.fromEntries(Array.from({ length: 7 }, (_, n) => [`P${n}`, String(first + n)]));
-        const expected = await run(script, docker.program, { ...docker.env, ...ports });
+        const beside = () => run(script, docker.program, { ...docker.env, ...ports });
+        let expected = await beside();
+        // On a busy machine docker sometimes takes a container of --rm away that it is just restarting: that is not what it means to do.
+        for (let i = 0; i < 2 && expected.includes("in vain"); i++) expected = await beside();
         expect(await run(script, strake.program, { ...strake.env, ...ports })).toBe(expected);
       },
       2 * minute,
