@@ -187,6 +187,64 @@ test("a body that is not as long as was said reaches into no other answer", asyn
   await client.has(/aaaaaHTTP[\s\S]*aaaaa$/);
 });
 
+test("requests that were sent ahead are answered one after the other, a body among them ends the connection", async () => {
+  let now = 0;
+  let most = 0;
+  await using listener = await listen(async ({ url, body }) => {
+    most = Math.max(most, ++now);
+    await new Response(body).bytes();
+    if (url.includes("slow")) await Bun.sleep(20);
+    now--;
+    return answered(`<${url.slice(url.lastIndexOf("/") + 1)}>`, 200);
+  });
+  const gets = (...names: string[]) => names.map((name) => head(`GET /${name}`)).join("");
+  const put = (name: string) => `${head(`PUT /${name}`, "Content-Length: 5")}hello`;
+  using client = new Connection(listener, put("slow1") + gets("2", "slow3", "4", "5"));
+  await client.has(/<5>/);
+  using bodies = new Connection(listener, gets("slow1") + put("2") + gets("3"));
+  await bodies.closed;
+  expect([client, bodies].map(({ received }) => received.match(/<\w+>/g)?.join(""))).toEqual([
+    "<slow1><2><slow3><4><5>",
+    "<slow1>",
+  ]);
+  expect(most).toBe(1);
+});
+
+test("who has all of an answer may send a body, whatever the answer still waits for", async () => {
+  const { promise: go, resolve } = Promise.withResolvers<void>();
+  await using listener = await listen(async ({ body }) => {
+    if (body) return answered(`<${(await new Response(body).bytes()).byteLength}>`, 201);
+    const late = new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode("whole")),
+      pull: () => go,
+    });
+    return new Response(late, { headers: { "Content-Length": "5" } });
+  });
+  using client = new Connection(listener, head("GET /"));
+  await client.has(/whole$/);
+  client.socket.write(head("PUT /", "Content-Length: 1048576"));
+  await Bun.sleep(20);
+  client.socket.write(Buffer.alloc(1 << 20));
+  await client.has(/<1048576>/);
+  resolve();
+});
+
+test("of answers that nobody takes one is made, and too many requests for them end the connection", async () => {
+  let made = 0;
+  await using listener = await listen(async () => {
+    made++;
+    return new Response(new Uint8Array(16 << 20), { headers: { "Content-Length": String(16 << 20) } });
+  });
+  using client = new Connection(listener, head("GET /").repeat(20));
+  client.socket.pause();
+  await Bun.sleep(300);
+  expect(made).toBe(1);
+  expect(listener.inFlight).toBe(20);
+  client.socket.write(head("GET /").repeat(200));
+  while (listener.inFlight > 0) await Bun.sleep(10);
+  expect(made).toBe(1);
+});
+
 test("stopping ends what waits, lets what is being answered finish, and closes its connection", async () => {
   const { promise: go, resolve } = Promise.withResolvers<void>();
   const listener = await listen(async () => {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIPv6 } from "node:net";
+import { Line } from "./line.ts";
 import { type Listener, type ListenOptions, listenerTLS, longestIdle } from "./listener.ts";
 import { type BodyEvents, drain, messageBody } from "./message-body.ts";
 import type { IncomingRequest } from "./request.ts";
@@ -38,6 +39,7 @@ class NodeListener implements Listener {
   readonly #answer: ListenOptions["answer"];
   readonly #patience: number;
   readonly #answers = new Set<ServerResponse>();
+  readonly #line = new Line();
   #closed: Promise<unknown> | undefined;
 
   constructor(
@@ -83,6 +85,10 @@ class NodeListener implements Listener {
       this.#closeIfIdle();
     });
     try {
+      if (!(await this.#line.wait(message, response))) {
+        message.socket.destroy();
+        return;
+      }
       const begin = () => {
         if (waits) response.writeContinue();
         waits = false;

@@ -45,7 +45,15 @@ export async function sendResponse(
       left -= value?.byteLength ?? 0;
       if (left < 0 || (done && hasLength && left > 0)) throw new Error("the body has another length");
       if (done) return await end();
-      if (!to.write(value)) await taken(to, Promise.race([drained(to), gone]), patience);
+      const isTaken = to.write(value);
+      if (left === 0) {
+        // The client has all of it and may ask for something else, before whoever brings it says that this was the end.
+        const ended = reader.read().then(({ done }) => (done ? undefined : reader.cancel()));
+        await Promise.all([end(), ended.catch(() => {})]);
+        freeChunk(value);
+        return;
+      }
+      if (!isTaken) await taken(to, Promise.race([drained(to), gone]), patience);
       freeChunk(value);
     }
     await reader.cancel();
