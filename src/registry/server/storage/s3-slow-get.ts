@@ -7,7 +7,7 @@ const longestStall = 300_000;
 
 /**
  * GET of what is read at a client's speed. fetch would hold up to 2 MiB of a body that nobody reads; node:http's client holds half of that, but
- * goes through no proxy. A redirect is an answer like others.
+ * goes through no proxy. A redirect is an answer like others. `signal` gives up an answer that has not begun.
  */
 export async function getSlowly(
   url: string,
@@ -19,13 +19,15 @@ export async function getSlowly(
     const begun = (answer: IncomingMessage) => {
       // From here on silence counts only while somebody asks for more: a client may take long over what it has.
       sent.setTimeout(0);
+      signal.removeEventListener("abort", stop);
       resolve(answer);
     };
     const request = url.startsWith("https:") ? requestTLS : requestPlain;
     const sent = request(url, { headers: { ...headers } }, begun);
     sent.on("error", reject);
     sent.setTimeout(stallLimit, () => sent.destroy(new Error("the S3 server sends nothing any more")));
-    signal.addEventListener("abort", () => sent.destroy(signal.reason), { once: true });
+    const stop = () => sent.destroy(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
     sent.end();
   });
   const named = Object.entries(message.headers).map(([name, value]): [string, string] => [
