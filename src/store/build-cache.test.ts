@@ -22,6 +22,18 @@ test("a result comes back under its key, its inputs apart", async () => {
   expect(t.store.cache.inputs("k")).toBeUndefined();
 });
 
+test("a result is made of the one before it, which nobody else changes meanwhile", () => {
+  using t = temporaryStore();
+  const plain = { inputs: 1, refs: [] };
+  const first = (mine: string) => (before: unknown) => before ?? mine;
+  expect(t.store.cache.replace("k", first("a"), plain)).toBe("a");
+  expect(t.store.cache.replace("k", first("b"), plain)).toBe("a");
+  expect(t.store.cache.get("k")).toMatchObject({ result: "a" });
+  const refs = [{ kind: "layer", key: sha256("none") }] as const;
+  expect(t.store.cache.replace("k", () => "c", { inputs: 1, refs })).toBeUndefined();
+  expect(t.store.cache.get("k")).toMatchObject({ result: "a" });
+});
+
 test("a result whose layer is gone is not kept", () => {
   using t = temporaryStore();
   const refs = [{ kind: "layer", key: sha256("none") }] as const;

@@ -22,6 +22,8 @@ export interface PutCacheOptions {
   readonly refs: readonly Ref[];
 }
 
+type Inputs = Pick<PutCacheOptions, "inputs" | "texts">;
+
 /** Last use is noted this coarsely (milliseconds), so that a cached build does not write. */
 const touchGrain = 60_000;
 
@@ -49,18 +51,32 @@ export class BuildCache {
    * needs is not in the store (the caller held no lease on it).
    */
   put(key: string, options: PutCacheOptions): boolean {
-    const result = JSON.stringify(options.result);
+    const { result, ...rest } = options;
+    return this.replace(key, () => result, rest) !== undefined;
+  }
+
+  /**
+   * As `put`, with a result made of the earlier one, which nobody changes in between. What is stored then; undefined where `put` says
+   * false.
+   */
+  replace<T>(
+    key: string,
+    make: (before: unknown) => T,
+    options: Omit<PutCacheOptions, "result">,
+  ): T | undefined {
     return this.#database.write(() => {
-      if (!options.refs.every((ref) => isStored(this.#database, ref))) return false;
+      if (!options.refs.every((ref) => isStored(this.#database, ref))) return undefined;
+      const result = make(this.get(key)?.result);
       const now = Date.now();
-      this.#database.run("insert or replace into cache_records values (?, ?, ?, ?)", key, result, now, now);
+      const text = JSON.stringify(result);
+      this.#database.run("insert or replace into cache_records values (?, ?, ?, ?)", key, text, now, now);
       this.#dropInputs(key);
       let part = 0;
       for (const bytes of inputParts(options))
         this.#database.run("insert into cache_inputs values (?, ?)", partKey(key, part++), bytes);
       dropRefs(this.#database, "cache", key);
       for (const ref of options.refs) addRef(this.#database, "cache", key, ref);
-      return true;
+      return result;
     });
   }
 
@@ -120,7 +136,7 @@ const partSize = 256 << 10;
  * The inputs as JSON in Zstandard frames, which one decompression takes as one, in pieces of whole frames. A piece is good until the
  * next one is asked for.
  */
-function* inputParts(options: PutCacheOptions): Generator<Uint8Array> {
+function* inputParts(options: Inputs): Generator<Uint8Array> {
   let buffer = Buffer.alloc(0);
   let frames: Uint8Array[] = [];
   let size = 0;
@@ -145,7 +161,7 @@ function* inputParts(options: PutCacheOptions): Generator<Uint8Array> {
   yield joined();
 }
 
-function* inputFrames({ inputs, texts = {} }: PutCacheOptions): Generator<Uint8Array> {
+function* inputFrames({ inputs, texts = {} }: Inputs): Generator<Uint8Array> {
   const rest = JSON.stringify(inputs);
   let open = "{";
   for (const [name, text] of Object.entries(texts)) {

@@ -29,6 +29,16 @@ describe.skipIf(obstacle !== undefined)("at once", () => {
     expect(await shop.verify()).toEqual({ code: 0, problems: [] });
   });
 
+  test("builds of one image from cached steps, which nobody made before, give it one time", async () => {
+    const dockerfile = "FROM busybox:1\nCOPY many /many\n";
+    await shop.build(dockerfile, "-q");
+    for (let round = 0; round < 40; round++) {
+      const labelled = () => shop.build(dockerfile, "-q", "--label", `round=${round}`);
+      const built = await Promise.all([labelled(), labelled(), labelled()]);
+      expect(new Set(built.map(({ stdout }) => stdout)).size).toBe(1);
+    }
+  });
+
   test.each([2, 4])("%d builds that nothing was cached for give one image", async (count) => {
     await shop.ok("gc", "--cache");
     const dockerfile = `FROM busybox:1\nENV round=${count}\nCOPY many /many\nRUN touch -d @1000000000 /done /\n`;

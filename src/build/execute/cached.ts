@@ -41,12 +41,13 @@ export function record(
   const key = keyOf(inputs);
   const refs = [{ kind: "layer", key: layer }] as const;
   // The same bytes made again keep their first time, so that an image rebuilt with --no-cache can still be the same image.
-  const before = cache.get(key)?.result as Partial<StoredResult> | undefined;
-  const kept = before?.layer === layer && typeof before.created === "string" ? before.created : created;
-  const result: StoredResult = { layer, created: session.epoch === undefined ? kept : created };
-  cache.put(key, { result, inputs, refs, ...(files && { texts: { files } }) });
+  const resultAfter = (before: unknown): StoredResult => {
+    const { layer: earlier, created: kept = created } = (before ?? {}) as Partial<StoredResult>;
+    return { layer, created: session.epoch === undefined && earlier === layer ? kept : created };
+  };
+  const stored = cache.replace(key, resultAfter, { inputs, refs, ...(files && { texts: { files } }) });
   recordPlace(session, inputs, place);
-  return { diffID: layer, created: result.created };
+  return { diffID: layer, created: stored?.created ?? created };
 }
 
 /** Notes what the step at this place had last: its next inputs are looked up before anything is written. */
