@@ -1,3 +1,5 @@
+import { wait } from "../wait.ts";
+
 /** Timers hold milliseconds in 31 bits: a longer one would go off at once, and a monthly scrub never rest. */
 const longestTimer = 2 ** 31 - 1;
 
@@ -21,22 +23,8 @@ export class Schedule {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       for (let left = every; left >= 0 && !signal.aborted; left -= longestTimer)
-        await rest(Math.min(left, longestTimer), signal);
+        await wait(Math.min(left, longestTimer), signal, { background: true });
       if (!signal.aborted) await work(signal);
     }
   }
-}
-
-/** Waits, at most until the signal. */
-function rest(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, milliseconds);
-    timer.unref();
-    signal.addEventListener("abort", wake);
-  });
 }

@@ -1,5 +1,6 @@
 import { StrakeError } from "../../../errors/index.ts";
 import type { RegistryEvent } from "../events.ts";
+import { wait } from "../wait.ts";
 import { checkTarget, type Delivery, deliveryOf, requestOf, type WebhookTarget, wants } from "./target.ts";
 
 export interface WebhookOptions {
@@ -105,7 +106,8 @@ class Queue {
       if (result === "delivered") return undefined;
       if (result.wait === undefined || this.#stopped.signal.aborted || attempt >= attempts)
         return result.problem;
-      await this.#sleep(Math.min(Math.max(backOff * 2 ** (attempt - 1), result.wait), longestWait));
+      const pause = Math.min(Math.max(backOff * 2 ** (attempt - 1), result.wait), longestWait);
+      await wait(pause, this.#stopped.signal);
     }
   }
 
@@ -128,20 +130,6 @@ class Queue {
         name === "TimeoutError" ? "it did not answer" : `it could not be reached (${code ?? name})`;
       return { problem, wait: 0 };
     }
-  }
-
-  #sleep(milliseconds: number): Promise<void> {
-    const { signal } = this.#stopped;
-    return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, milliseconds);
-      signal.addEventListener("abort", wake);
-      if (signal.aborted) wake();
-    });
   }
 }
 

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { isLoopback } from "../../access/loopback.ts";
 import { ask } from "./ask.ts";
 import { decodeCredentials } from "./decode.ts";
 import { errorText } from "./error-text.ts";
@@ -22,9 +22,8 @@ export function containerURL(env: Environment): URL | undefined {
   if (!url || !/^https?:$/.test(url.protocol))
     throw new Error("AWS_CONTAINER_CREDENTIALS_FULL_URI is no http address");
   const { protocol, hostname } = url;
-  const isLoopback =
-    hostname === "localhost" || hostname === "[::1]" || (isIP(hostname) === 4 && hostname.startsWith("127."));
-  if (protocol === "https:" || isLoopback || agents.has(hostname)) return url;
+  const isHere = hostname === "[::1]" || isLoopback(hostname);
+  if (protocol === "https:" || isHere || agents.has(hostname)) return url;
   throw new Error(
     `AWS_CONTAINER_CREDENTIALS_FULL_URI leads to ${hostname} without TLS; that may be this machine (localhost, 127.*, [::1]) or an agent of ECS or EKS (${[...agents].join(", ")})`,
   );
