@@ -36,7 +36,7 @@ export interface CopyOptions {
 }
 
 /** Runs `work` with a descriptor of a container's root: that of its running process, or of its layers mounted for the while. */
-export async function withContainerRoot<T>(
+async function withContainerRoot<T>(
   services: ContainerServices,
   id: string,
   work: (root: number) => Promise<T>,

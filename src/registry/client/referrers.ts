@@ -57,7 +57,7 @@ function filtered(all: readonly Descriptor[], artifactType: string | undefined):
 }
 
 /** `sha256-<hex>`, both cut as the specification says. */
-export function referrersTag(digest: Digest): string {
+function referrersTag(digest: Digest): string {
   return `${digestAlgorithm(digest).slice(0, 32)}-${digestHex(digest).slice(0, 64)}`;
 }
 
