@@ -34,6 +34,7 @@ import {
   save,
   Tree,
 } from "../src/index.ts";
+import { userEnv } from "./support/user-env.ts";
 
 let home: string;
 beforeAll(() => {
@@ -89,7 +90,7 @@ test("parsers without a store", () => {
 
 test("a registry as a function, and all that the command line does with registries", async () => {
   await using registry = await Registry.start();
-  const options = { env: { HOME: home } };
+  const options = { env: userEnv(home) };
   const name = `${registry.host}/team/app`;
   const { digest } = await push({ ...at("one"), ...options, name: "made:1", target: `${name}:1` });
   const copied = await copy(`${name}:1`, `oci:${join(home, "layout")}:1`, options);

@@ -142,10 +142,7 @@ describe.skipIf(!ctr || !containerd)("containerd and strake", () => {
     const [origin, mirror] = [serve(true), serve(!empty)];
     const certs = mkdtempSync(join(folder, "certs-"));
     const reference = `${origin.host}/team/app:1`;
-    const env = { ...strake.env, STRAKE_CERTS_DIR: certs, CONTAINERS_REGISTRIES_CONF: "/dev/null" } as Record<
-      string,
-      string
-    >;
+    const env = { ...strake.env, STRAKE_CERTS_DIR: certs } as Record<string, string>;
     const images = (...words: string[]) => run([...daemon.ctr, "images", ...words]);
     const hosts = ["--hosts-dir", certs];
     const taken = () => ({ origin: origin.take(), mirror: mirror.take() });

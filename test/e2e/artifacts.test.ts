@@ -6,6 +6,7 @@ import { encodeManifest, mediaTypes, sha256 } from "../../src/oci/index.ts";
 import { Remote } from "../../src/registry/client/index.ts";
 import { Registry } from "../../src/registry/server/index.ts";
 import { makeStrake, type Strake } from "../support/strake.ts";
+import { userEnv } from "../support/user-env.ts";
 
 let strake: Strake;
 let registry: Registry;
@@ -23,7 +24,7 @@ afterAll(async () => {
 
 /** An artifact whose one file has this name, put there by somebody who does not mean well. */
 async function hostile(path: string, name: string): Promise<string> {
-  using remote = new Remote({ env: { HOME: strake.home } });
+  using remote = new Remote({ env: userEnv(strake.home) });
   const repository = await remote.repository({ domain: registry.host, path });
   const put = async (text: string, mediaType: string) => {
     const bytes = new TextEncoder().encode(text);

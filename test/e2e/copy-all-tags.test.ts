@@ -5,6 +5,7 @@ import { Remote } from "../../src/registry/client/index.ts";
 import { Registry } from "../../src/registry/server/index.ts";
 import { examine, type LayeredImage, makeLayeredImage, pushLayeredImage } from "../support/layered-image.ts";
 import { makeStrake, type Strake } from "../support/strake.ts";
+import { userEnv } from "../support/user-env.ts";
 
 let strake: Strake;
 let [source, target]: Registry[] = [];
@@ -51,7 +52,7 @@ test("a tag that cannot be had is named; the others are copied, and the exit cod
   await strake.ok("copy", `${from}:1`, `${from}:broken`);
   await pushLayeredImage(whole, source!.host, "team/app");
   await strake.ok("copy", `${from}:1`, `${from}:whole`);
-  using remote = new Remote({ env: { HOME: strake.home } });
+  using remote = new Remote({ env: userEnv(strake.home) });
   const repository = await remote.repository({ domain: source!.host, path: "team/app" });
   await repository.deleteBlob(broken.layers[0]!);
   const { code, stderr, stdout } = await copyAll();

@@ -7,7 +7,6 @@ let strake: Strake;
 let registry: Registry;
 beforeAll(async () => {
   strake = makeStrake();
-  strake.env.CONTAINERS_REGISTRIES_CONF = "/dev/null";
   registry = await Registry.start();
 });
 afterAll(async () => {

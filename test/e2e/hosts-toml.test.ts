@@ -34,7 +34,7 @@ test("the cache holds the image for all who come after, the registry itself gone
     join(certs, "hosts.toml"),
     `[host."http://${cache.host}"]\ncapabilities = ["pull", "resolve"]\n`,
   );
-  const env = { STRAKE_CERTS_DIR: join(folder, "certs.d"), CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+  const env = { STRAKE_CERTS_DIR: join(folder, "certs.d") };
   const name = `${origin.host}/team/app:1`;
   const pull = async () => {
     const strake = makeStrake();

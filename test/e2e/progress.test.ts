@@ -25,8 +25,6 @@ afterAll(async () => {
 /** A machine whose user is logged in with the secret. */
 function machine(): Strake {
   const made = makeStrake();
-  made.env.HOME = made.home;
-  made.env.CONTAINERS_REGISTRIES_CONF = "/dev/null";
   delete made.env.NO_COLOR;
   made.env.TERM = "xterm";
   machines.push(made);

@@ -10,11 +10,12 @@ import { hostPlatform, mediaTypes, sha256 } from "../../src/oci/index.ts";
 import { serve } from "../../src/registry/client/fake-registry.test-support.ts";
 import { json, tarOf } from "../support/archives.ts";
 import { program } from "../support/strake.ts";
+import { userEnv } from "../support/user-env.ts";
 
 /** A pull that was interrupted goes on, when it is done again, in the middle of the layer where it was. */
 const home = mkdtempSync(join(tmpdir(), "strake-again-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
-const env = { ...process.env, HOME: home, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+const env = { ...process.env, ...userEnv(home) };
 
 const tar = await tarOf([["file", randomBytes(12 << 20)]]);
 const layer = gzipSync(tar, { level: 1 });

@@ -16,11 +16,12 @@ import {
 } from "../support/fault-proxy.ts";
 import { examine, type LayeredImage, makeLayeredImage, pushLayeredImage } from "../support/layered-image.ts";
 import { type RegistryPeer, registryPeers } from "../support/registry-peers.ts";
+import { userEnv } from "../support/user-env.ts";
 
 /** Between our client and a real registry stands a proxy that harms what passes, on real sockets. */
 const home = mkdtempSync(join(tmpdir(), "strake-network-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
-const env = { HOME: home, PATH: process.env.PATH, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+const env = userEnv(home);
 /** As patient as everybody, but quick about it. */
 const client = { env, retry: { attempts: 4, baseMs: 1, capMs: 20 }, stallMs: 500, answerMs: 800 };
 

@@ -18,6 +18,7 @@ import {
   startFaultProxy,
 } from "../support/fault-proxy.ts";
 import { registryPeers } from "../support/registry-peers.ts";
+import { userEnv } from "../support/user-env.ts";
 
 /**
  * A large layer that was never packed is sent while it is packed: one PATCH of a length that nobody knows yet. The network
@@ -25,7 +26,7 @@ import { registryPeers } from "../support/registry-peers.ts";
  */
 const home = mkdtempSync(join(tmpdir(), "strake-stream-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
-const env = { HOME: home, PATH: process.env.PATH, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+const env = userEnv(home);
 const client = { env, retry: { attempts: 4, baseMs: 1, capMs: 20 }, stallMs: 500, answerMs: 2000 };
 
 const isStream = ({ method, headers }: Exchange) =>

@@ -17,9 +17,10 @@ import { tarOf } from "../support/archives.ts";
 import { dockerRegistryObstacle, startDockerRegistry } from "../support/docker-registry.ts";
 import { type RegistryPeer, registryPeers } from "../support/registry-peers.ts";
 import { told } from "../support/told.ts";
+import { userEnv } from "../support/user-env.ts";
 
 const home = mkdtempSync(join(tmpdir(), "strake-client-missing-"));
-const env = { HOME: home, PATH: process.env.PATH, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+const env = userEnv(home);
 let engine: Engine;
 beforeAll(async () => {
   engine = Engine.open({ root: join(home, "root"), runRoot: join(home, "run") });

@@ -14,10 +14,10 @@ import { Keychain } from "../../src/registry/client/index.ts";
 import { type AccessConfig, Registry } from "../../src/registry/server/index.ts";
 import { pushImage } from "../support/push-image.ts";
 import { told as toldOf } from "../support/told.ts";
+import { userEnv } from "../support/user-env.ts";
 
 const home = mkdtempSync(join(tmpdir(), "strake-client-refusals-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
-const base = { PATH: process.env.PATH, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
 const secret = "hunter2-s3cret";
 let homes = 0;
 
@@ -26,7 +26,7 @@ async function user(
   host: string,
   credentials?: { readonly username: string; readonly password: string },
 ): Promise<Record<string, string | undefined>> {
-  const env = { ...base, HOME: join(home, String(homes++)) };
+  const env = userEnv(join(home, String(homes++)));
   if (credentials) await new Keychain(env).store(host, credentials);
   return env;
 }
@@ -144,7 +144,10 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("a registry with %s 
 test("login where no registry is", async () => {
   using server = await serve((_, response) => void response.writeHead(404).end("<html>"));
   const { host } = server;
-  const { code, text } = await told(login(host, { username: "ann", password: secret }, { env: base }), host);
+  const { code, text } = await told(
+    login(host, { username: "ann", password: secret }, { env: await user(host) }),
+    host,
+  );
   expect(code).toBe("REGISTRY_NOT_FOUND");
   expect(text).toStartWith("error: HOST answers, but not as a registry does: /v2/ is not there\nhint: ");
 });
@@ -174,7 +177,10 @@ describe("tokens that are kept", () => {
     using server = await refusing();
     const { host } = server;
     const credentials = { kind: "refresh", token } as const;
-    const { code, text } = await told(resolveRemote(`${host}/a:1`, { env: base, credentials }), host);
+    const { code, text } = await told(
+      resolveRemote(`${host}/a:1`, { env: await user(host), credentials }),
+      host,
+    );
     expect(code).toBe("REGISTRY_UNAUTHORIZED");
     expect(text).toStartWith(`error: ${message}`);
     expect(text).toEndWith("hint: log in again: strake login HOST");
@@ -208,7 +214,10 @@ describe("a registry whose token server gives tokens that do not help", () => {
       response.writeHead(401, { "www-authenticate": `Bearer realm="${realm}"${error}` }).end();
     });
     const { host } = server;
-    const asked = resolveRemote(`${host}/a:1`, { env: base, ...(credentials ? { credentials } : {}) });
+    const asked = resolveRemote(`${host}/a:1`, {
+      env: await user(host),
+      ...(credentials ? { credentials } : {}),
+    });
     const refused = await told(asked, host);
     expect(refused.code).toBe(code);
     expect(refused.text).toStartWith(`error: ${message}`);

@@ -7,6 +7,7 @@ import { renderError, toStrakeError } from "../../src/errors/index.ts";
 import { Registry } from "../../src/registry/server/index.ts";
 import { Authority, type Certified } from "../support/certificates.ts";
 import { freePort } from "../support/free-port.ts";
+import { userEnv } from "../support/user-env.ts";
 
 const home = mkdtempSync(join(tmpdir(), "strake-client-tls-"));
 const ours = new Authority("Team Root");
@@ -21,8 +22,7 @@ function trusting(host: string) {
   const certs = join(home, "certs.d", host);
   mkdirSync(certs, { recursive: true });
   writeFileSync(join(certs, "ca.crt"), ours.cert);
-  const env = { STRAKE_CERTS_DIR: join(home, "certs.d"), CONTAINERS_REGISTRIES_CONF: "/dev/null" };
-  return { certs, env: { HOME: home, ...env } };
+  return { certs, env: userEnv(home, { STRAKE_CERTS_DIR: join(home, "certs.d") }) };
 }
 
 /** What is answered to a user, or what one reads in its place. */
@@ -74,7 +74,7 @@ test("a certificate of the client is wanted: on this machine too it is not plain
   const tls = { ...ours.sign("IP:127.0.0.1"), clientCA: foreign.cert };
   await using registry = await Registry.start({ tls });
   const { host } = new URL(registry.url);
-  const env = { HOME: home, STRAKE_CERTS_DIR: join(home, "none"), CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+  const env = userEnv(home, { STRAKE_CERTS_DIR: join(home, "none") });
   const without = await answer(resolveRemote(`${host}/app:1`, { env }), host);
   expect(without).toStartWith("error: HOST does not take our certificate, or wants one");
   expect(without).toContain("/etc/containers/certs.d/HOST/ as client.cert and client.key");

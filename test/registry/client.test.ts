@@ -30,9 +30,10 @@ import { Remote } from "../../src/registry/client/index.ts";
 import { Registry } from "../../src/registry/server/index.ts";
 import { tarOf } from "../support/archives.ts";
 import { type RegistryPeer, registryPeers } from "../support/registry-peers.ts";
+import { userEnv } from "../support/user-env.ts";
 
 const home = mkdtempSync(join(tmpdir(), "strake-client-e2e-"));
-const env = { HOME: home, PATH: process.env.PATH, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+const env = userEnv(home);
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 let engines = 0;
@@ -204,7 +205,7 @@ for (const [name, { obstacle, start }] of Object.entries(registryPeers())) {
           `docker://${peer.host}/skopeo/app:1`,
           `docker://${peer.host}/skopeo/app:2`,
         ],
-        { stdout: "pipe", stderr: "pipe", env: { ...process.env, HOME: home } },
+        { stdout: "pipe", stderr: "pipe", env: { ...process.env, ...env } },
       );
       expect([await run.exited, await new Response(run.stderr).text()]).toEqual([0, ""]);
       using other = openEngine();

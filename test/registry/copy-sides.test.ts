@@ -55,7 +55,7 @@ async function copy(target: string, mirrors: readonly string[], last = origin.ho
   writeFileSync(join(folder, "hosts.toml"), `server = "http://${last}"\n${hosts.join("")}`);
   const { code, stderr } = await strake.run(
     ["copy", "--progress", "plain", ...args, `origin.test/team/app${args.length > 0 ? "" : ":1"}`, target],
-    { env: { STRAKE_CERTS_DIR: join(home, "certs.d"), CONTAINERS_REGISTRIES_CONF: "/dev/null" } },
+    { env: { STRAKE_CERTS_DIR: join(home, "certs.d") } },
   );
   const lines = stderr.split("\n");
   return {

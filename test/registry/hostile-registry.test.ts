@@ -10,11 +10,12 @@ import { serve } from "../../src/registry/client/fake-registry.test-support.ts";
 import { json, pieces, tarOf } from "../support/archives.ts";
 import { Authority } from "../support/certificates.ts";
 import { makeStrake } from "../support/strake.ts";
+import { userEnv } from "../support/user-env.ts";
 
 /** Registries on real sockets that lie in their documents: nothing of it is believed, and nothing of it stays. */
 const home = mkdtempSync(join(tmpdir(), "strake-hostile-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
-const env = { HOME: home, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+const env = userEnv(home);
 const retry = { attempts: 2, baseMs: 1, capMs: 5 };
 
 const tar = await tarOf([["file", "hello"]]);
@@ -265,9 +266,7 @@ describe("credentials are for the registry they were given for", () => {
     writeFileSync(join(home, ".docker", "config.json"), JSON.stringify({ auths }));
     const strake = makeStrake();
     try {
-      const options = {
-        env: { HOME: home, CONTAINERS_REGISTRIES_CONF: "/dev/null", NODE_EXTRA_CA_CERTS: ca },
-      };
+      const options = { env: { ...env, NODE_EXTRA_CA_CERTS: ca } };
       const pull = () => strake.run(["pull", "-q", `${registry.host}/app:1`], options);
       const asked = await pull();
       expect([asked.code, asked.stderr]).toEqual([expect.any(Number), expect.stringContaining(away)]);

@@ -7,6 +7,7 @@ import { Registry } from "../../src/registry/server/index.ts";
 import { Authority } from "./certificates.ts";
 import { makeLayeredImage, pushLayeredImage } from "./layered-image.ts";
 import { makeStrake } from "./strake.ts";
+import { userEnv } from "./user-env.ts";
 
 /**
  * A company's network: registry.test, with TLS of an authority that `env` trusts, and plain.test, without any, are names that nobody but a proxy
@@ -22,7 +23,7 @@ export async function openCompanyNetwork() {
   await pushLayeredImage(image, plain.host, "team/app");
   mkdirSync(join(certs, "registry.test"), { recursive: true });
   writeFileSync(join(certs, "registry.test", "ca.crt"), authority.cert);
-  const env = { HOME: home, STRAKE_CERTS_DIR: certs, CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+  const env = userEnv(home, { STRAKE_CERTS_DIR: certs });
   const strake = makeStrake();
   return {
     ...{ home, certs, authority, plain, image, env },

@@ -10,6 +10,7 @@ import {
 } from "../../src/oci/index.ts";
 import { type Credentials, Remote } from "../../src/registry/client/index.ts";
 import { tarOf } from "./archives.ts";
+import { userEnv } from "./user-env.ts";
 
 export interface LayeredImage {
   readonly manifest: Uint8Array;
@@ -46,7 +47,7 @@ export async function pushLayeredImage(
   path: string,
   credentials?: Credentials,
 ): Promise<void> {
-  const env = { CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+  const env = userEnv("/nowhere");
   using remote = new Remote({ env, ...(credentials ? { credentials } : {}) });
   const repository = await remote.repository({ domain: host, path });
   for (const [digest, bytes] of image.blobs)

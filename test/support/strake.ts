@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { userEnv } from "./user-env.ts";
 
 /** How strake is started: the executable that scripts/test built, else the source. */
 export const program: readonly string[] = process.env.STRAKE_BIN
@@ -19,7 +20,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** strake as a whole process over a data root of its own. */
+/** strake as a whole process over a data root of its own, for a user who set nothing. */
 export interface Strake {
   readonly home: string;
   readonly env: Record<string, string | undefined>;
@@ -36,7 +37,8 @@ export interface Strake {
 
 export function makeStrake(): Strake {
   const home = mkdtempSync(join(tmpdir(), "strake-e2e-"));
-  const env = { ...process.env, STRAKE_ROOT: join(home, "root"), STRAKE_RUNROOT: join(home, "run") };
+  const roots = { STRAKE_ROOT: join(home, "root"), STRAKE_RUNROOT: join(home, "run") };
+  const env: Strake["env"] = { ...process.env, ...userEnv(home), ...roots };
   const spawn = (args: readonly string[], options: RunOptions = {}) =>
     Bun.spawn([...program, ...args], {
       stdin: options.stdin ?? "ignore",

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { swap } from "../../../test/support/swapper.ts";
+import { userEnv } from "../../../test/support/user-env.ts";
 import { pushArtifact, Remote } from "../../registry/client/index.ts";
 import { Registry } from "../../registry/server/index.ts";
 import { fetchArtifact } from "./fetch.ts";
@@ -20,7 +21,7 @@ import { artifactFile } from "./files.ts";
 /** Artifacts in folders where somebody else exchanges names for links. */
 let registry: Registry;
 let home: string;
-const env = { CONTAINERS_REGISTRIES_CONF: "/dev/null" };
+const env = userEnv("/nowhere");
 const at = (...names: string[]) => join(home, ...names);
 const name = () => `${registry.host}/models/one:1`;
 

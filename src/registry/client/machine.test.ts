@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { userEnv } from "../../../test/support/user-env.ts";
 import { CredentialHelper } from "./credentials/helper.ts";
 import { Keychain } from "./credentials/keychain.ts";
 import { failure, serve } from "./fake-registry.test-support.ts";
@@ -17,7 +18,7 @@ beforeAll(() => {
   mkdirSync(join(home, "bin"));
   mkdirSync(join(home, ".docker"));
   env = {
-    HOME: home,
+    ...userEnv(home),
     PATH: `${join(home, "bin")}:${process.env.PATH}`,
     CONTAINERS_REGISTRIES_CONF: join(home, "registries.conf"),
   };

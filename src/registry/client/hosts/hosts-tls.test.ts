@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
+import { userEnv } from "../../../../test/support/user-env.ts";
 import { failure, serve } from "../fake-registry.test-support.ts";
 import { Remote } from "../remote.ts";
 
@@ -43,8 +44,8 @@ async function tags(text: string): Promise<string[]> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "hosts.toml"), text);
   const env = {
-    ...{ HOME: home, CONTAINERS_REGISTRIES_CONF: join(home, "registries.conf") },
-    STRAKE_CERTS_DIR: join(home, "certs.d"),
+    ...userEnv(home, { STRAKE_CERTS_DIR: join(home, "certs.d") }),
+    CONTAINERS_REGISTRIES_CONF: join(home, "registries.conf"),
   };
   using remote = new Remote({ env, retry: { attempts: 1 } });
   return await Array.fromAsync((await remote.origin({ domain: "reg.invalid", path: "app" })).tags());
@@ -95,11 +96,7 @@ describe.skipIf(obstacle !== undefined)("TLS", () => {
       writeFileSync(join(folder, `${as}.cert`), pem(`${name}.pem`));
       writeFileSync(join(folder, `${as}.key`), pem(`${name}.key`));
     };
-    const env = {
-      HOME: home,
-      CONTAINERS_REGISTRIES_CONF: "/dev/null",
-      STRAKE_CERTS_DIR: join(home, "docker.d"),
-    };
+    const env = userEnv(home, { STRAKE_CERTS_DIR: join(home, "docker.d") });
     const read = async () => {
       using remote = new Remote({ env, retry: { attempts: 1 } });
       return await Array.fromAsync((await remote.origin({ domain: strict.host, path: "app" })).tags());
