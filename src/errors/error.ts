@@ -70,6 +70,14 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new StrakeError("CANCELED", "canceled", { cause: signal.reason });
 }
 
+/** Whether it is the way that failed, and neither the bytes nor the place they were written to: what came before it is worth keeping. */
+export function isInterruption(error: unknown): boolean {
+  return (
+    error instanceof StrakeError &&
+    (error.class === "canceled" || error.class === "unavailable" || error.code === "REGISTRY_TRUNCATED")
+  );
+}
+
 /** Any thrown value as a StrakeError; what is not one becomes `INTERNAL` with the original as its cause. */
 export function toStrakeError(thrown: unknown): StrakeError {
   if (thrown instanceof StrakeError) return thrown;

@@ -1,5 +1,6 @@
 export { type ErrorClass, type ErrorCode, errorClasses, errorCodes } from "./codes.ts";
 export {
+  isInterruption,
   type SourceExcerpt,
   type SourceRange,
   StrakeError,

@@ -4,6 +4,7 @@ export { type CompressionFormat, detectCompression } from "./compression/detect.
 export { type DiffUpperOptions, diffUpper, type UpperEntry } from "./diff.ts";
 export { EarlierContents } from "./earlier-contents.ts";
 export { type IngestOptions, ingestTar } from "./ingest.ts";
+export { type DownloadIngestOptions, ingestDownload } from "./ingest-download.ts";
 export * from "./snapshotter/index.ts";
 export * from "./tree/index.ts";
 export { withoutUnchanged } from "./unchanged.ts";

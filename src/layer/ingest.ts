@@ -38,30 +38,46 @@ export async function ingestTar(
     return store.layers.get(expectedDiffID)!;
   }
   const writer = new LayerWriter(store.layers.begin(lease), { limits: options.limits });
-  // Chunks that were taken are garbage outside the collector's own memory, of which it lets 40 MB pile up.
-  const collections = new Collections({ every: 16 << 20, fullEvery: 16 });
   try {
-    for await (const chunk of source) {
-      throwIfAborted(signal);
-      collections.passed(chunk.length);
-      await writer.writeChunk(chunk);
-      if (expectedSize !== undefined && writer.size > expectedSize)
-        throw new StrakeError(
-          "LAYER_MISMATCH",
-          `the layer's tar is longer than the ${expectedSize} bytes promised`,
-        );
-      options.onProgress?.(writer.size);
-    }
-    throwIfAborted(signal);
-    if (writer.size === 0) {
-      if (expectedDiffID === undefined && !options.isWhole)
-        throw new StrakeError("TAR_TRUNCATED", "the layer's tar is empty");
-      // Some tools make layers of no bytes at all: what was promised as that has not been cut.
-      await writer.writeChunk(new Uint8Array(0));
-    }
+    await writeTar(writer, source, options);
     return await writer.commit({ expectedDiffID, expectedSize });
   } catch (error) {
     writer.abort();
     throw error;
   }
+}
+
+/** What the writer's transaction has already and what the source gives behind it. Does not end the writer. Errors: as `ingestTar`. */
+export async function writeTar(
+  writer: LayerWriter,
+  source: AsyncIterable<Uint8Array>,
+  options: Omit<IngestOptions, "lease">,
+): Promise<void> {
+  const { expectedDiffID, expectedSize, signal } = options;
+  // Chunks that were taken are garbage outside the collector's own memory, of which it lets 40 MB pile up.
+  const collections = new Collections({ every: 16 << 20, fullEvery: 16 });
+  let before = 0;
+  for await (const size of writer.readBack()) {
+    throwIfAborted(signal);
+    collections.passed(size - before);
+    options.onProgress?.(size);
+    before = size;
+  }
+  for await (const chunk of source) {
+    throwIfAborted(signal);
+    collections.passed(chunk.length);
+    await writer.writeChunk(chunk);
+    if (expectedSize !== undefined && writer.size > expectedSize)
+      throw new StrakeError(
+        "LAYER_MISMATCH",
+        `the layer's tar is longer than the ${expectedSize} bytes promised`,
+      );
+    options.onProgress?.(writer.size);
+  }
+  throwIfAborted(signal);
+  if (writer.size > 0) return;
+  if (expectedDiffID === undefined && !options.isWhole)
+    throw new StrakeError("TAR_TRUNCATED", "the layer's tar is empty");
+  // Some tools make layers of no bytes at all: what was promised as that has not been cut.
+  await writer.writeChunk(new Uint8Array(0));
 }

@@ -31,10 +31,11 @@ export class TarFile {
   #failure: unknown;
   #idle: (() => void) | undefined;
 
-  /** Makes the file. It must not exist. */
-  constructor(path: string) {
+  /** Makes the file, which must not exist; `isThere`: it does, and is only read here. */
+  constructor(path: string, { isThere = false }: { readonly isThere?: boolean } = {}) {
     const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-    this.#fd = attempt(() => openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
+    const flags = O_RDWR | O_NOFOLLOW | (isThere ? 0 : O_CREAT | O_EXCL);
+    this.#fd = attempt(() => openSync(path, flags, 0o600));
     this.#behind = new WriteBehind(this.#fd);
   }
 

@@ -66,7 +66,7 @@ export class LayerWriter {
         this.#entries++;
       },
     });
-    this.#file = new TarFile(transaction.tarPath);
+    this.#file = new TarFile(transaction.tarPath, { isThere: transaction.tarSize > 0 });
   }
 
   /** Bytes of the tar so far. */
@@ -79,13 +79,27 @@ export class LayerWriter {
   }
 
   /**
+   * Takes in the beginning of the tar that the transaction has already, chunk by chunk, and gives the tar's length so far after each. To be run through
+   * before the first `writeChunk`. Errors: `TAR_*`, `LAYER_ENTRY_INVALID`.
+   */
+  async *readBack(): AsyncGenerator<number, void, undefined> {
+    const { tarPath, tarSize } = this.#transaction;
+    if (tarSize === 0) return;
+    this.#stream = new TarStream(tarPath, tarSize);
+    for await (const bytes of this.#stream.readBack()) {
+      this.#during("tar", () => this.#scanner.write(bytes));
+      yield this.size;
+    }
+  }
+
+  /**
    * The next bytes of a tar, which is stored as it comes; resolves when there is room for more. The caller may use them again then.
    * Errors: `TAR_*`, `LAYER_ENTRY_INVALID`, `SYS_EXHAUSTED`.
    */
   async writeChunk(bytes: Uint8Array): Promise<void> {
     this.#during("tar", () => this.#scanner.write(bytes));
     try {
-      this.#stream ??= new TarStream(this.#transaction.tarPath);
+      this.#stream ??= new TarStream(this.#transaction.tarPath, 0);
       await this.#stream.append(bytes);
     } catch (error) {
       if (this.#mode === "tar") this.#mode = "failed";
@@ -173,13 +187,26 @@ export class LayerWriter {
 
   /** Drops everything. Idempotent; does nothing after a commit. */
   abort(): void {
+    // What it still writes goes to a file without a name.
+    void this.#end();
+    this.#transaction.abort();
+  }
+
+  /** Ends it as `abort`; what came of a tar that is to be resumed is with the kernel then and stays for the next writer. */
+  async suspend(): Promise<void> {
+    // Of a disk that failed what it took counts.
+    await this.#stream?.flush().catch(() => {});
+    await this.#end();
+    this.#transaction.suspend();
+  }
+
+  #end(): Promise<void> | undefined {
     this.#mode = "ended";
     this.#isAborted = true;
-    // What it still writes goes to a file without a name.
-    void this.#stream?.close();
+    const closed = this.#stream?.close();
     this.#file.close();
     this.#memory.close();
-    this.#transaction.abort();
+    return closed;
   }
 
   #during(mode: "tar" | "entries", work: () => void): void {

@@ -1,6 +1,6 @@
 import { constants, createReadStream, fchmodSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { StrakeError, throwIfAborted } from "../errors/index.ts";
+import { isInterruption, StrakeError, throwIfAborted } from "../errors/index.ts";
 import { createDigester, type Digest, digestAlgorithm } from "../oci/index.ts";
 import { fromNodeError, fsyncDirectory, StreamFile } from "../sys/index.ts";
 import type { Database } from "./database.ts";
@@ -161,14 +161,6 @@ export class Blobs {
     if (info) return info;
     throw new StrakeError("BLOB_NOT_FOUND", `${digest} is not in the store`);
   }
-}
-
-/** Whether it is the way that failed, and not the bytes or the disk. */
-function isInterruption(error: unknown): boolean {
-  return (
-    error instanceof StrakeError &&
-    (error.class === "canceled" || error.class === "unavailable" || error.code === "REGISTRY_TRUNCATED")
-  );
 }
 
 /** Writes the source to a new file, synced; hashes and counts on the way. */

@@ -5,7 +5,7 @@ export type { CollectOptions, CollectReport, Problem } from "./collect.ts";
 export type { ContextStamps } from "./context-stamps.ts";
 export type { DiskUsage, ImageUsage, KindUsage } from "./disk-usage.ts";
 export { type Image, Images, type PutImageOptions } from "./images.ts";
-export { type Layer, Layers, type LayerTransaction } from "./layers.ts";
+export { type BeginLayerOptions, type Layer, Layers, type LayerTransaction } from "./layers.ts";
 export { defaultRoot, defaultRunRoot, type Layout } from "./layout.ts";
 export type { Lease } from "./lease.ts";
 export { LongText } from "./long-text.ts";

@@ -18,6 +18,7 @@ import type { Database } from "./database.ts";
 import { writeError } from "./disk.ts";
 import { type Layout, layerPath } from "./layout.ts";
 import type { Lease } from "./lease.ts";
+import { PartialBlobs } from "./partial-blobs.ts";
 import { readPieces } from "./read-pieces.ts";
 import { temporaryName } from "./temporary.ts";
 
@@ -42,8 +43,11 @@ export interface Layer {
 export interface LayerTransaction {
   /** A folder of this transaction alone; everything in it becomes part of the layer. */
   readonly dir: string;
+  /** In the folder, or beside it when it is one that is `resumed`: then it is in the folder from `commit` on. */
   readonly tarPath: string;
   readonly indexPath: string;
+  /** Bytes of the tar that are there already, of an earlier transaction that was suspended or killed. Nobody has compared them with anything yet. */
+  readonly tarSize: number;
   /**
    * Syncs the files and moves the folder to its place in one rename. When the layer is there already, undamaged, that one is kept
    * and this one dropped. The lease keeps it. On error the folder is gone. Errors: STORE_FULL.
@@ -51,6 +55,13 @@ export interface LayerTransaction {
   commit(diffID: Digest, facts: { readonly size: number; readonly entries: number }): Promise<Layer>;
   /** Drops it. Idempotent; does nothing after a commit. */
   abort(): void;
+  /** Ends it as `abort`, but the tar of a layer that was to be `resumed` stays for the next one who begins it. */
+  suspend(): void;
+}
+
+export interface BeginLayerOptions {
+  /** The layer it will be, where that is known: its tar goes on where an earlier transaction was cut short, also in a process that is gone. */
+  readonly resumed?: Digest;
 }
 
 interface Facts extends Pick<Layer, "diffID" | "diskSize" | "size" | "entries"> {
@@ -69,10 +80,12 @@ interface Row {
 export class Layers {
   readonly #database: Database;
   readonly #layout: Layout;
+  readonly #partials: PartialBlobs;
 
   constructor(database: Database, layout: Layout) {
     this.#database = database;
     this.#layout = layout;
+    this.#partials = new PartialBlobs(layout.work);
   }
 
   get(diffID: Digest): Layer | undefined {
@@ -116,31 +129,47 @@ export class Layers {
   }
 
   /** Starts a layer in a folder of its own. */
-  begin(lease: Lease): LayerTransaction {
+  begin(lease: Lease, { resumed }: BeginLayerOptions = {}): LayerTransaction {
     const dir = join(this.#layout.layers, temporaryName());
+    const begun = resumed === undefined ? undefined : this.#beginTar(resumed);
+    const { path: tarPath, size: tarSize } = begun ?? { path: filesIn(dir).tarPath, size: 0 };
+    const end = (keepsTar: boolean) => {
+      if (begun && keepsTar) this.#partials.keep(tarPath);
+      else if (begun) this.#partials.forget(tarPath);
+      rmSync(dir, { recursive: true, force: true });
+    };
     try {
       mkdirSync(dir, { mode: 0o700 });
     } catch (error) {
+      end(true);
       throw writeError(error);
     }
-    const abort = () => rmSync(dir, { recursive: true, force: true });
     return {
-      dir,
-      ...filesIn(dir),
-      abort,
+      ...{ dir, tarPath, tarSize, indexPath: filesIn(dir).indexPath },
+      abort: () => end(false),
+      suspend: () => end(true),
       commit: async (diffID, facts) => {
         try {
+          if (begun) renameSync(tarPath, filesIn(dir).tarPath);
           const diskSize = await syncFiles(dir);
           const indexDigest = fileDigest(filesIn(dir).indexPath);
           return this.#publish(dir, { diffID, diskSize, indexDigest, ...facts }, lease);
         } catch (error) {
           throw writeError(error);
         } finally {
-          // After the rename there is nothing of this name.
-          abort();
+          // After the renames there is nothing of these names.
+          end(false);
         }
       },
     };
+  }
+
+  /** A tar that is the only file it ever is: what came of it is written on, and gets its place by a rename. */
+  #beginTar(diffID: Digest): { readonly path: string; readonly size: number } {
+    const partial = this.#partials.take(diffID);
+    if (partial && partial.size > 0) return partial;
+    partial?.drop();
+    return { path: this.#partials.begin(diffID), size: 0 };
   }
 
   /** Compressed forms of a layer whose blobs are in the store. */

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { Engine } from "../../src/engine/index.ts";
+import type { StrakeEvent } from "../../src/events/index.ts";
 import { hostPlatform, mediaTypes, sha256 } from "../../src/oci/index.ts";
 import { serve } from "../../src/registry/client/fake-registry.test-support.ts";
 import { json, tarOf } from "../support/archives.ts";
@@ -18,19 +19,28 @@ afterAll(() => rmSync(home, { recursive: true, force: true }));
 const env = { ...process.env, ...userEnv(home) };
 
 const tar = await tarOf([["file", randomBytes(12 << 20)]]);
-const layer = gzipSync(tar, { level: 1 });
 const config = json({ ...hostPlatform(), rootfs: { type: "layers", diff_ids: [sha256(tar)] } });
 const described = (mediaType: string, bytes: Uint8Array) => ({
   ...{ mediaType, digest: sha256(bytes), size: bytes.length },
 });
-const manifest = json({
-  ...{ schemaVersion: 2, mediaType: mediaTypes.ociManifest },
-  config: described(mediaTypes.ociConfig, config),
-  layers: [described(mediaTypes.ociLayerGzip, layer)],
-});
+/** The layer as the registry has it. */
+interface Form {
+  readonly form: string;
+  readonly mediaType: string;
+  readonly layer: Uint8Array;
+}
+const forms: readonly Form[] = [
+  { form: "packed", mediaType: mediaTypes.ociLayerGzip, layer: gzipSync(tar, { level: 1 }) },
+  { form: "not packed", mediaType: mediaTypes.ociLayer, layer: tar },
+];
 
 /** Sends the layer up to `until()`, and then nothing more. */
-async function registry(until: () => number) {
+async function registry({ layer, mediaType }: Form, until: () => number) {
+  const manifest = json({
+    ...{ schemaVersion: 2, mediaType: mediaTypes.ociManifest },
+    config: described(mediaTypes.ociConfig, config),
+    layers: [described(mediaType, layer)],
+  });
   const starts: number[] = [];
   const server = await serve((request, response: ServerResponse) => {
     if (request.url!.includes("/manifests/"))
@@ -49,7 +59,6 @@ async function registry(until: () => number) {
   return { ...server, starts, reference: `${server.host}/app:1` };
 }
 
-const half = layer.length >> 1;
 let roots = 0;
 function folders() {
   const root = join(home, String(roots++));
@@ -61,6 +70,15 @@ function kept(work: string): string[] {
   return readdirSync(work)
     .map((name) => join(work, name))
     .filter((path) => statSync(path).size > 1 << 20);
+}
+
+/** What `step.done` says was moved, by step. */
+function heard() {
+  const steps = new Map<string, number | undefined>();
+  const emit = (event: StrakeEvent) => {
+    if (event.type === "step.done") steps.set(event.step, event.bytes);
+  };
+  return { steps, emit };
 }
 
 /** Waits until a pull has written some of the layer. */
@@ -91,11 +109,13 @@ async function interrupted(
   expect(kept(work)).toHaveLength(1);
 }
 
-test.each(["in this process", "in the next one"])(
-  "canceled: goes on %s, and nothing stays",
-  async (where) => {
-    let until = half;
-    const server = await registry(() => until);
+const places = ["in this process", "in the next one"];
+test.each(forms.flatMap((form) => places.map((where) => [form.form, where, form] as const)))(
+  "a layer that is %s, canceled: goes on %s, and nothing stays",
+  async (_form, where, form) => {
+    const { layer } = form;
+    let until = layer.length >> 1;
+    const server = await registry(form, () => until);
     using _server = server;
     const { work, ...place } = folders();
     let engine = Engine.open(place);
@@ -120,12 +140,18 @@ test.each(["in this process", "in the next one"])(
         engine = Engine.open(place);
       }
       until = layer.length;
-      const { image } = await engine.pull({ env, reference: server.reference });
+      const { steps, emit } = heard();
+      const { image } = await engine.pull({ env, reference: server.reference, emit });
       expect(image.diffIDs).toEqual([sha256(tar)]);
       expect(server.starts).toHaveLength(3);
       expect(server.starts[1]).toBeGreaterThan(1 << 20);
       expect(server.starts[2]).toBeGreaterThanOrEqual(server.starts[1]!);
-      expect(readFileSync(engine.store.blobs.path(sha256(layer))).equals(layer)).toBe(true);
+      // What was here before is part of the progress, and not of what was moved.
+      expect(steps.get(`pull ${sha256(layer)}`)).toBe(layer.length - server.starts[2]!);
+      const stored = engine.store.layers.get(sha256(tar))!.tarPath;
+      expect(readFileSync(stored).equals(tar)).toBe(true);
+      const sent = form.mediaType === mediaTypes.ociLayer ? stored : engine.store.blobs.path(sha256(layer));
+      expect(readFileSync(sent).equals(layer)).toBe(true);
       expect(kept(work)).toEqual([]);
       expect(engine.store.gc({ verify: true }).problems).toEqual([]);
     } finally {
@@ -134,9 +160,10 @@ test.each(["in this process", "in the next one"])(
   },
 );
 
-test("what was damaged meanwhile is fetched anew", async () => {
-  let until = half;
-  const server = await registry(() => until);
+test.each(forms)("a layer that is $form, damaged meanwhile, is fetched anew", async (form) => {
+  const { layer } = form;
+  let until = layer.length >> 1;
+  const server = await registry(form, () => until);
   using _server = server;
   const { work, ...place } = folders();
   using engine = Engine.open(place);
@@ -151,28 +178,49 @@ test("what was damaged meanwhile is fetched anew", async () => {
   expect(kept(work)).toEqual([]);
 });
 
-test("killed with SIGKILL: the next one goes on; what nobody comes back for is collected", async () => {
-  let until = half;
-  const server = await registry(() => until);
-  using _server = server;
-  const { work, ...place } = folders();
-  const surroundings = { ...env, STRAKE_ROOT: place.root, STRAKE_RUNROOT: place.runRoot };
-  const run = (...words: string[]) =>
-    Bun.spawn([...program, ...words], { env: surroundings, stdout: "pipe", stderr: "pipe" });
-  const child = run("pull", server.reference);
-  await someIsThere(work);
-  child.kill("SIGKILL");
-  await child.exited;
-  until = layer.length;
-  const again = run("pull", server.reference);
-  expect([await again.exited, await new Response(again.stderr).text()]).toEqual([0, expect.any(String)]);
-  expect(server.starts).toHaveLength(2);
-  expect(server.starts[1]).toBeGreaterThan(1 << 20);
-  expect(kept(work)).toEqual([]);
+test.each(forms)(
+  "killed with SIGKILL at a layer that is $form: the next one goes on, nothing stays",
+  async (form) => {
+    const { layer } = form;
+    let until = layer.length >> 1;
+    const server = await registry(form, () => until);
+    using _server = server;
+    const { work, ...place } = folders();
+    const surroundings = { ...env, STRAKE_ROOT: place.root, STRAKE_RUNROOT: place.runRoot };
+    const run = (...words: string[]) =>
+      Bun.spawn([...program, ...words], { env: surroundings, stdout: "pipe", stderr: "pipe" });
+    const child = run("pull", server.reference);
+    await someIsThere(work);
+    child.kill("SIGKILL");
+    await child.exited;
+    until = layer.length;
+    const again = run("pull", server.reference);
+    expect([await again.exited, await new Response(again.stderr).text()]).toEqual([0, expect.any(String)]);
+    expect(server.starts).toHaveLength(2);
+    expect(server.starts[1]).toBeGreaterThan(1 << 20);
+    expect(kept(work)).toEqual([]);
 
-  const verify = run("gc", "--verify");
-  expect([await verify.exited, await new Response(verify.stdout).text()]).toEqual([
-    0,
-    expect.stringContaining("clean"),
-  ]);
-});
+    const verify = run("gc", "--verify");
+    expect([await verify.exited, await new Response(verify.stdout).text()]).toEqual([
+      0,
+      expect.stringContaining("clean"),
+    ]);
+  },
+);
+
+test.each(forms)(
+  "what came of a layer that is $form, and nobody comes back for, is collected",
+  async (form) => {
+    const server = await registry(form, () => form.layer.length >> 1);
+    using _server = server;
+    const { work, ...place } = folders();
+    const surroundings = { ...env, STRAKE_ROOT: place.root, STRAKE_RUNROOT: place.runRoot };
+    const child = Bun.spawn([...program, "pull", server.reference], { env: surroundings, stdout: "ignore" });
+    await someIsThere(work);
+    child.kill("SIGKILL");
+    await child.exited;
+    using engine = Engine.open(place);
+    const { leftovers, problems } = engine.store.gc({ verify: true });
+    expect([leftovers.some(({ size }) => size > 1 << 20), kept(work), problems]).toEqual([true, [], []]);
+  },
+);

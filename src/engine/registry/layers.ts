@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
 import type { Emit } from "../../events/index.ts";
-import { decompress, ingestTar } from "../../layer/index.ts";
+import { decompress, ingestDownload, ingestTar } from "../../layer/index.ts";
 import { type Descriptor, type Digest, layerMediaType, parseLayerType } from "../../oci/index.ts";
 import { asStep, type ImageSource, type Step } from "../../registry/client/index.ts";
 import type { Lease, PartialBlob, Store } from "../../store/index.ts";
@@ -45,9 +45,9 @@ export async function pullLayer(
         ...(type.foreign ? { urls: descriptor.urls ?? [] } : {}),
       });
     if (digest === diffID) {
-      await ingestTar(store, freeing(download()), {
+      await ingestDownload(store, (start) => freeing(download(start)), {
         ...{ lease, signal, expectedDiffID: diffID, expectedSize: size },
-        onProgress: step.progress,
+        ...{ onResumed: step.resumed, onProgress: step.progress },
       });
       return;
     }
