@@ -75,7 +75,8 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("a registry with %s 
     const { code, text } = await told(resolveRemote(`${host}/team/app:1`, { env }), host);
     expect(code).toBe("REGISTRY_UNAUTHORIZED");
     expect(text).toStartWith("error: HOST refused the user name or password of ann");
-    expect(text).toEndWith("log in again: strake login HOST");
+    const file = join(env.HOME!, ".docker/config.json");
+    expect(text).toEndWith(`; it is kept in ${file}; log in again: strake login HOST`);
   });
 
   test("login with a wrong password says so, and keeps nothing", async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,7 +49,10 @@ describe("credentials", () => {
       },
     });
     const keychain = new Keychain(env);
-    expect(await keychain.find("reg.example")).toEqual({ kind: "basic", username: "all", password: "a:b" });
+    const place = join(home, ".docker/config.json");
+    expect(await keychain.find("reg.example")).toEqual({
+      ...{ kind: "basic", username: "all", password: "a:b", place },
+    });
     expect(await keychain.find("reg.example/team/app")).toMatchObject({ username: "team" });
     expect(await keychain.find("reg.example/teams/app")).toMatchObject({ username: "all" });
     expect(await keychain.find("docker.io/library/x")).toMatchObject({ username: "hub" });
@@ -67,8 +70,10 @@ describe("credentials", () => {
       credHelpers: { "one.example": "one", "gone.example": "missing", "bad.example": "../x" },
     });
     const keychain = new Keychain(env);
-    expect(await keychain.find("one.example/a")).toEqual({ kind: "refresh", token: "refresh" });
-    expect(await keychain.find("any.example")).toEqual({ kind: "basic", username: "u", password: "p" });
+    expect(await keychain.find("one.example/a")).toEqual({
+      ...{ kind: "refresh", token: "refresh", place: "docker-credential-one" },
+    });
+    expect(await keychain.find("any.example")).toMatchObject({ username: "u", password: "p" });
     expect(await keychain.find("none.example")).toBeUndefined();
     expect((await failure(keychain.find("gone.example"))).code).toBe("CREDENTIAL_HELPER");
     expect((await failure(keychain.find("bad.example"))).code).toBe("REGISTRY_CONFIG");
@@ -115,6 +120,69 @@ describe("credentials", () => {
     expect(await new Keychain(env).erase("reg.example")).toBe(true);
     expect(await new Keychain(env).erase("reg.example")).toBe(false);
     expect(JSON.parse(readFileSync(path, "utf8"))).toEqual({ auths: {} });
+  });
+});
+
+describe("a login is found again by whoever looks next", () => {
+  const podmans = () => join(home, "containers/auth.json");
+  const podmanAuth = (value: unknown) => {
+    mkdirSync(join(home, "containers"), { recursive: true });
+    writeFileSync(podmans(), JSON.stringify(value));
+  };
+  const read = (path: string) => JSON.parse(readFileSync(path, "utf8"));
+  const store = (name: string) => new Keychain(env).store(name, { username: "new", password: "n" });
+  const find = (name: string) => new Keychain(env).find(name);
+  afterEach(() => rmSync(join(home, "containers"), { recursive: true, force: true }));
+
+  test("an old one of podman's, which is asked first, is replaced where it is", async () => {
+    dockerConfig({});
+    podmanAuth({ auths: { "reg.example": auth("old", "o"), "other.example": auth("x", "y") } });
+    expect(await find("reg.example/app")).toMatchObject({ username: "old", place: podmans() });
+    expect(await store("reg.example")).toEqual({ place: podmans(), isPlainText: true });
+    expect(await find("reg.example/app")).toMatchObject({ username: "new", place: podmans() });
+    expect(read(podmans())).toEqual({
+      auths: { "other.example": auth("x", "y"), "reg.example": auth("new", "n") },
+    });
+    expect(read(join(home, ".docker/config.json"))).toEqual({});
+    expect(await store("third.example")).toMatchObject({ place: join(home, ".docker/config.json") });
+  });
+
+  test("one for a part of the registry goes where that of all of it is", async () => {
+    dockerConfig({});
+    podmanAuth({ auths: { "reg.example": auth("old", "o") } });
+    await store("reg.example/team");
+    expect(await find("reg.example/team/app")).toMatchObject({ username: "new" });
+    expect(await find("reg.example/teams")).toMatchObject({ username: "old" });
+  });
+
+  test("other ways to write the same registry do not survive it", async () => {
+    dockerConfig({ auths: { "https://reg.example/v2/": auth("a", "a"), "reg.example": auth("b", "b") } });
+    await store("reg.example");
+    expect(read(join(home, ".docker/config.json"))).toEqual({ auths: { "reg.example": auth("new", "n") } });
+  });
+
+  test("what a helper keeps now is in no file any more", async () => {
+    helper("kept", `f=${join(home, "kept")}; case $1 in store) cat > $f;; get) cat $f;; esac`);
+    dockerConfig({ credsStore: "kept", auths: { "reg.example": auth("old", "o") } });
+    expect(await find("reg.example")).toMatchObject({ username: "old" });
+    expect(await store("reg.example")).toEqual({ place: "docker-credential-kept", isPlainText: false });
+    expect(await find("reg.example")).toMatchObject({ username: "new", place: "docker-credential-kept" });
+    expect(read(join(home, ".docker/config.json")).auths).toEqual({});
+  });
+
+  test("helpers know registries: what is for a part of one is in the file, and is asked first", async () => {
+    helper("whole", `read s; [ "$s" = reg.example ] && echo '{"Username":"whole","Secret":"p"}'`);
+    dockerConfig({ credHelpers: { "reg.example": "whole" } });
+    expect(await store("reg.example/team")).toMatchObject({ isPlainText: true });
+    expect(await find("reg.example/team/app")).toMatchObject({ username: "new" });
+    expect(await find("reg.example/app")).toMatchObject({ username: "whole" });
+  });
+
+  test("a helper that has none leaves it to the next file", async () => {
+    helper("empty", `echo "credentials not found in native keychain"; exit 1`);
+    podmanAuth({ credHelpers: { "reg.example": "empty" } });
+    dockerConfig({ auths: { "reg.example": auth("dockers", "d") } });
+    expect(await find("reg.example")).toMatchObject({ username: "dockers" });
   });
 });
 

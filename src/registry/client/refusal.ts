@@ -30,7 +30,8 @@ export function refusal(status: 401 | 403, { what, host, access }: Refused): Exp
       : { code: "REGISTRY_DENIED", message: `${host} does not allow ${what}` };
   const { registry, login, fault } = access;
   if (status === 403 || (login !== undefined && fault === "insufficient_scope")) return denied(access, what);
-  const again = `log in again: strake login ${registry}`;
+  const kept = login?.place === undefined ? "" : `it is kept in ${login.place}; `;
+  const again = `${kept}log in again: strake login ${registry}`;
   const code = "REGISTRY_UNAUTHORIZED";
   if (login === undefined) {
     const asked = askedFor(access);

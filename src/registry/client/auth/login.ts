@@ -3,12 +3,13 @@ import type { Credentials } from "./credentials.ts";
 
 /** Of a login what may be shown. */
 export function loginOf(credentials: Credentials): Login {
+  const place = credentials.place === undefined ? {} : { place: credentials.place };
   if (credentials.kind !== "basic") {
     const endsAt = endOf(credentials.token);
-    return { kind: "token", ...(endsAt === undefined ? {} : { endsAt }) };
+    return { kind: "token", ...(endsAt === undefined ? {} : { endsAt }), ...place };
   }
   const { username } = credentials;
-  return { kind: "password", ...(isShowable(username) ? { username } : {}) };
+  return { kind: "password", ...(isShowable(username) ? { username } : {}), ...place };
 }
 
 /** Some registries take an access token for the user name: what looks like one, or like no name at all, is not shown. */

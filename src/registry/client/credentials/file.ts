@@ -92,17 +92,17 @@ export function entryCredentials(entry: AuthEntry): Credentials | undefined {
   return undefined;
 }
 
-/** Changes one entry and leaves everything else in the file as it is. The file is nobody else's to read. */
-export function writeAuthEntry(
+/** Changes entries, all or none, and leaves everything else in the file as it is. The file is nobody else's to read. */
+export function writeAuthEntries(
   path: string,
-  key: string,
-  entry: { readonly auth: string } | undefined,
+  entries: Iterable<readonly [key: string, entry: { readonly auth: string } | undefined]>,
 ): void {
   const text = readText(path) ?? "";
   const document = text.trim() === "" ? {} : parse(text, path);
   const auths = Object.fromEntries(mapOf(document.auths));
-  if (entry === undefined) delete auths[key];
-  else auths[key] = entry;
+  for (const [key, entry] of entries)
+    if (entry === undefined) delete auths[key];
+    else auths[key] = entry;
   // A symlink to a dotfiles folder stays one.
   const target = existsSync(path) ? realpathSync(path) : path;
   mkdirSync(dirname(target), { recursive: true, mode: 0o700 });

@@ -7,7 +7,7 @@ import {
   dockerConfigPath,
   entryCredentials,
   readAuthFile,
-  writeAuthEntry,
+  writeAuthEntries,
 } from "./file.ts";
 import { CredentialHelper } from "./helper.ts";
 
@@ -45,43 +45,54 @@ export class Keychain {
     return found;
   }
 
-  /** Keeps a login in the configured helper, else in Docker's config.json (base64 is no encryption: `isPlainText`). Errors: REGISTRY_CONFIG. */
+  /**
+   * Keeps a login where the next `find` looks first: in the file that has an older one, else in Docker's config.json; there in the
+   * configured helper, else in the file itself (base64 is no encryption: `isPlainText`). Errors: REGISTRY_CONFIG.
+   */
   async store(
     name: string,
     { username, password }: { username: string; password: string },
   ): Promise<StoredLogin> {
-    const path = this.#target();
+    this.#known.clear();
+    const path = (await this.#fileThatAnswers(name)) ?? this.#target();
     const file = readAuthFile(path);
-    const helper = file && helperOf(file, hostOf(name));
+    const older = file ? keysOf(file, name).map((key) => [key, undefined] as const) : [];
+    // Helpers know registries, not what is in them.
+    const helper = file && !name.includes("/") ? helperOf(file, name) : undefined;
     if (helper !== undefined)
       try {
         await new CredentialHelper(helper, { env: this.#env }).store(keyFor(name), {
           username,
           secret: password,
         });
+        if (older.length > 0) writeAuthEntries(path, older);
         return { place: `docker-credential-${helper}`, isPlainText: false };
       } catch (error) {
         // A keyring that nobody can unlock (no D-Bus, no terminal) must not make login impossible.
         if (!(error instanceof StrakeError) || error.code !== "CREDENTIAL_HELPER") throw error;
       }
     const auth = Buffer.from(`${username}:${password}`, "utf8").toString("base64");
-    writeAuthEntry(path, keyFor(name), { auth });
+    writeAuthEntries(path, [...older, [keyFor(name), { auth }]]);
     return { place: path, isPlainText: true };
   }
 
   /** Forgets a login everywhere. False when there was none. */
   async erase(name: string): Promise<boolean> {
+    this.#known.clear();
     let found = false;
     for (const path of authFilePaths(this.#env)) {
       const file = readAuthFile(path);
       if (file === undefined) continue;
-      for (const key of file.auths.keys())
-        if (normalizeKey(key) === normalizeKey(keyFor(name))) {
-          writeAuthEntry(path, key, undefined);
-          found = true;
-        }
+      const keys = keysOf(file, name);
+      if (keys.length > 0) {
+        writeAuthEntries(
+          path,
+          keys.map((key) => [key, undefined]),
+        );
+        found = true;
+      }
       const helper = helperOf(file, hostOf(name));
-      if (helper === undefined) continue;
+      if (helper === undefined || name.includes("/")) continue;
       const program = new CredentialHelper(helper, { env: this.#env });
       if ((await program.get(keyFor(name))) === undefined) continue;
       await program.erase(keyFor(name));
@@ -95,41 +106,67 @@ export class Keychain {
   }
 
   async #look(name: string): Promise<Credentials | undefined> {
-    const host = hostOf(name);
     for (const path of authFilePaths(this.#env)) {
       const file = readAuthFile(path);
-      if (file === undefined) continue;
-      const named = file.credHelpers.get(host);
-      const entry = longest(file, name);
-      if (named !== undefined)
-        try {
-          return await this.#ask(named, name);
-        } catch (error) {
-          // What it could not keep either is in the file: see `store`.
-          if (entry === undefined) throw error;
-        }
-      if (entry !== undefined) return entry;
-      if (file.credsStore === undefined) continue;
-      const stored = await this.#ask(file.credsStore, name);
-      if (stored !== undefined) return stored;
+      const found = file && (await this.#lookIn(file, name));
+      if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  async #ask(helper: string, name: string): Promise<Credentials | undefined> {
-    return await new CredentialHelper(helper, { env: this.#env }).get(keyFor(hostOf(name)));
+  /** The path of the file that decides what is sent, if there is one; it does so with a helper that fails too. */
+  async #fileThatAnswers(name: string): Promise<string | undefined> {
+    for (const path of authFilePaths(this.#env)) {
+      const file = readAuthFile(path);
+      if (file === undefined) continue;
+      const answers = await this.#lookIn(file, name).catch(() => true);
+      if (answers !== undefined) return path;
+    }
+    return undefined;
+  }
+
+  async #lookIn(file: AuthFile, name: string): Promise<Credentials | undefined> {
+    const host = hostOf(name);
+    const entry = longest(file, name);
+    // Nothing is more exact, and helpers have nothing of the kind.
+    if (entry !== undefined && entry.key !== host) return entry.credentials;
+    const helper = file.credHelpers.get(host);
+    if (helper !== undefined)
+      try {
+        const kept = await this.#ask(helper, host);
+        if (kept !== undefined) return kept;
+      } catch (error) {
+        // What it could not keep either is in the file: see `store`.
+        if (entry === undefined) throw error;
+      }
+    if (entry !== undefined) return entry.credentials;
+    if (helper === undefined && file.credsStore !== undefined) return await this.#ask(file.credsStore, host);
+    return undefined;
+  }
+
+  async #ask(helper: string, host: string): Promise<Credentials | undefined> {
+    const kept = await new CredentialHelper(helper, { env: this.#env }).get(keyFor(host));
+    return kept && { ...kept, place: `docker-credential-${helper}` };
   }
 }
 
 /** The entry for `host/a/b`, else `host/a`, else `host`. */
-function longest(file: AuthFile, name: string): Credentials | undefined {
+function longest(
+  file: AuthFile,
+  name: string,
+): { readonly key: string; readonly credentials: Credentials } | undefined {
   const entries = new Map([...file.auths].map(([key, entry]) => [normalizeKey(key), entry]));
   for (let key = name; key !== ""; key = key.includes("/") ? key.slice(0, key.lastIndexOf("/")) : "") {
     const entry = entries.get(key);
     const found = entry && entryCredentials(entry);
-    if (found !== undefined) return found;
+    if (found !== undefined) return { key, credentials: { ...found, place: file.path } };
   }
   return undefined;
+}
+
+/** Every way in which a file writes this name. */
+function keysOf(file: AuthFile, name: string): string[] {
+  return [...file.auths.keys()].filter((key) => normalizeKey(key) === normalizeKey(keyFor(name)));
 }
 
 function helperOf(file: AuthFile, host: string): string | undefined {

@@ -38,6 +38,8 @@ export interface Login {
   readonly username?: string;
   /** Milliseconds since the epoch at which the token says it ends. */
   readonly endsAt?: number;
+  /** The file or the helper that keeps it; absent where it was given with the call. */
+  readonly place?: string;
 }
 
 export interface HttpResponse {
