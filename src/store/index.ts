@@ -10,6 +10,7 @@ export { defaultRoot, defaultRunRoot, type Layout } from "./layout.ts";
 export type { Lease } from "./lease.ts";
 export { LongText } from "./long-text.ts";
 export type { PartialBlob } from "./partial-blobs.ts";
+export { type ReceiveOptions, receiveContent } from "./receive-content.ts";
 export { type RecordKind, Records, type StoredRecord } from "./records.ts";
 export type { Ref, RefKind } from "./refs.ts";
 export { removeTree } from "./remove-tree.ts";

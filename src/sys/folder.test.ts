@@ -1,14 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
+  chownSync,
   closeSync,
   existsSync,
   fstatSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -146,6 +149,79 @@ describe("a temporary", () => {
       [".strake-tmp-1111111111111111", ".strake-tmp-mine", file.name, tree.name].sort(),
     );
     expect(readdirSync(join(home, "theirs"))).toEqual(["x"]);
+  });
+
+  test("of known content is found again by the next writer, and by nobody while one is at it", () => {
+    const wanted = { digits: "ab".repeat(32), size: 4 << 20 };
+    const bytes = Buffer.alloc(1 << 20, "x");
+    const first = Temporary.partial(folder, wanted);
+    writeSync(first.fd, bytes);
+    using beside = Temporary.partial(folder, wanted);
+    expect([beside.size, beside.name === first.name]).toEqual([0, false]);
+    first.suspend();
+    using again = Temporary.partial(folder, wanted);
+    expect([again.name, again.size]).toEqual([first.name, bytes.length]);
+    writeSync(again.fd, bytes);
+    again.place(folder, "whole", { replace: false });
+    // Whoever opened it under its old name meanwhile gets another.
+    using third = Temporary.partial(folder, wanted);
+    expect([statSync(at("whole")).size, third.size]).toEqual([2 << 20, 0]);
+  });
+
+  test("of known content is not looked for where a few bytes came, or few are wanted", () => {
+    const wanted = { digits: "ab".repeat(32), size: 4 << 20 };
+    const few = Temporary.partial(folder, wanted);
+    writeSync(few.fd, "x");
+    few.suspend();
+    const small = Temporary.partial(folder, { ...wanted, size: 100 });
+    expect(small.name).toStartWith(".strake-tmp-");
+    small.suspend();
+    expect(names()).toEqual([]);
+  });
+
+  test("of known content is never what somebody else put under its name", () => {
+    const wanted = { digits: "ab".repeat(32), size: 4 << 20 };
+    const name = `.strake-part-${wanted.digits}`;
+    const large = Buffer.alloc(2 << 20, "theirs");
+    writeFileSync(join(home, "theirs"), large);
+    const plants: (() => void)[] = [
+      () => symlinkSync("../theirs", at(name)),
+      () => linkSync(join(home, "theirs"), at(name)),
+      () => mkdirSync(at(name)),
+      () => mkfifoAt(folder.fd, name, 0o600),
+      ...(process.getuid?.() === 0
+        ? [
+            () => {
+              writeFileSync(at(name), large);
+              chownSync(at(name), 12345, 12345);
+            },
+          ]
+        : []),
+    ];
+    for (const plant of plants) {
+      plant();
+      {
+        using file = Temporary.partial(folder, wanted);
+        expect([file.size, file.name === name]).toEqual([0, false]);
+        writeSync(file.fd, "ours");
+      }
+      expect(readFileSync(join(home, "theirs")).equals(large)).toBe(true);
+      rmSync(at(name), { recursive: true });
+    }
+  });
+
+  test("of known content is swept when nobody came back for a week", () => {
+    const week = 7 * 24 * 3600;
+    for (const [letter, age] of [
+      ["a", week - 60],
+      ["b", week + 60],
+    ] as const) {
+      writeFileSync(at(`.strake-part-${letter.repeat(64)}`), "x");
+      const then = Date.now() / 1000 - age;
+      utimesSync(at(`.strake-part-${letter.repeat(64)}`), then, then);
+    }
+    expect(sweepTemporaries(folder)).toBe(1);
+    expect(names()).toEqual([`.strake-part-${"a".repeat(64)}`]);
   });
 
   test("that many make while many sweep are all kept", async () => {

@@ -113,7 +113,7 @@ export { connectSeqpacket, shutdownWrite } from "./seqpacket.ts";
 export { type FileSystemStat, statfs } from "./statfs.ts";
 export { StreamFile, type StreamFileOptions } from "./stream-file.ts";
 export { fallocate, fsyncDirectory, syncFileRange, syncFileSystem, syncRangeFlags } from "./sync.ts";
-export { sweepTemporaries, Temporary, type TemporaryOptions } from "./temporary.ts";
+export { type PartialOptions, sweepTemporaries, Temporary, type TemporaryOptions } from "./temporary.ts";
 export {
   makeRaw,
   setTerminalState,

@@ -1,4 +1,4 @@
-import { fstatSync, readdirSync, rmSync } from "node:fs";
+import { fstatSync, ftruncateSync, readdirSync, rmSync } from "node:fs";
 import { StrakeError } from "../errors/index.ts";
 import type { Folder } from "./folder.ts";
 import { tryFlock } from "./lock.ts";
@@ -10,6 +10,12 @@ import { randomHex } from "./random.ts";
 
 const prefix = ".strake-tmp-";
 const pattern = /^\.strake-tmp-[0-9a-f]{16}$/;
+const partialPrefix = ".strake-part-";
+const partialPattern = /^\.strake-part-[0-9a-f]{32,128}$/;
+/** Content of less bytes is sooner sent again than looked for. */
+const leastKept = 1 << 20;
+/** Milliseconds after which nobody is expected to come back for what was cut short. */
+const partialLifetime = 7 * 24 * 3600 * 1000;
 
 export interface TemporaryOptions {
   /** Default: 0o644 for a file, 0o700 for a folder. */
@@ -23,8 +29,9 @@ export interface TemporaryOptions {
  */
 export class Temporary {
   readonly name: string;
-  /** A file's is open for writing. */
+  /** A file's is open for writing; one that may be kept also for reading, and what is written to it goes to its end. */
   readonly fd: number;
+  readonly #isKeepable: boolean;
   readonly #folder: Folder;
   readonly #isFolder: boolean;
   #isPlaced = false;
@@ -35,6 +42,7 @@ export class Temporary {
     this.name = made.name;
     this.fd = made.fd;
     this.#isFolder = isFolder;
+    this.#isKeepable = made.name.startsWith(partialPrefix);
   }
 
   static file(folder: Folder, { mode = 0o644 }: TemporaryOptions = {}): Temporary {
@@ -43,12 +51,39 @@ export class Temporary {
     return new Temporary(folder, claim(make), false);
   }
 
+  /**
+   * A file whose content is known by the digits of its digest, and by its size: with what an earlier one of the same content came to that was cut
+   * short, in this process or in one that was killed. Nobody has compared that with anything. Empty when somebody is at it right now.
+   */
+  static partial(folder: Folder, { digits, size, mode = 0o644 }: PartialOptions): Temporary {
+    const made = size < leastKept ? undefined : claimPartial(folder, partialPrefix + digits, mode);
+    return made ? new Temporary(folder, made, false) : Temporary.file(folder, { mode });
+  }
+
   static folder(folder: Folder, { mode = 0o700 }: TemporaryOptions = {}): Temporary {
     const make = (name: string) => {
       if (!mkdirAt(folder.fd, name, mode)) throw new StrakeError("SYS_EXISTS", `${name} is there already`);
       return openThere(folder, name, openFlags.directory);
     };
     return new Temporary(folder, claim(make), true);
+  }
+
+  /** Bytes of the file. */
+  get size(): number {
+    return fstatSync(this.fd).size;
+  }
+
+  /** Drops what is in the file. */
+  clear(): void {
+    ftruncateSync(this.fd);
+  }
+
+  /** Closes it; what came of a file made by `partial` stays for the next, if it is worth it. */
+  suspend(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = this.#isKeepable && this.size >= leastKept;
+    if (this.#isClosed) closeFd(this.fd);
+    else this[Symbol.dispose]();
   }
 
   /** Gives it its name in a folder of the same file system, atomically. Errors: SYS_EXISTS without `replace` when the name is taken. */
@@ -76,6 +111,13 @@ export class Temporary {
   }
 }
 
+export interface PartialOptions extends TemporaryOptions {
+  /** The digest's, hexadecimal. */
+  readonly digits: string;
+  /** Bytes that it will have. */
+  readonly size: number;
+}
+
 interface Made {
   readonly name: string;
   readonly fd: number;
@@ -91,6 +133,47 @@ function claim(make: (name: string) => number): Made {
   }
 }
 
+/**
+ * Opens or makes the one file of this name, and locks it. Only who has the lock renames or removes it, so the name leads to it until then. Undefined when
+ * somebody else has it, where there are no locks, and for what is not a file that only we could have made: a link, one of another user, one with a second
+ * name.
+ */
+function claimPartial(folder: Folder, name: string, mode: number): Made | undefined {
+  const { readWrite, create, append, nofollow, nonblock } = openFlags;
+  const flags = readWrite | create | append | nofollow | nonblock;
+  for (;;) {
+    let fd: number;
+    try {
+      fd = openAt(folder.fd, name, { flags, mode, resolve: resolveFlags.beneath | resolveFlags.noSymlinks });
+    } catch {
+      return undefined;
+    }
+    const state = lockOf(folder, name, fd);
+    if (state === "ours") return { name, fd };
+    if (state === "no locks" && fstatSync(fd).size === 0) remove(folder, name);
+    closeFd(fd);
+    if (state !== "moved") return undefined;
+  }
+}
+
+function lockOf(folder: Folder, name: string, fd: number): "ours" | "not ours" | "no locks" | "moved" {
+  const { uid } = fstatSync(fd);
+  if (!fstatSync(fd).isFile() || uid !== getuid()) return "not ours";
+  try {
+    if (!tryFlock(fd, "exclusive")) return "not ours";
+  } catch {
+    return "no locks";
+  }
+  if (!leadsTo(folder, name, fd)) return "moved";
+  return fstatSync(fd).nlink === 1 ? "ours" : "not ours";
+}
+
+/** Whether the name, between opening and locking, was not given to another file. */
+function leadsTo(folder: Folder, name: string, fd: number): boolean {
+  const [opened, there] = [fstatSync(fd), folder.lstat(name)];
+  return there !== undefined && there.ino === opened.ino && there.dev === opened.dev;
+}
+
 /** False when somebody else has the lock. Where there are no locks nobody sweeps either. */
 function lockIfPossible(fd: number): boolean {
   try {
@@ -101,13 +184,15 @@ function lockIfPossible(fd: number): boolean {
 }
 
 /**
- * Removes what writers left in a folder that were killed: what has a temporary's name, is this user's own and is locked by nobody. Never throws:
- * what cannot be removed stays. Gives how many are gone.
+ * Removes what writers left in a folder that were killed: what has a temporary's name, is this user's own and is locked by nobody; what was cut short
+ * and may be gone on with when nobody was at it for a week. Never throws: what cannot be removed stays. Gives how many are gone.
  */
 export function sweepTemporaries(folder: Folder): number {
   let names: string[] = [];
   try {
-    names = readdirSync(`/proc/self/fd/${folder.fd}`).filter((name) => pattern.test(name));
+    names = readdirSync(`/proc/self/fd/${folder.fd}`).filter(
+      (name) => pattern.test(name) || partialPattern.test(name),
+    );
   } catch {
     // A folder that may be written and not listed.
   }
@@ -116,9 +201,10 @@ export function sweepTemporaries(folder: Folder): number {
     try {
       const there = folder.lstat(name);
       if (there === undefined || there.uid !== getuid() || !(there.isFile() || there.isDirectory())) continue;
+      if (partialPattern.test(name) && Date.now() - there.mtimeMs < partialLifetime) continue;
       const fd = openThere(folder, name, 0);
       try {
-        if (!tryFlock(fd, "exclusive")) continue;
+        if (!tryFlock(fd, "exclusive") || !leadsTo(folder, name, fd)) continue;
         remove(folder, name);
         swept++;
       } finally {

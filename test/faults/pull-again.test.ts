@@ -1,15 +1,14 @@
 import { afterAll, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { Engine } from "../../src/engine/index.ts";
 import type { StrakeEvent } from "../../src/events/index.ts";
 import { hostPlatform, mediaTypes, sha256 } from "../../src/oci/index.ts";
-import { serve } from "../../src/registry/client/fake-registry.test-support.ts";
 import { json, tarOf } from "../support/archives.ts";
+import { haltingRegistry } from "../support/halting-registry.ts";
 import { program } from "../support/strake.ts";
 import { userEnv } from "../support/user-env.ts";
 
@@ -41,22 +40,7 @@ async function registry({ layer, mediaType }: Form, until: () => number) {
     config: described(mediaTypes.ociConfig, config),
     layers: [described(mediaType, layer)],
   });
-  const starts: number[] = [];
-  const server = await serve((request, response: ServerResponse) => {
-    if (request.url!.includes("/manifests/"))
-      return void response.writeHead(200, { "content-type": mediaTypes.ociManifest }).end(manifest);
-    if (!request.url!.endsWith(sha256(layer))) return void response.end(config);
-    const start = Number(/^bytes=([0-9]+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
-    starts.push(start);
-    const range = { "content-range": `bytes ${start}-${layer.length - 1}/${layer.length}` };
-    response.writeHead(start === 0 ? 200 : 206, {
-      "content-length": layer.length - start,
-      ...(start ? range : {}),
-    });
-    if (until() >= layer.length) return void response.end(layer.subarray(start));
-    response.write(layer.subarray(start, until()));
-  });
-  return { ...server, starts, reference: `${server.host}/app:1` };
+  return await haltingRegistry({ manifest, large: layer, small: config }, until);
 }
 
 let roots = 0;

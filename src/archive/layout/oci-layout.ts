@@ -2,12 +2,11 @@ import { closeSync, fstatSync, fsyncSync, mkdirSync, readFileSync, writeFileSync
 import { resolve } from "node:path";
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
 import {
-  createDigester,
   type Descriptor,
   type Digest,
   decodeIndex,
   decodeManifestOrIndex,
-  digestAlgorithm,
+  digestHex,
   documentLimits,
   encodeDocument,
   encodeIndex,
@@ -17,6 +16,7 @@ import {
   matchesDigest,
   mediaTypes,
 } from "../../oci/index.ts";
+import { type ReceiveOptions, receiveContent } from "../../store/index.ts";
 import {
   Folder,
   flock,
@@ -25,7 +25,6 @@ import {
   readFrom,
   sweepTemporaries,
   Temporary,
-  writeAll,
   writingTo,
 } from "../../sys/index.ts";
 import { blobName } from "../load/contents.ts";
@@ -35,6 +34,8 @@ import { namesEntry, refName, withEntry } from "./entries.ts";
 interface Call {
   readonly signal?: AbortSignal;
 }
+
+type ReceiveCall = Pick<ReceiveOptions, "signal" | "onProgress" | "onResumed">;
 
 type Blob = Pick<Descriptor, "digest" | "size">;
 
@@ -170,39 +171,28 @@ export class OciLayout {
     }
   }
 
-  /** Errors: ARCHIVE_MISMATCH, SYS_EXHAUSTED, CANCELED. */
-  async uploadBlob(
-    blob: Blob,
-    source: BlobSource,
-    options: Call & { readonly onProgress?: (bytes: number) => void } = {},
-  ): Promise<void> {
+  /**
+   * What came of a large blob that was cut short stays in the layout for a while, and is gone on with. Errors: ARCHIVE_MISMATCH, SYS_EXHAUSTED,
+   * CANCELED.
+   */
+  async uploadBlob(blob: Blob, source: BlobSource, options: ReceiveCall = {}): Promise<void> {
     await writingTo(this.name, () => this.#receive(blob, source, options));
   }
 
-  async #receive(
-    blob: Blob,
-    source: BlobSource,
-    options: Call & { readonly onProgress?: (bytes: number) => void },
-  ): Promise<void> {
+  async #receive(blob: Blob, source: BlobSource, options: ReceiveCall): Promise<void> {
+    const { digest, size } = blob;
     using folder = Folder.open(this.#root);
-    using temporary = Temporary.file(folder);
-    const digester = createDigester(digestAlgorithm(blob.digest));
-    let size = 0;
-    for await (const chunk of blob.size === 0 ? [] : source.open(0, blob.size)) {
-      throwIfAborted(options.signal);
-      digester.update(chunk);
-      writeAll(temporary.fd, chunk);
-      size += chunk.byteLength;
-      options.onProgress?.(size);
-    }
-    const digest = digester.digest();
-    if (size !== blob.size || digest !== blob.digest)
-      throw new StrakeError(
-        "ARCHIVE_MISMATCH",
-        `what came for ${blob.digest} has ${size} bytes and digest ${digest}; ${blob.size} bytes were promised`,
-      );
-    fsyncSync(temporary.fd);
-    this.#place(folder, temporary, blobName(blob.digest));
+    using temporary = Temporary.partial(folder, { digits: digestHex(digest), size });
+    await receiveContent(temporary, blob, {
+      ...options,
+      open: (start) => (size === 0 ? [] : source.open(start, size)),
+      mismatch: (found) =>
+        new StrakeError(
+          "ARCHIVE_MISMATCH",
+          `what came for ${digest} has ${found.size} bytes and digest ${found.digest}; ${size} bytes were promised`,
+        ),
+    });
+    this.#place(folder, temporary, blobName(digest));
   }
 
   /** Under a name, or with a digest without one: then index.json names it only if it refers to another or nothing does. */

@@ -1,4 +1,4 @@
-import { fsyncSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { StrakeError } from "../../errors/index.ts";
 import { type Emit, emitNothing, withTotals } from "../../events/index.ts";
@@ -15,9 +15,9 @@ import {
   type ImageSource,
   type RemoteOptions,
   titleAnnotation,
-  verified,
 } from "../../registry/client/index.ts";
-import { Folder, openingTarget, sweepTemporaries, Temporary, writeAll, writingTo } from "../../sys/index.ts";
+import { receiveContent } from "../../store/index.ts";
+import { Folder, openingTarget, sweepTemporaries, Temporary, writingTo } from "../../sys/index.ts";
 import { warnOfMirror } from "../registry/mirror-warning.ts";
 import { openRemote } from "../registry/open-remote.ts";
 
@@ -40,6 +40,7 @@ export interface FetchedArtifact {
 /**
  * Fetches the files of an artifact into a folder, under the names the artifact gives them; one without a name is called by its digest. A
  * name leads nowhere outside the folder, not through a link either, whoever else writes there; a file has its name when it is complete.
+ * What came of a large one that was cut short stays beside it, and the next fetch into the folder goes on there.
  * Errors: REGISTRY_*, ARTIFACT_INVALID, USAGE.
  */
 export async function fetchArtifact(request: FetchRequest): Promise<FetchedArtifact> {
@@ -163,20 +164,32 @@ async function fetchFile(
   await asStep(file, { emit, kind: "transfer", verb: "fetch" }, async (step) => {
     const { parent, last } = openParent(target);
     using folder = parent;
-    using temporary = Temporary.file(folder);
-    let current = 0;
-    await writingTo(join(target.folder, target.name), async () => {
-      for await (const chunk of verified(place.openBlob(file, signal ? { signal } : {}), file, place.name)) {
-        writeAll(temporary.fd, chunk);
-        current += chunk.byteLength;
-        step.progress(current);
-      }
-      fsyncSync(temporary.fd);
-    });
+    const { digest, size } = file;
+    using temporary = Temporary.partial(folder, { digits: digestHex(digest), size });
+    await writingTo(join(target.folder, target.name), () =>
+      receiveContent(temporary, file, {
+        open: (start) => place.openBlob(file, { start, ...(signal ? { signal } : {}) }),
+        mismatch: (found) => wrongContent(place, file, found),
+        ...{ onProgress: step.progress, onResumed: step.resumed },
+        ...(signal ? { signal } : {}),
+      }),
+    );
     try {
       temporary.place(folder, last, { replace: target.force });
     } catch (error) {
       throw error instanceof StrakeError && error.code === "SYS_EXISTS" ? isThere(target, error) : error;
     }
   });
+}
+
+function wrongContent(
+  place: ImageSource,
+  file: Descriptor,
+  found: { readonly digest: Digest; readonly size: number },
+): StrakeError {
+  return new StrakeError(
+    "BLOB_MISMATCH",
+    `${place.name} sent ${found.size} bytes with digest ${found.digest} for ${file.digest} of ${file.size} bytes`,
+    { hint: "the content was changed or damaged at the registry or on its way" },
+  );
 }

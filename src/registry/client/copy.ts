@@ -189,7 +189,7 @@ async function sendBlob(blob: Descriptor, { from, to, signal, step }: Sending): 
   for (let attempt = 1; ; attempt++) {
     try {
       await atTarget(
-        () => to.uploadBlob(blob, source, { ...call, onProgress: step.progress }),
+        () => to.uploadBlob(blob, source, { ...call, onProgress: step.progress, onResumed: step.resumed }),
         (error) => !source.isBehind(error),
       );
       return;

@@ -1,7 +1,7 @@
 export { toldToWait } from "./answer-error.ts";
 export { type Artifact, type ArtifactFile, pushArtifact, titleAnnotation } from "./artifact.ts";
 export type { Credentials, FindCredentials } from "./auth/credentials.ts";
-export { type DownloadOptions, type OpenedBlob, verified } from "./blob-download.ts";
+export type { DownloadOptions, OpenedBlob } from "./blob-download.ts";
 export type { BegunUpload, BlobSource, UploadOptions } from "./blob-upload.ts";
 export { type CopyOptions, type CopyResult, copyImage } from "./copy.ts";
 export { atTarget, isOfTarget } from "./copy-side.ts";

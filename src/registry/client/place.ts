@@ -34,7 +34,11 @@ export interface ImageTarget {
   uploadBlob(
     blob: Blob,
     source: BlobSource,
-    options?: Call & { readonly onProgress?: (bytes: number) => void },
+    options?: Call & {
+      readonly onProgress?: (bytes: number) => void;
+      /** Told how many bytes the place had of it already, of an earlier time. */
+      readonly onResumed?: (bytes: number) => void;
+    },
   ): Promise<unknown>;
   /** Under a tag, or under its digest alone. What it names is there already. */
   putManifest(
