@@ -17,25 +17,52 @@ type Blob = Pick<Descriptor, "digest" | "size">;
 
 /** A blob of which only the digest was known. Its body has to be read, or left early. */
 export interface OpenedBlob {
-  /** Bytes, where the registry says so. */
+  /** Bytes of the whole blob, where the registry says so. */
   readonly size: number | undefined;
+  /** Offset of the body's first byte: what was asked for, or 0 where the registry cannot begin there. */
+  readonly start: number;
   readonly body: AsyncGenerator<Uint8Array, void, undefined>;
 }
 
 /**
- * Begins to download a blob of unknown size with one request. Goes on where it broke if the registry said the size. Neither
- * digest nor size are anybody's but the registry's word.
+ * Begins to download a blob of unknown size with one request, from `start` on if the registry can. Goes on where it broke if the registry said the size.
+ * Neither digest nor size are anybody's but the registry's word.
  */
 export async function openDownload(
   send: Send,
   request: HttpRequest,
-  { digest, ...options }: Pick<Descriptor, "digest"> & DownloadOptions,
+  { digest, start = 0, ...options }: Pick<Descriptor, "digest"> & DownloadOptions,
 ): Promise<OpenedBlob> {
-  const response = await send(request);
-  if (response.status !== 200) throw await answerError(response, `blob ${digest}`);
-  const length = Number(response.headers["content-length"] ?? Number.NaN);
-  if (!Number.isSafeInteger(length) || length < 0) return { size: undefined, body: wholeBody(response) };
-  return { size: length, body: download(send, request, { digest, size: length }, { ...options, response }) };
+  const response = await send(start > 0 ? from(request, start) : request);
+  if (
+    start > 0 &&
+    (response.status === 416 || response.status === 206) &&
+    !(sizeOf(response, start)! > start)
+  ) {
+    response.discard();
+    return await openDownload(send, request, { digest, ...options });
+  }
+  if (response.status !== 200 && (start === 0 || response.status !== 206))
+    throw await answerError(response, `blob ${digest}`);
+  const size = sizeOf(response, start);
+  if (size === undefined) return { size, start: 0, body: wholeBody(response) };
+  const offset = start < size ? start : 0;
+  return {
+    ...{ size, start: offset },
+    body: download(send, request, { digest, size }, { ...options, start: offset, response }),
+  };
+}
+
+/** How long the blob is, as the answer has it; undefined when it does not say, or is about another range than asked for. */
+function sizeOf(response: HttpResponse, start: number): number | undefined {
+  const { status, headers } = response;
+  if (status === 416 || (status === 206 && !isFrom(response, start))) return undefined;
+  const length = Number(headers["content-length"] ?? Number.NaN) + (status === 206 ? start : 0);
+  return Number.isSafeInteger(length) && length >= 0 ? length : undefined;
+}
+
+function from(request: HttpRequest, offset: number): HttpRequest {
+  return { ...request, headers: { ...request.headers, range: `bytes=${offset}-` } };
 }
 
 async function* wholeBody(response: HttpResponse): AsyncGenerator<Uint8Array, void, undefined> {
@@ -63,11 +90,7 @@ export async function* download(
     first = false;
     try {
       const isPart = ranges && offset > 0;
-      const response =
-        opened ??
-        (await send(
-          isPart ? { ...request, headers: { ...request.headers, range: `bytes=${offset}-` } } : request,
-        ));
+      const response = opened ?? (await send(isPart ? from(request, offset) : request));
       opened = undefined;
       if (isPart && !isFrom(response, offset)) {
         response.discard();

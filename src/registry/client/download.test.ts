@@ -243,3 +243,53 @@ test("a web page in place of a manifest, of tags and of a token is told as that;
   expect(await told(registry.repository("c").getManifest("1"))).toStartWith(`tag 1 in ${server.host}/c: `);
   expect(await told(registry.repository("b").getManifest("1"))).toContain(`${page} the token`);
 });
+
+describe("a download of which only the digest is known, from the middle on", () => {
+  const start = 1_000_000;
+  async function fetched(handle: Parameters<typeof serve>[0], from = start) {
+    using server = await serve(handle);
+    using registry = await impatient(server.host);
+    const opened = await registry.repository("a/b").fetchBlob(blob.digest, { start: from });
+    const bytes = await collect(opened.body);
+    return [opened.start, opened.size, bytes.equals(content.subarray(opened.start)), server.seen.length];
+  }
+
+  test("begins there, and goes on where it was cut", async () => {
+    expect(await fetched((request, response) => send(request.headers.range, response))).toEqual([
+      ...[start, content.length, true, 1],
+    ]);
+    const cut = await fetched((request, response, count) =>
+      send(request.headers.range, response, count === 0 ? 2 << 20 : undefined),
+    );
+    expect(cut).toEqual([start, content.length, true, 2]);
+  });
+
+  test("passes over what is sent by a registry that knows no ranges", async () => {
+    expect(await fetched((_, response) => send(undefined, response))).toEqual([
+      ...[start, content.length, true, 1],
+    ]);
+  });
+
+  test("begins at 0 where the registry cannot begin there, or has nothing behind it", async () => {
+    const other = (range: string) => (request: { headers: { range?: string } }, response: ServerResponse) => {
+      if (!request.headers.range) return send(undefined, response);
+      response.writeHead(206, { "content-range": range, "content-length": 5 }).end("wrong");
+    };
+    for (const handle of [
+      other(`bytes 0-4/${content.length}`),
+      ((request, response) => {
+        if (!request.headers.range) return send(undefined, response);
+        response.writeHead(416, { "content-range": `bytes */${content.length}` }).end();
+      }) as Parameters<typeof serve>[0],
+    ])
+      expect(await fetched(handle)).toEqual([0, content.length, true, 2]);
+    expect(await fetched((_, response) => send(undefined, response), content.length)).toEqual([
+      ...[0, content.length, true, 1],
+    ]);
+  });
+
+  test("that is refused is refused", async () => {
+    const missing = fetched((_, response) => void response.writeHead(404).end());
+    expect((await failure(missing)).code).toBe("REGISTRY_NOT_FOUND");
+  });
+});

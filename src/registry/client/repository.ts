@@ -228,8 +228,8 @@ export class Repository {
     }
   }
 
-  /** A blob of which only the digest is known, with one request; nothing about it is compared here. */
-  async fetchBlob(digest: Digest, options: Omit<DownloadOptions, "start"> = {}): Promise<OpenedBlob> {
+  /** A blob of which only the digest is known, with one request, from `start` on if the registry can; nothing about it is compared here. */
+  async fetchBlob(digest: Digest, options: DownloadOptions = {}): Promise<OpenedBlob> {
     const call = options.signal ? { signal: options.signal } : {};
     const request = this.#request("GET", `blobs/${digest}`, call);
     return await openDownload(this.#line.send, request, { ...this.#line.retry, ...options, digest });

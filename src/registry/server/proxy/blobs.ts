@@ -6,7 +6,7 @@ import { holdBlob } from "../gc/hold.ts";
 import { blobKey } from "../layout.ts";
 import { Refusal } from "../protocol/refusal.ts";
 import { Fill } from "./fill.ts";
-import { cachedBlobKey } from "./keys.ts";
+import { cachedBlobKey, fillName } from "./keys.ts";
 import { refuseAbsent, refused } from "./manifests.ts";
 import type { CachedAnswer, CacheResult, PullThrough, Target } from "./pull-through.ts";
 
@@ -56,7 +56,7 @@ async function findOrFill(
   { target, digest }: Asked,
 ): Promise<"stored" | { readonly fill: Fill; readonly joined: boolean }> {
   const { repository, upstream } = target;
-  const key = `${upstream.prefix}@${digest}`;
+  const key = fillName(upstream.prefix, digest);
   const others = async () =>
     proxy.fills.get(key) ?? (await core.objects.head(cachedBlobKey(upstream.prefix, digest)));
   const running = proxy.fills.get(key);

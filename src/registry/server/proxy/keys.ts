@@ -8,3 +8,6 @@ import { dashed } from "../layout.ts";
  */
 const cachedPrefix = (prefix: string) => `cache/${prefix.replaceAll("/", "!")}/`;
 export const cachedBlobKey = (prefix: string, digest: Digest) => cachedPrefix(prefix) + dashed(digest);
+
+/** One download, however many clients and repositories wait for it. */
+export const fillName = (prefix: string, digest: Digest) => `${prefix}@${digest}`;

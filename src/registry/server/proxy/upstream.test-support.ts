@@ -96,6 +96,8 @@ export async function meddler(target: string) {
     count: (method: string, end: string) =>
       seen.filter((line) => line.startsWith(`${method} `) && line.endsWith(end)).length,
     state,
+    /** Breaks all connections off. */
+    cut: () => server.closeAllConnections(),
     [Symbol.dispose]() {
       server.closeAllConnections();
       server.close();
