@@ -20,4 +20,5 @@ export type { FileStamp } from "./stamp-format.ts";
 export { Store, type StoreOptions } from "./store.ts";
 export { isTemporaryName, temporaryName } from "./temporary.ts";
 export { treeSize } from "./tree-size.ts";
+export type { UploadNote, Uploads } from "./uploads.ts";
 export { WriteBehind } from "./write-behind.ts";

@@ -4,6 +4,7 @@ import { type Digest, isDigest } from "../oci/index.ts";
 import type { Database } from "./database.ts";
 import type { Layout } from "./layout.ts";
 import { isAbandoned, isTemporaryName } from "./temporary.ts";
+import { isKeptUpload } from "./uploads.ts";
 
 /** Something on disk below the data root. */
 export interface Item {
@@ -97,9 +98,14 @@ function* folder(path: string, describe: (name: string, path: string) => Item): 
   for (const name of list(path)) {
     const full = join(path, name);
     if (isTemporaryName(name) && !path.endsWith("/trash"))
-      yield { path: full, kind: "temporary", owned: !isAbandoned(name, age(full)) };
+      yield { path: full, kind: "temporary", owned: !isLeftover(name, age(full)) };
     else yield describe(name, full);
   }
+}
+
+/** A temporary file whose process is gone, and that nobody is expected to come back for. */
+function isLeftover(name: string, msOld: number): boolean {
+  return isAbandoned(name, msOld) && !isKeptUpload(name, msOld);
 }
 
 function* strangers(path: string, known: ReadonlySet<string>): Generator<Item> {

@@ -16,6 +16,7 @@ import { Records } from "./records.ts";
 import { keepReserve, withReserve } from "./reserve.ts";
 import { createScratch, type Scratch } from "./scratch.ts";
 import { temporaryName } from "./temporary.ts";
+import { Uploads } from "./uploads.ts";
 
 export interface StoreOptions {
   /** The data root; default STRAKE_ROOT, /var/lib/strake for root, else below XDG_DATA_HOME. */
@@ -40,6 +41,8 @@ export class Store {
   readonly volumes: Records;
   /** Manifest lists in the making. */
   readonly lists: Records;
+  /** How far uploads to registries are. */
+  readonly uploads: Uploads;
   readonly #database: Database;
 
   private constructor(layout: Layout, database: Database) {
@@ -53,6 +56,7 @@ export class Store {
     this.networks = new Records(database, "network");
     this.volumes = new Records(database, "volume");
     this.lists = new Records(database, "list");
+    this.uploads = new Uploads(layout.work);
   }
 
   /**

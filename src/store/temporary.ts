@@ -8,6 +8,11 @@ export function temporaryName(): string {
   return `${prefix}${currentOwner()}-${randomHex(8)}`;
 }
 
+/** A fresh name for a temporary file that is nobody's: whoever comes next may have it. */
+export function unownedName(): string {
+  return `${prefix}released-${randomHex(8)}`;
+}
+
 export function isTemporaryName(name: string): boolean {
   return name.startsWith(prefix);
 }

@@ -24,6 +24,8 @@ export interface Exchange {
   /** Bytes of the request's body. */
   readonly length: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** Bytes of it that have come so far; of a chunked one with what frames them. */
+  readonly passed: number;
 }
 
 /** Decides for each request; `count` is how often a fault was chosen for this method and path before. */
@@ -73,9 +75,12 @@ export async function startFaultProxy(target: string, plan: Plan = () => undefin
 
   async function serveClient(client: Socket): Promise<void> {
     const wire = new HttpWire(client);
+    const held: Held = {};
+    // Who goes away takes the connection along, as without a proxy.
+    client.once("close", () => held.upstream?.destroy());
     for (let request = await wire.head(); request; request = await wire.head()) {
       const [method = "", path = ""] = request.first.split(" ");
-      const exchange = { method, path, length: request.length ?? 0, headers: request.headers };
+      const exchange = { method, path, length: request.length ?? 0, headers: request.headers, passed: 0 };
       proxy.seen.push(exchange);
       const key = `${method} ${path.replace(/uploads\/.*/, "uploads/")}`;
       const fault = proxy.plan(exchange, counts.get(key) ?? 0);
@@ -83,13 +88,13 @@ export async function startFaultProxy(target: string, plan: Plan = () => undefin
         counts.set(key, (counts.get(key) ?? 0) + 1);
         proxy.faults++;
       }
-      if (!(await relay(client, { wire, request, fault, isHead: method === "HEAD" }))) return;
+      if (!(await relay(client, { wire, request, fault, exchange, held }))) return;
     }
     client.end();
   }
 
   /** One exchange; whether another one may follow on the connection. */
-  async function relay(client: Socket, { wire, request, fault, isHead }: Relayed): Promise<boolean> {
+  async function relay(client: Socket, { wire, request, fault, exchange, held }: Relayed): Promise<boolean> {
     if (fault && "answer" in fault) {
       const wanted = Math.min(fault.after ?? wholeOf(request), wholeOf(request));
       let read = 0;
@@ -106,6 +111,7 @@ export async function startFaultProxy(target: string, plan: Plan = () => undefin
     }
     const [host, port] = proxy.target.split(":");
     const upstream = open.keep(dial(Number(port), host));
+    held.upstream = upstream;
     const reset = () => {
       upstream.resetAndDestroy();
       client.resetAndDestroy();
@@ -114,7 +120,7 @@ export async function startFaultProxy(target: string, plan: Plan = () => undefin
     const far = new HttpWire(upstream);
     upstream.write(headOf(request, { Connection: "close" }));
     const harmOf = (side: "request" | "answer") => (fault && sideOf(fault) === side ? fault : undefined);
-    const sent = send(wire.body(request), upstream, harmOf("request"));
+    const sent = send(counted(wire.body(request), exchange), upstream, harmOf("request"));
     const early = far.head();
     const outcome = await Promise.race([sent, early.then((head) => (head ? "answered" : "closed"))]);
     // A request that came through whole is carried out: only its answer is lost.
@@ -125,7 +131,7 @@ export async function startFaultProxy(target: string, plan: Plan = () => undefin
     const answer = await early;
     if (!answer) return reset();
     if (fault && "delay" in fault) await Bun.sleep(fault.delay);
-    const hasBody = !isHead && !/ (?:204|304) /.test(answer.first);
+    const hasBody = exchange.method !== "HEAD" && !/ (?:204|304) /.test(answer.first);
     const stays = outcome === "done" && (!hasBody || answer.length !== undefined);
     const headers: Record<string, string> = { Connection: stays ? "keep-alive" : "close" };
     if (fault && "rewrite" in fault)
@@ -163,7 +169,20 @@ interface Relayed {
   readonly wire: HttpWire;
   readonly request: Message;
   readonly fault: Fault | undefined;
-  readonly isHead: boolean;
+  readonly exchange: Exchange & { passed: number };
+  readonly held: Held;
+}
+
+/** The registry's side of a client's connection. */
+interface Held {
+  upstream?: Socket;
+}
+
+async function* counted(body: AsyncIterable<Buffer>, exchange: { passed: number }): AsyncGenerator<Buffer> {
+  for await (const chunk of body) {
+    exchange.passed += chunk.length;
+    yield chunk;
+  }
 }
 
 function sideOf(fault: Fault): "request" | "answer" | undefined {

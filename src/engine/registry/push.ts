@@ -24,8 +24,10 @@ import {
   type RemoteOptions,
   Repository,
   type Step,
+  smallBlob,
 } from "../../registry/client/index.ts";
 import type { Image, Layer, Lease, Store } from "../../store/index.ts";
+import { packedName, rememberUpload } from "./kept-upload.ts";
 import { openRemote } from "./open-remote.ts";
 import { knownForm, ownManifest, type PackOptions, packLayer } from "./push-form.ts";
 import { Relay } from "./relay.ts";
@@ -157,15 +159,16 @@ async function pushLayer(
   const compression = pushing.compression ?? "gzip";
   const form = promised ?? knownForm(layer, { store, lease, compression });
   if (form === undefined) return await packAndSend(layer, pushing, signal);
+  // An upload may have been begun when nobody knew its digest yet.
+  const earlier = promised === undefined && compression !== "none" ? [packedName(layer, compression)] : [];
   const path =
     form.digest === layer.diffID
       ? layer.tarPath
       : lease.add("blob", form.digest)
         ? store.blobs.path(form.digest)
         : undefined;
-  return (await pushBlob(form, path === undefined ? undefined : fileSource(path), { pushing, signal }))
-    ? form
-    : undefined;
+  const source = path === undefined ? undefined : fileSource(path);
+  return (await pushBlob(form, source, { pushing, signal, earlier })) ? form : undefined;
 }
 
 /**
@@ -195,13 +198,15 @@ interface Streaming {
 }
 
 async function streamPacked(layer: Layer, { target, options, step }: Streaming): Promise<Descriptor> {
-  const { store, signal } = options;
+  const { store, signal, compression } = options;
   const relay = new Relay();
+  using memory = rememberUpload(store, target, [packedName(layer, compression)]);
+  const kept = { memory, onContinue: step.resumed };
   // Who may not push need not wait until everything is packed.
   const refused = new AbortController();
   const either = AbortSignal.any([signal, refused.signal]);
   const sending = target
-    .streamBlob(relay, { signal, onProgress: step.progress })
+    .streamBlob(relay, { signal, onProgress: step.progress, ...kept })
     .catch((error) => {
       refused.abort(error);
       throw error;
@@ -215,21 +220,24 @@ async function streamPacked(layer: Layer, { target, options, step }: Streaming):
   const begun: BegunUpload = sent.value;
   const onProgress = (current: number) => step.progress(current, form.size);
   onProgress(begun.offset ?? 0);
-  await target.uploadBlob(form, fileSource(store.blobs.path(form.digest)), { signal, begun, onProgress });
+  const source = fileSource(store.blobs.path(form.digest));
+  await target.uploadBlob(form, source, { signal, begun, onProgress, ...kept });
   return form;
 }
 
 interface BlobContext {
   readonly pushing: Pushing;
   readonly signal: AbortSignal | undefined;
+  /** What an upload of the same bytes may have been remembered as besides. */
+  readonly earlier?: readonly string[];
 }
 
 async function pushBlob(
   blob: Pick<Descriptor, "digest" | "size">,
   source: BlobSource | undefined,
-  { pushing, signal }: BlobContext,
+  { pushing, signal, earlier = [] }: BlobContext,
 ): Promise<boolean> {
-  const { target, emit } = pushing;
+  const { store, target, emit } = pushing;
   const call = signal ? { signal } : {};
   return await asStep(blob, { emit, kind: "transfer", verb: "push" }, async (step) => {
     if ((await target.headBlob(blob.digest, { forPush: true, ...call })) !== undefined) {
@@ -245,7 +253,11 @@ async function pushBlob(
       step.dropped();
       return false;
     }
-    await target.uploadBlob(blob, source, { ...call, onProgress: step.progress });
+    const options = { ...call, onProgress: step.progress };
+    if (target instanceof Repository && blob.size > smallBlob) {
+      using memory = rememberUpload(store, target, [blob.digest, ...earlier]);
+      await target.uploadBlob(blob, source, { ...options, memory, onContinue: step.resumed });
+    } else await target.uploadBlob(blob, source, options);
     return true;
   });
 }

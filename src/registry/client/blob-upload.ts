@@ -1,8 +1,20 @@
-import { StrakeError } from "../../errors/index.ts";
+import { StrakeError, throwIfAborted } from "../../errors/index.ts";
 import type { Descriptor } from "../../oci/index.ts";
 import { answerError } from "./answer-error.ts";
-import type { HttpRequest, HttpResponse, RequestBody, Send } from "./http/message.ts";
+import { EarlyEnd, needsItsEnd } from "./early-end.ts";
+import type { HttpResponse, RequestBody, Send } from "./http/message.ts";
 import { isPassing, pause, type RetryOptions, rest, retryAfter } from "./http/retry.ts";
+import {
+  abandon,
+  askLeft,
+  askProgress,
+  type Continuation,
+  isAbandoned,
+  nextSession,
+  rangeEnd,
+  type Session,
+  type UploadRequest,
+} from "./upload-session.ts";
 
 /** Bytes that can be read from any offset: an upload that breaks goes on in the middle. */
 export interface BlobSource {
@@ -10,11 +22,11 @@ export interface BlobSource {
   open(start: number, end: number): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
-export interface UploadOptions extends RetryOptions {
+export interface UploadOptions extends RetryOptions, Continuation {
   /** Bytes of one request. Default: all that is left; less when the registry says so (413). */
   readonly chunk?: number;
   readonly signal?: AbortSignal;
-  /** Bytes handed to the network so far; goes back when an upload resumes. */
+  /** Bytes handed to the network so far, with those the registry had; goes back when an upload resumes. */
   readonly onProgress?: (bytes: number) => void;
   readonly onResume?: (offset: number, reason: StrakeError) => void;
   /** Goes on with an upload that was begun without knowing the blob. */
@@ -26,12 +38,14 @@ export interface BegunUpload {
   readonly session: Session;
   /** Bytes the registry has; undefined when it has to be asked. */
   readonly offset: number | undefined;
+  /** It was left by an earlier push: what is in it may be anything. */
+  readonly isLeft?: boolean;
 }
 
 type Blob = Pick<Descriptor, "digest" | "size">;
 
-/** Up to here a blob rides along with the request that ends the upload. */
-const smallBlob = 1 << 20;
+/** Up to here a blob rides along with the request that ends the upload, in bytes. Of such nothing is remembered. */
+export const smallBlob = 1 << 20;
 /** What proxies that answer 413 usually let through. */
 const proxyChunk = 64 << 20;
 /** The specification has one of these for each step; registries give another. */
@@ -45,7 +59,7 @@ export function isTaken({ status }: Pick<HttpResponse, "status">): boolean {
 /**
  * Uploads into a session that `location` names. After a failure the registry is asked how far it is (distribution-spec,
  * "Pushing a blob in chunks"); one that does not know the session any more may have ended it well, with an answer that
- * was lost, or else gets a new one from `begin`.
+ * was lost, or else gets a new one from `begin`. One that an earlier push left is begun anew for whatever is wrong with it.
  */
 export async function upload(
   send: Send,
@@ -57,7 +71,7 @@ export async function upload(
     readonly begin: () => Promise<Session>;
     /** Whether the registry has the blob by now. */
     readonly isThere: () => Promise<boolean>;
-    readonly request: Omit<HttpRequest, "method" | "url" | "headers">;
+    readonly request: UploadRequest;
   },
   {
     blob,
@@ -67,7 +81,15 @@ export async function upload(
 ): Promise<void> {
   const attempts = options.attempts ?? 5;
   const wire = { send, request, blob, source, options };
-  let { session, offset } = await resumed(wire, options.begun, begin);
+  const memory = blob.size > smallBlob ? options.memory : undefined;
+  const fresh = async (): Promise<Start> => {
+    const session = await begin();
+    memory?.note(session);
+    return { session, offset: 0, isLeft: false };
+  };
+  let { session, offset, isLeft } = (await found(wire)) ?? (await fresh());
+  const leftAt = offset;
+  if (offset > 0) options.onProgress?.(offset);
   let most = options.chunk ?? Number.POSITIVE_INFINITY;
   let inOne = blob.size <= smallBlob;
   for (let failures = 0; ; ) {
@@ -77,7 +99,7 @@ export async function upload(
       const chunk = Math.max(most, session.minimum);
       while (offset < blob.size && !inOne) {
         const end = Math.min(blob.size, offset + chunk);
-        const next = await patch(wire, session, { start: offset, end });
+        const next = await patch(wire, session, { start: offset, end, isAll: chunk > blob.size });
         if (next === "no PATCH") {
           inOne = true;
           break;
@@ -87,30 +109,38 @@ export async function upload(
           most = Number.isFinite(most) ? most / 4 : proxyChunk;
           throw new TryAgain(next.tooLarge);
         }
-        session = { ...session, location: next.location };
-        offset = next.offset;
+        if (next.session.location.href !== session.location.href) memory?.note(next.session);
+        ({ session, offset } = next);
+        // A request that the user ended early is answered well.
+        throwIfAborted(request.signal);
         failures = 0;
       }
       isEnding = true;
       await finish(wire, session, offset);
+      memory?.forget();
       return;
     } catch (thrown) {
       const error = thrown instanceof TryAgain ? thrown.error : thrown;
       const isSpoiled = error instanceof StrakeError && error.code === "BLOB_MISMATCH";
-      if (isSpoiled || isAbandoned(request.signal)) await abandon(send, session, request);
-      if (!(thrown instanceof TryAgain) && !isPassing(error) && !isLost(error)) throw error;
-      if (!isPatient(error, options)) throw error;
-      const known = isLost(error) ? undefined : await progress(wire, session);
-      if (known === undefined) {
-        if (isEnding && (await isThere())) return;
-        session = await begin();
-        offset = 0;
-      } else {
-        session = { ...session, location: known.location };
-        offset = Math.min(known.offset, blob.size);
+      if (isSpoiled || isAbandoned(request.signal)) {
+        await abandon(send, session, request);
+        memory?.forget();
       }
+      const isOver = isLost(error) || (isLeft && isRefused(error, failures));
+      if (!(thrown instanceof TryAgain) && !isPassing(error) && !isOver) throw error;
+      if (!isPatient(error, options)) throw error;
+      const known = isOver ? undefined : await reached(wire, session);
+      if (known === undefined) {
+        if (isEnding && (await isThere())) return memory?.forget();
+        if (isLeft) options.onContinue?.(0);
+        ({ session, offset, isLeft } = await fresh());
+      } else ({ session, offset } = known);
       failures = offset > before ? 1 : failures + 1;
-      if (failures >= attempts) throw error;
+      if (failures >= attempts) {
+        // It would not go on the next time either.
+        if (isLeft && offset <= leftAt) memory?.forget();
+        throw error;
+      }
       options.onProgress?.(offset);
       options.onResume?.(offset, error as StrakeError);
       if (!(thrown instanceof TryAgain))
@@ -119,62 +149,37 @@ export async function upload(
   }
 }
 
-/** Whether others of the same push have failed, and this one is stopped for it; not when the user stops it, who is not to wait. */
-export function isAbandoned(signal: AbortSignal | undefined): boolean {
-  return (
-    signal?.aborted === true && signal.reason instanceof StrakeError && signal.reason.code !== "CANCELED"
-  );
-}
+type Start = Required<BegunUpload> & { readonly offset: number };
 
-/** Tells the registry that nobody goes on with an upload, so that it does not keep the bytes for days: the others may have failed for want of room. */
-export async function abandon(
-  send: Send,
-  session: Session,
-  request: Omit<HttpRequest, "method" | "url" | "headers">,
-): Promise<void> {
-  try {
-    // What failed is told when this is over: it must not take long.
-    const signal = AbortSignal.timeout(2000);
-    const { location: url } = session;
-    const response = await send({ ...request, method: "DELETE", url, headers: {}, retry: false, signal });
-    response.discard();
-  } catch {
-    // The registry drops it by itself in the end.
+/** Where an upload goes on that was begun before, by this push or an earlier one; undefined when the registry does not know it any more. */
+async function found(wire: Wire): Promise<Start | undefined> {
+  const { send, request, blob, options } = wire;
+  const { begun, memory, onContinue } = options;
+  if (begun === undefined) {
+    const left = fitting(await askLeft(send, memory?.session, request), blob);
+    if (left === undefined) return undefined;
+    onContinue?.(left.offset);
+    return { ...left, isLeft: true };
   }
+  const { session, offset, isLeft = false } = begun;
+  const known = offset === undefined ? await reached(wire, session) : fitting({ session, offset }, blob);
+  if (known === undefined && isLeft) onContinue?.(0);
+  return known && { ...known, isLeft };
 }
 
-/** Where a begun upload goes on; from the start when there is none, or the registry does not know it any more. */
-async function resumed(
-  wire: Wire,
-  begun: BegunUpload | undefined,
-  begin: () => Promise<Session>,
-): Promise<{ session: Session; offset: number }> {
-  if (begun === undefined) return { session: await begin(), offset: 0 };
-  const { session, offset } = begun;
-  if (offset !== undefined) return { session, offset: Math.min(offset, wire.blob.size) };
-  const known = await progress(wire, session);
-  if (known === undefined) return { session: await begin(), offset: 0 };
-  return {
-    session: { ...session, location: known.location },
-    offset: Math.min(known.offset, wire.blob.size),
-  };
+/** How far the registry is with it. */
+async function reached({ send, request, blob }: Wire, session: Session) {
+  return fitting(await askProgress(send, session, request), blob);
 }
 
-export interface Session {
-  readonly location: URL;
-  /** Smallest chunk the registry takes (OCI-Chunk-Min-Length). */
-  readonly minimum: number;
-}
-
-/** The session that an answer to POST names. Errors: REGISTRY_RESPONSE. */
-export function sessionOf(response: HttpResponse): Session {
-  const minimum = Number(response.headers["oci-chunk-min-length"] ?? 0);
-  return { location: locationOf(response), minimum: Number.isSafeInteger(minimum) ? minimum : 0 };
+/** More bytes than the blob has cannot be its own. */
+function fitting<T extends { readonly offset: number }>(at: T | undefined, blob: Blob): T | undefined {
+  return at !== undefined && at.offset <= blob.size ? at : undefined;
 }
 
 interface Wire {
   readonly send: Send;
-  readonly request: Omit<HttpRequest, "method" | "url" | "headers">;
+  readonly request: UploadRequest;
   readonly blob: Blob;
   readonly source: BlobSource;
   readonly options: UploadOptions;
@@ -188,7 +193,7 @@ class TryAgain {
 }
 
 interface Sent {
-  readonly location: URL;
+  readonly session: Session;
   readonly offset: number;
   readonly tooLarge?: StrakeError;
 }
@@ -197,23 +202,22 @@ interface Sent {
 async function patch(
   wire: Wire,
   session: Session,
-  { start, end }: { start: number; end: number },
+  { start, end, isAll }: { readonly start: number; readonly end: number; readonly isAll: boolean },
 ): Promise<Sent | "no PATCH"> {
   const { send, request } = wire;
+  // All that is left, in docker's way; a chunk has its length and place.
+  using ending = isAll && needsItsEnd(session) ? new EarlyEnd(request.signal) : undefined;
+  const { open, length } = part(wire, start, end);
+  const place = { "content-range": `${start}-${end - 1}` };
   const response = await send({
     ...request,
-    method: "PATCH",
-    url: session.location,
-    headers: { "content-type": "application/octet-stream", "content-range": `${start}-${end - 1}` },
-    body: part(wire, start, end),
-    retry: false,
+    ...(ending === undefined ? {} : { signal: ending.signal }),
+    ...{ method: "PATCH", url: session.location, retry: false },
+    headers: { "content-type": "application/octet-stream", ...(ending === undefined ? place : {}) },
+    body: ending === undefined ? { open, length: length! } : { open: () => ending.until(open()) },
   });
   if (response.status === 413)
-    return {
-      location: session.location,
-      offset: start,
-      tooLarge: await answerError(response, "a chunk of that size"),
-    };
+    return { session, offset: start, tooLarge: await answerError(response, "a chunk of that size") };
   if (start === 0 && (response.status === 405 || response.status === 501)) {
     response.discard();
     return "no PATCH";
@@ -221,9 +225,9 @@ async function patch(
   if (!isTaken(response)) throw await uploadError(response, wire.blob);
   response.discard();
   // Some registries take less than they were sent; what they say counts.
-  const reached = rangeEnd(response.headers.range);
-  const offset = reached !== undefined && reached > start && reached < end ? reached : end;
-  return { location: nextLocation(response, session), offset };
+  const now = rangeEnd(response.headers.range);
+  const offset = now !== undefined && now > start && now < end ? now : end;
+  return { session: nextSession(response, session), offset };
 }
 
 async function finish(wire: Wire, session: Session, offset: number): Promise<void> {
@@ -242,21 +246,6 @@ async function finish(wire: Wire, session: Session, offset: number): Promise<voi
   response.discard();
 }
 
-/** How far the registry says it is; undefined when it does not know the session any more or cannot say. */
-async function progress(wire: Wire, session: Session): Promise<Sent | undefined> {
-  try {
-    const response = await wire.send({ ...wire.request, method: "GET", url: session.location, headers: {} });
-    response.discard();
-    if (response.status !== 204 && response.status !== 202 && response.status !== 200) return undefined;
-    const offset = rangeEnd(response.headers.range);
-    if (offset === undefined) return undefined;
-    return { location: nextLocation(response, session), offset };
-  } catch (error) {
-    if (isPassing(error)) return undefined;
-    throw error;
-  }
-}
-
 function part({ source, options }: Wire, start: number, end: number): RequestBody {
   async function* counted() {
     let sent = start;
@@ -269,41 +258,18 @@ function part({ source, options }: Wire, start: number, end: number): RequestBod
   return { length: end - start, open: () => (start >= end ? [] : counted()) };
 }
 
-/** `Range: 0-99` is 100 bytes. An empty session is written as `0-0` by many, which cannot be told from one byte: it is taken for none. */
-export function rangeEnd(header: string | undefined): number | undefined {
-  const match = /^(?:bytes=)?0-([0-9]+)$/.exec(header ?? "");
-  if (!match) return undefined;
-  return match[1] === "0" ? 0 : Number(match[1]) + 1;
-}
-
-/** Where a session goes on: where it was, if the answer does not say. */
-export function nextLocation(response: HttpResponse, { location }: Pick<Session, "location">): URL {
-  return response.headers.location === undefined ? location : locationOf(response);
-}
-
-function locationOf(response: HttpResponse): URL {
-  const { location } = response.headers;
-  if (location === undefined)
-    throw new StrakeError("REGISTRY_RESPONSE", `${response.url.host} did not say where an upload goes on`);
-  let url: URL;
-  try {
-    url = new URL(location, response.url);
-  } catch {
-    throw new StrakeError("REGISTRY_RESPONSE", `${response.url.host} named what is no address for an upload`);
-  }
-  if (url.protocol !== "https:" && url.protocol !== "http:")
-    throw new StrakeError(
-      "REGISTRY_RESPONSE",
-      `${response.url.host} named a ${url.protocol} address for an upload`,
-    );
-  url.username = "";
-  url.password = "";
-  return url;
-}
-
 /** The session is gone or out of step: begin again. */
 const lostStatus = new WeakSet<StrakeError>();
 const isLost = (error: unknown): boolean => error instanceof StrakeError && lostStatus.has(error);
+
+/**
+ * Whether the registry will not go on with an upload that an earlier push left: another one may be taken. `failures`: times in a row it could not, as
+ * what is wrong may pass.
+ */
+function isRefused(error: unknown, failures: number): boolean {
+  if (!(error instanceof StrakeError) || !error.code.startsWith("REGISTRY_")) return false;
+  return !isPassing(error) || (error.code === "REGISTRY_FAILED" && failures > 0);
+}
 
 /** Milliseconds the registry wants to be left alone for. */
 const askedPauses = new WeakMap<StrakeError, number>();

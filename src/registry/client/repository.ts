@@ -18,16 +18,7 @@ import {
 import { answerError, reasonOf } from "./answer-error.ts";
 import { type DownloadOptions, download, type OpenedBlob, openDownload, verified } from "./blob-download.ts";
 import { sendStream } from "./blob-stream.ts";
-import {
-  abandon,
-  type BegunUpload,
-  type BlobSource,
-  isTaken,
-  type Session,
-  sessionOf,
-  type UploadOptions,
-  upload,
-} from "./blob-upload.ts";
+import { type BegunUpload, type BlobSource, isTaken, type UploadOptions, upload } from "./blob-upload.ts";
 import { bytesBody, type HttpRequest, type HttpResponse } from "./http/message.ts";
 import { demandNoPage, readBody } from "./http/read.ts";
 import { whole } from "./http/whole.ts";
@@ -36,6 +27,7 @@ import { pages } from "./paging.ts";
 import { readBlob } from "./read-blob.ts";
 import { fetchReferrers } from "./referrers.ts";
 import type { Line } from "./registry.ts";
+import { abandon, askLeft, type Continuation, type Session, sessionOf } from "./upload-session.ts";
 
 /** A manifest or index as a registry has it: exact bytes, checked. */
 export type RemoteManifest = {
@@ -81,6 +73,11 @@ export class Repository {
   /** Host of the registry: blobs are mounted only within one. */
   get registryName(): string {
     return this.#line.name;
+  }
+
+  /** Where the repository really is: what is remembered of it holds there alone. */
+  get address(): string {
+    return `${this.#line.base.origin}${this.#line.root}/${this.path}`;
   }
 
   /** What a tag or digest means now, without fetching it where the registry tells. */
@@ -278,16 +275,26 @@ export class Repository {
   }
 
   /**
-   * Begins an upload of bytes that are still being made; their digest is named later, to `uploadBlob` with `begun`. The stream is read as
-   * fast as the registry takes it, and given up when the registry takes no more. Errors: REGISTRY_* of beginning, CANCELED.
+   * Begins an upload of bytes that are still being made, or goes on with one of the same bytes that was left; their digest is named later, to
+   * `uploadBlob` with `begun`. The stream is read as fast as the registry takes it, and given up when the registry takes no more. Errors: REGISTRY_* of
+   * beginning, CANCELED.
    */
   async streamBlob(
     source: AsyncIterable<Uint8Array>,
-    { signal, onProgress }: Call & Pick<UploadOptions, "onProgress"> = {},
+    { signal, onProgress, memory, onContinue }: Call & Continuation & Pick<UploadOptions, "onProgress"> = {},
   ): Promise<BegunUpload> {
     const request = { scopes: this.#scopes("pull,push"), ...(signal ? { signal } : {}) };
-    const session = await this.#beginUpload("sha256", request);
-    return await sendStream(this.#line.send, { session, request, source, onProgress });
+    const left = await askLeft(this.#line.send, memory?.session, request);
+    const session = left?.session ?? (await this.#beginUpload("sha256", request));
+    if (left === undefined) memory?.note(session);
+    else {
+      onContinue?.(left.offset);
+      onProgress?.(left.offset);
+    }
+    return await sendStream(this.#line.send, {
+      ...{ session, start: left?.offset ?? 0, isLeft: left !== undefined },
+      ...{ request, source, memory, onProgress },
+    });
   }
 
   async #beginUpload(
