@@ -10,6 +10,8 @@ export type Fault =
   | { readonly cut: "request" | "answer"; readonly at: number }
   /** From there on no byte moves any more; the connections stay. */
   | { readonly stall: "request" | "answer"; readonly at: number }
+  /** From there on the request's bytes pass slowly: what comes at once, up to 64 KiB, so many milliseconds after the last. */
+  | { readonly slow: number; readonly at: number }
   /** One byte arrives as another. */
   | { readonly damage: "request" | "answer"; readonly at: number }
   /** The answer waits. */
@@ -188,6 +190,7 @@ async function* counted(body: AsyncIterable<Buffer>, exchange: { passed: number 
 function sideOf(fault: Fault): "request" | "answer" | undefined {
   if ("cut" in fault) return fault.cut;
   if ("stall" in fault) return fault.stall;
+  if ("slow" in fault) return "request";
   return "damage" in fault ? fault.damage : undefined;
 }
 
@@ -207,12 +210,15 @@ async function send(
 ): Promise<"done" | "cut" | "stalled"> {
   const at = fault && "at" in fault ? fault.at : Number.POSITIVE_INFINITY;
   const stops = fault !== undefined && ("cut" in fault || "stall" in fault);
+  const slow = fault && "slow" in fault ? fault.slow : undefined;
   const how = fault && "cut" in fault ? "cut" : "stalled";
   let passed = 0;
   for await (const chunk of body) {
     let part = chunk;
     if (stops && passed + chunk.length > at) part = chunk.subarray(0, at - passed);
-    else if (at >= passed && at < passed + chunk.length) {
+    else if (slow !== undefined) {
+      if (passed >= at) await Bun.sleep(slow);
+    } else if (at >= passed && at < passed + chunk.length) {
       part = Buffer.from(chunk);
       part[at - passed]! ^= 0x20;
     }
@@ -232,7 +238,11 @@ async function send(
 
 function room(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
-    socket.once("drain", resolve).once("close", resolve);
+    const go = () => {
+      socket.off("drain", go).off("close", go);
+      resolve();
+    };
+    socket.on("drain", go).on("close", go);
   });
 }
 

@@ -1,11 +1,14 @@
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
 import { type BegunUpload, isTaken } from "./blob-upload.ts";
 import { EarlyEnd, needsItsEnd } from "./early-end.ts";
-import type { Send } from "./http/message.ts";
+import { bytesBody, type Send } from "./http/message.ts";
+import { StreamReader } from "./stream-reader.ts";
 import {
   abandon,
+  askProgress,
   isAbandoned,
   nextSession,
+  noteIfElsewhere,
   rangeEnd,
   type Session,
   type UploadMemory,
@@ -29,45 +32,16 @@ interface Streaming {
  * registry takes). A failure is no failure yet: what has arrived is found out when the upload is ended with `uploadBlob`. Errors: CANCELED.
  */
 export async function sendStream(send: Send, streaming: Streaming): Promise<BegunUpload> {
-  const { session, start, isLeft, request, source, memory, onProgress } = streaming;
+  const { start, isLeft, request, memory } = streaming;
   const { signal } = request;
-  const begun = (offset: number | undefined, now = session): BegunUpload => ({
-    session: now,
-    offset,
-    isLeft,
-  });
-  let sent = start;
-  let isOpen = false;
-  using ending = needsItsEnd(session) ? new EarlyEnd(signal) : undefined;
-  async function* counted(rest: AsyncIterable<Uint8Array>) {
-    for await (const chunk of ending?.until(rest) ?? rest) {
-      sent += chunk.byteLength;
-      yield chunk;
-      onProgress?.(sent);
-    }
-  }
+  let { session } = streaming;
+  const reader = new StreamReader(streaming.source);
   try {
-    const rest = start === 0 ? source : await behind(source, start);
-    if (rest === undefined) return begun(start);
-    const open = () => {
-      if (isOpen) throw new StrakeError("REGISTRY_TRUNCATED", "a stream cannot be sent a second time");
-      isOpen = true;
-      return counted(rest);
-    };
-    const response = await send({
-      ...request,
-      ...(ending === undefined ? {} : { signal: ending.signal }),
-      ...{ method: "PATCH", url: session.location, body: { open }, retry: false },
-      headers: { "content-type": "application/octet-stream" },
-    });
-    response.discard();
-    if (!isTaken(response)) return begun(undefined);
-    const next = nextSession(response, session);
-    if (next.location.href !== session.location.href) memory?.note(next);
-    throwIfAborted(signal);
-    // An answer in the middle of the stream says how far the registry read.
-    const reached = rangeEnd(response.headers.range);
-    return begun(reached === sent ? sent : undefined, next);
+    let offset: number | undefined = start;
+    if (start > 0) ({ session, offset } = await joined(send, reader, streaming));
+    if (offset === undefined || (start > 0 && reader.isAtEnd)) return { session, offset, isLeft };
+    const sent = await sendRest(send, reader, { ...streaming, session });
+    return { ...sent, isLeft };
   } catch (error) {
     if (isAbandoned(signal)) {
       await abandon(send, session, request);
@@ -75,30 +49,78 @@ export async function sendStream(send: Send, streaming: Streaming): Promise<Begu
     }
     throwIfAborted(signal);
     if (error instanceof StrakeError && error.code === "CANCELED") throw error;
-    return begun(undefined);
+    return { session, offset: undefined, isLeft };
+  } finally {
+    reader.close();
   }
 }
 
-/** The stream from there on, once its next byte is there: nothing is asked of a registry that would have to wait. Undefined where it ends before. */
-async function behind(
-  source: AsyncIterable<Uint8Array>,
-  start: number,
-): Promise<AsyncIterable<Uint8Array> | undefined> {
-  const chunks = source[Symbol.asyncIterator]();
-  let first: Uint8Array | undefined;
-  for (let before = start; first === undefined; ) {
-    const { value, done } = await chunks.next();
-    if (done) return undefined;
-    if (value.byteLength > before) first = value.subarray(before);
-    else before -= value.byteLength;
+/** How often a registry is asked again where it is. */
+const rejoins = 5;
+
+/**
+ * Sends the first piece behind what the registry has, with its place: a stream has none, and what of a lost connection arrives only now would stand
+ * before it. Nothing is sent before there is something: nobody has to wait. Where it went on; without an offset when it did not.
+ */
+async function joined(send: Send, reader: StreamReader, streaming: Streaming) {
+  const { session: first, start, request, memory } = streaming;
+  let session = first;
+  let offset = start;
+  for (let tries = 0; tries < rejoins; tries++) {
+    const bytes = await reader.piece(offset, session.minimum);
+    if (bytes === undefined) return { session, offset };
+    const end = offset + bytes.byteLength;
+    const response = await send({
+      ...{ ...request, method: "PATCH", url: session.location, body: bytesBody(bytes), retry: false },
+      headers: { "content-type": "application/octet-stream", "content-range": `${offset}-${end - 1}` },
+    });
+    response.discard();
+    if (isTaken(response)) {
+      const reached = rangeEnd(response.headers.range) ?? end;
+      const next = nextSession(response, session);
+      noteIfElsewhere(memory, session, next);
+      return { session: next, offset: reached === end ? end : undefined };
+    }
+    const known = response.status === 416 ? await askProgress(send, session, request) : undefined;
+    if (known === undefined || known.offset <= offset) break;
+    reader.unread(bytes);
+    ({ session, offset } = known);
   }
-  async function* rest() {
-    try {
-      yield first!;
-      for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value;
-    } finally {
-      await chunks.return?.();
+  return { session, offset: undefined };
+}
+
+/** Sends all that the reader still has. */
+async function sendRest(
+  send: Send,
+  reader: StreamReader,
+  { session, request, memory, onProgress }: Streaming,
+): Promise<BegunUpload> {
+  using ending = needsItsEnd(session) ? new EarlyEnd(request.signal) : undefined;
+  let isOpen = false;
+  async function* counted() {
+    const rest = reader.rest();
+    for await (const chunk of ending?.until(rest) ?? rest) {
+      yield chunk;
+      onProgress?.(reader.position);
     }
   }
-  return rest();
+  const open = () => {
+    if (isOpen) throw new StrakeError("REGISTRY_TRUNCATED", "a stream cannot be sent a second time");
+    isOpen = true;
+    return counted();
+  };
+  const response = await send({
+    ...request,
+    ...(ending === undefined ? {} : { signal: ending.signal }),
+    ...{ method: "PATCH", url: session.location, body: { open }, retry: false },
+    headers: { "content-type": "application/octet-stream" },
+  });
+  response.discard();
+  if (!isTaken(response)) return { session, offset: undefined };
+  const next = nextSession(response, session);
+  noteIfElsewhere(memory, session, next);
+  throwIfAborted(request.signal);
+  // An answer in the middle of the stream says how far the registry read.
+  const isAll = rangeEnd(response.headers.range) === reader.position;
+  return { session: next, offset: isAll ? reader.position : undefined };
 }

@@ -11,6 +11,7 @@ import {
   type Continuation,
   isAbandoned,
   nextSession,
+  noteIfElsewhere,
   rangeEnd,
   type Session,
   type UploadRequest,
@@ -81,7 +82,7 @@ export async function upload(
 ): Promise<void> {
   const attempts = options.attempts ?? 5;
   const wire = { send, request, blob, source, options };
-  const memory = blob.size > smallBlob ? options.memory : undefined;
+  const memory = memoryFor(blob, options);
   const fresh = async (): Promise<Start> => {
     const session = await begin();
     memory?.note(session);
@@ -109,7 +110,7 @@ export async function upload(
           most = Number.isFinite(most) ? most / 4 : proxyChunk;
           throw new TryAgain(next.tooLarge);
         }
-        if (next.session.location.href !== session.location.href) memory?.note(next.session);
+        noteIfElsewhere(memory, session, next.session);
         ({ session, offset } = next);
         // A request that the user ended early is answered well.
         throwIfAborted(request.signal);
@@ -126,10 +127,12 @@ export async function upload(
         await abandon(send, session, request);
         memory?.forget();
       }
-      const isOver = isLost(error) || (isLeft && isRefused(error, failures));
-      if (!(thrown instanceof TryAgain) && !isPassing(error) && !isOver) throw error;
+      const isShifted = isOutOfStep(error);
+      const isOver = !isShifted && (isLost(error) || (isLeft && isRefused(error, failures)));
+      if (!(thrown instanceof TryAgain) && !isPassing(error) && !isOver && !isShifted) throw error;
       if (!isPatient(error, options)) throw error;
-      const known = isOver ? undefined : await reached(wire, session);
+      let known = isOver ? undefined : await reached(wire, session);
+      if (isShifted && known?.offset === offset) known = undefined;
       if (known === undefined) {
         if (isEnding && (await isThere())) return memory?.forget();
         if (isLeft) options.onContinue?.(0);
@@ -154,9 +157,9 @@ type Start = Required<BegunUpload> & { readonly offset: number };
 /** Where an upload goes on that was begun before, by this push or an earlier one; undefined when the registry does not know it any more. */
 async function found(wire: Wire): Promise<Start | undefined> {
   const { send, request, blob, options } = wire;
-  const { begun, memory, onContinue } = options;
+  const { begun, onContinue } = options;
   if (begun === undefined) {
-    const left = fitting(await askLeft(send, memory?.session, request), blob);
+    const left = fitting(await askLeft(send, memoryFor(blob, options)?.session, request), blob);
     if (left === undefined) return undefined;
     onContinue?.(left.offset);
     return { ...left, isLeft: true };
@@ -165,6 +168,10 @@ async function found(wire: Wire): Promise<Start | undefined> {
   const known = offset === undefined ? await reached(wire, session) : fitting({ session, offset }, blob);
   if (known === undefined && isLeft) onContinue?.(0);
   return known && { ...known, isLeft };
+}
+
+function memoryFor({ size }: Blob, { memory }: UploadOptions): Continuation["memory"] {
+  return size > smallBlob ? memory : undefined;
 }
 
 /** How far the registry is with it. */
@@ -258,9 +265,13 @@ function part({ source, options }: Wire, start: number, end: number): RequestBod
   return { length: end - start, open: () => (start >= end ? [] : counted()) };
 }
 
-/** The session is gone or out of step: begin again. */
+/** The session is gone: begin again. */
 const lostStatus = new WeakSet<StrakeError>();
 const isLost = (error: unknown): boolean => error instanceof StrakeError && lostStatus.has(error);
+
+/** The registry is elsewhere than it said: more has arrived since, of a connection that it did not know to be lost. */
+const stepStatus = new WeakSet<StrakeError>();
+const isOutOfStep = (error: unknown): boolean => error instanceof StrakeError && stepStatus.has(error);
 
 /**
  * Whether the registry will not go on with an upload that an earlier push left: another one may be taken. `failures`: times in a row it could not, as
@@ -284,7 +295,8 @@ async function uploadError(response: HttpResponse, blob: Blob): Promise<StrakeEr
   const error = await answerError(response, `the upload of ${blob.digest}`);
   // A digest that does not fit: bytes were damaged on the way, or the registry lost some.
   const isDamaged = status === 400 && error.message.includes("DIGEST_INVALID");
-  if (status === 404 || status === 416 || isDamaged) lostStatus.add(error);
+  if (status === 404 || isDamaged) lostStatus.add(error);
+  if (status === 416) stepStatus.add(error);
   if (asked !== undefined) askedPauses.set(error, asked);
   return error;
 }

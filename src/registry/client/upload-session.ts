@@ -41,6 +41,11 @@ export function nextSession(response: HttpResponse, session: Session): Session {
   return response.headers.location === undefined ? session : { ...session, location: locationOf(response) };
 }
 
+/** Most registries have one address for all of an upload, which is noted once. */
+export function noteIfElsewhere(memory: UploadMemory | undefined, before: Session, now: Session): void {
+  if (now.location.href !== before.location.href) memory?.note(now);
+}
+
 export interface Reached {
   readonly session: Session;
   /** Bytes the registry has. */
