@@ -138,7 +138,10 @@ export const remoteSpecs = [
     aliases: ["image push"],
     group,
     summary: "Send an image to a registry",
-    description: "Without TARGET the image's name says where it goes.",
+    description: [
+      "Without TARGET the image's name says where it goes.",
+      "One that was interrupted goes on where the registry is when it is done again within a day.",
+    ].join("\n"),
     args: [
       { name: "IMAGE", completes: "image" },
       { name: "TARGET", optional: true },
