@@ -55,8 +55,3 @@ function encodeTimes(accessed: FileTime, modified: FileTime): Uint8Array {
   ]);
   return new Uint8Array(words.buffer);
 }
-
-/** umask(2): sets the process-wide mask and gives the one before. */
-export function umask(mask: number): number {
-  return libc().umask(mask);
-}

@@ -6,7 +6,6 @@ export {
   fchown,
   setTimes,
   setTimesAt,
-  umask,
 } from "./attributes.ts";
 export { BytePieces } from "./byte-pieces.ts";
 export {
@@ -123,6 +122,7 @@ export {
   terminalState,
   windowSize,
 } from "./terminal.ts";
+export { withUsualUmask } from "./usual-umask.ts";
 export { writeAll } from "./write-all.ts";
 export { openingTarget, writingTo } from "./write-target.ts";
 export { getXattr, listXattrs, readXattrs, removeXattr, setXattr, type XattrTarget } from "./xattr.ts";

@@ -49,7 +49,6 @@ const signatures = {
   _exit: [["i32"], "void"],
   execve: [["ptr", "ptr", "ptr"], "i32"],
   prctl: [["i32", "u64_fast", "u64_fast", "u64_fast", "u64_fast"], "i32"],
-  umask: [["u32"], "u32"],
   sysconf: [["i32"], "i64_fast"],
   tcgetattr: [["i32", "ptr"], "i32"],
   tcsetattr: [["i32", "i32", "ptr"], "i32"],

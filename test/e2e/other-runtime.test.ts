@@ -42,6 +42,8 @@ describe.skipIf(obstacle !== undefined)(
         expect(await under(other, "exec", "-t", maker, "echo", "tty")).toEqual({ code: 0, said: "tty" });
         expect((await under(other, "exec", maker, "nope")).code).toBe(127);
         expect(await under(other, "exec", "-d", maker, "touch", "/made")).toEqual({ code: 0, said: "" });
+        // Detached, it may come to its work after we do.
+        while ((await under(maker, "exec", maker, "ls", "/made")).code !== 0) await Bun.sleep(10);
         expect((await under(other, "kill", maker)).code).toBe(0);
         expect((await under(other, "wait", maker)).said).toBe("137");
 

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { bindMount, enterContainerNamespace, type Mount, runStep } from "../../container/index.ts";
 import { StrakeError } from "../../errors/index.ts";
 import {
@@ -101,7 +101,9 @@ function lend(
   const environment = { ...run.environment };
   if (run.script !== undefined) {
     const path = `${scratch.path}/script`;
-    writeFileSync(path, run.script, { mode: 0o755 });
+    writeFileSync(path, run.script);
+    // Whatever the caller's umask: the user of the step has to read it.
+    chmodSync(path, 0o755);
     mounts.push(bindMount(path, run.args[0]!, { readonly: true }));
   }
   const { hostCA, environment: calling } = session.options;

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { StrakeError } from "../../errors/index.ts";
-import { ChildPipe } from "../../sys/index.ts";
+import { ChildPipe, withUsualUmask } from "../../sys/index.ts";
 import { toolEnvironment } from "../runtime/command.ts";
 import { startFailure } from "../runtime/failure.ts";
 import { findProgram, type Runtime } from "../runtime/runtime.ts";
@@ -70,16 +70,18 @@ export async function createUnderMonitor(options: MonitorOptions): Promise<numbe
   // conmon forks only once it has read something there: it is moved before, and with all its children.
   const leaves = options.detached || existsSync("/run/systemd/system");
   using start = leaves ? new ChildPipe("input") : undefined;
-  const child = Bun.spawn([conmon, ...monitorArgs(options)], {
-    stdio: ["ignore", "ignore", "pipe", "pipe", ...(start ? [start.childEnd] : [])],
-    env: {
-      ...toolEnvironment(),
-      ...options.env,
-      _OCI_SYNCPIPE: "3",
-      ...(start ? { _OCI_STARTPIPE: "4" } : {}),
-    },
-    cwd: "/",
-  });
+  const child = withUsualUmask(() =>
+    Bun.spawn([conmon, ...monitorArgs(options)], {
+      stdio: ["ignore", "ignore", "pipe", "pipe", ...(start ? [start.childEnd] : [])],
+      env: {
+        ...toolEnvironment(),
+        ...options.env,
+        _OCI_SYNCPIPE: "3",
+        ...(start ? { _OCI_STARTPIPE: "4" } : {}),
+      },
+      cwd: "/",
+    }),
+  );
   if (start) {
     start.passed();
     await leaveStartersGroup(child.pid);

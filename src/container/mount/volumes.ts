@@ -68,7 +68,8 @@ export class Volumes {
         if (this.get(name) === undefined) throw error;
       }
     const volume = this.get(name)!;
-    mkdirSync(volume.mountpoint, { recursive: true, mode: 0o755 });
+    // Whatever the caller's umask; one that is there has the mode that was given to it.
+    if (mkdirSync(volume.mountpoint, { recursive: true }) !== undefined) chmodSync(volume.mountpoint, 0o755);
     return volume;
   }
 

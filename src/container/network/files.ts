@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { type HostEntry, hostsFile, hostsFileOfHost, withGateway } from "./hosts.ts";
 import { resolvConf, systemdResolvConf } from "./resolv.ts";
 
@@ -39,7 +39,9 @@ export function writeNetworkFiles(options: NetworkFilesOptions): { files: Networ
   });
   const write = (name: string, text: string): NetworkFile => {
     const source = `${options.folder}/${name}`;
-    writeFileSync(source, text, { mode: 0o644 });
+    writeFileSync(source, text);
+    // Not what the caller's umask leaves: every user of the container looks names up.
+    chmodSync(source, 0o644);
     return { source, destination: `/etc/${name}` };
   };
   const files = [

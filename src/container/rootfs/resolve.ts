@@ -1,4 +1,5 @@
-import { lstatSync, mkdirSync, readlinkSync, type Stats } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readlinkSync, type Stats } from "node:fs";
+import { dirname } from "node:path";
 import { StrakeError } from "../../errors/index.ts";
 import { nodePath } from "../../sys/index.ts";
 import type { Mount } from "../spec/types.ts";
@@ -48,12 +49,19 @@ export function resolveInRoot(root: string, path: string): Resolved {
   return { path: current === "" ? "/" : current, kind };
 }
 
-/** Makes a directory and its parents inside a root in which nothing runs; gives its path without links. */
+/** Makes a directory and its parents inside a root in which nothing runs, whatever the caller's umask; gives its path without links. */
 export function makeDirectoryInRoot(root: string, path: string, mode = 0o755): string {
   const resolved = resolveInRoot(root, path);
   if (resolved.kind === "file") throw notDirectory(path);
-  if (resolved.kind === "missing") mkdirSync(nodePath(root + resolved.path), { recursive: true, mode });
+  if (resolved.kind === "missing") makeWithParents(root + resolved.path, mode);
   return resolved.path;
+}
+
+function makeWithParents(path: string, mode: number): void {
+  if (lstatSync(nodePath(path), { throwIfNoEntry: false }) !== undefined) return;
+  makeWithParents(dirname(path), mode);
+  mkdirSync(nodePath(path));
+  chmodSync(nodePath(path), mode);
 }
 
 /**

@@ -1,6 +1,12 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
-import { ChildPipe, processStartTime, randomHex, readyControlGroups } from "../../sys/index.ts";
+import {
+  ChildPipe,
+  processStartTime,
+  randomHex,
+  readyControlGroups,
+  withUsualUmask,
+} from "../../sys/index.ts";
 import { checkSystemFolders, resolveMounts, workingDirectory } from "../rootfs/resolve.ts";
 import { watchStubs } from "../rootfs/stubs.ts";
 import { toolEnvironment } from "../runtime/command.ts";
@@ -123,15 +129,15 @@ async function execute(runtime: Runtime, { id, bundle, options }: Execution): Pr
   const keeper = keepStep(runtime, id);
   using stdout = new ChildPipe("output");
   using stderr = new ChildPipe("output");
-  const child = Bun.spawn(
-    runtime.command("--log", runtimeLog, "run", "--bundle", bundle, "--pid-file", pidFile, id),
-    {
+  const command = runtime.command("--log", runtimeLog, "run", "--bundle", bundle, "--pid-file", pidFile, id);
+  const child = withUsualUmask(() =>
+    Bun.spawn(command, {
       stdin: options.stdin ?? "ignore",
       stdout: stdout.childEnd,
       stderr: stderr.childEnd,
       env: toolEnvironment(),
       cwd: "/",
-    },
+    }),
   );
   stdout.passed();
   stderr.passed();
