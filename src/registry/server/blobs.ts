@@ -46,7 +46,12 @@ export function linkOf(core: Core, repository: string, digest: Digest): Counted 
 
 /** Makes a stored blob readable through a repository. Throws DENIED beyond a quota. */
 export async function linkBlob(core: Core, repository: string, digest: Digest): Promise<void> {
-  await putCounted(core, linkOf(core, repository, digest), encodeRecord({ linkedAt: Date.now() }));
+  await putCounted(core, linkOf(core, repository, digest), linkRecord());
+}
+
+/** What is stored under a blob's link. */
+export function linkRecord(): Uint8Array {
+  return encodeRecord({ linkedAt: Date.now() });
 }
 
 /** GET and HEAD of a blob, whole or one range of it. */

@@ -2,6 +2,7 @@ import type { AccessRequest } from "./access.ts";
 import type { ManifestCache } from "./cache.ts";
 import type { Admit, RegistryEvent } from "./events.ts";
 import type { IncomingRequest } from "./http/request.ts";
+import type { OpenUploads } from "./open-uploads.ts";
 import type { PullThrough } from "./proxy/pull-through.ts";
 import type { Quotas } from "./quota/quotas.ts";
 import type { Sessions } from "./sessions.ts";
@@ -12,6 +13,7 @@ export interface Core {
   readonly objects: ObjectStore;
   readonly cache: ManifestCache;
   readonly sessions: Sessions;
+  readonly openUploads: OpenUploads;
   readonly admit: Admit;
   /** The registries that are cached here. */
   readonly proxy: PullThrough | undefined;

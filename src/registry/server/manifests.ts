@@ -158,13 +158,14 @@ export async function storeManifest(
 ): Promise<number> {
   const { bytes, mediaType, subject } = manifest;
   // Bytes first, names last: whoever finds a name finds what it stands for, even if this process dies here.
-  await spare(core.objects, digest);
-  await core.objects.put(blobKey(digest), bytes);
-  const pushedAt = Date.now();
-  core.cache.forget(repository, digest);
   const size = bytes.byteLength;
+  const pushedAt = Date.now();
   const record: ManifestRecord = { mediaType, size, pushedAt, ...(subject ? { subject } : {}) };
-  await putCounted(core, manifestOf(repository, digest, size), encodeRecord(record));
+  await putCounted(core, manifestOf(repository, digest, size), encodeRecord(record), async () => {
+    await spare(core.objects, digest);
+    await core.objects.put(blobKey(digest), bytes);
+    core.cache.forget(repository, digest);
+  });
   core.cache.forget(repository, digest);
   if (subject) {
     const descriptor = referrerDescriptor(digest, manifest);

@@ -11,6 +11,7 @@ import type { Core } from "./core.ts";
 import { checkFormat } from "./format.ts";
 import { isNetwork, TrustedProxies } from "./http/trusted-proxies.ts";
 import type { Metrics } from "./metrics.ts";
+import { OpenUploads } from "./open-uploads.ts";
 import { PullThrough } from "./proxy/index.ts";
 import { Quotas } from "./quota/quotas.ts";
 import { checkRules } from "./retention/rules.ts";
@@ -114,6 +115,7 @@ export async function openAdministration(
       proxy,
       cache: new ManifestCache(0, { isShared: true }),
       sessions: new Sessions(),
+      openUploads: new OpenUploads(objects, () => false),
       ...storedRules(options, { objects, proxy }),
     },
     admit: async (change) => {

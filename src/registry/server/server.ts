@@ -22,6 +22,7 @@ import { listenWithNode } from "./http/node-listener.ts";
 import type { IncomingRequest } from "./http/request.ts";
 import type { TrustedProxies } from "./http/trusted-proxies.ts";
 import { Metrics } from "./metrics.ts";
+import { OpenUploads } from "./open-uploads.ts";
 import {
   checkOpen,
   openControl,
@@ -135,8 +136,11 @@ export class Registry implements AsyncDisposable {
     this.#metrics.proxy = proxy?.metrics;
     this.#metrics.inFlight = () =>
       [this.#listener, ...this.#retired].reduce((sum, { inFlight }) => sum + inFlight, 0);
+    const sessions = new Sessions();
+    const openUploads = new OpenUploads(objects, (id) => sessions.isBusy(id));
     this.#core = {
-      ...{ objects, proxy, cache, sessions: new Sessions(), ...storedRules(options, { objects, proxy }) },
+      ...{ objects, proxy, cache, sessions, openUploads },
+      ...storedRules(options, { objects, proxy }),
       admit: async (change) => {
         await this.#control?.admit(change);
         await options.admit?.(change);

@@ -1,23 +1,19 @@
 import { StrakeError } from "../../errors/index.ts";
 import { createDigester, type Digest, type DigestAlgorithm, digestAlgorithm } from "../../oci/index.ts";
-import { checkDigest, linkBlob, linkOf } from "./blobs.ts";
-import type { Call, Core } from "./core.ts";
+import { checkDigest, linkBlob, linkOf, linkRecord } from "./blobs.ts";
+import type { Call } from "./core.ts";
 import { spare } from "./gc/condemned.ts";
 import { holdBlob } from "./gc/hold.ts";
 import { blobKey } from "./layout.ts";
+import { parseLabel, type UploadLabel } from "./open-uploads.ts";
 import { parseContentRange } from "./protocol/range.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
 import { checkRepository } from "./protocol/route.ts";
-import { checkRoom } from "./quota/counted.ts";
-import { checkUploadRoom } from "./quota/upload-room.ts";
+import { putCounted } from "./quota/counted.ts";
+import { OverQuota } from "./quota/ledger.ts";
+import { checkUploadRoom, keepRoom, withinRoom } from "./quota/upload-room.ts";
 import { type Turn, takeable } from "./sessions.ts";
 import type { Upload } from "./storage/object-store.ts";
-
-/** Kept with an upload: whose it is. */
-interface UploadLabel {
-  readonly repository: string;
-  readonly actor?: string;
-}
 
 /** POST .../blobs/uploads/: a mount, a whole blob, or the beginning of an upload. */
 export async function beginUpload(call: Call, repository: string): Promise<Response> {
@@ -32,18 +28,21 @@ export async function beginUpload(call: Call, repository: string): Promise<Respo
   const meant = digest ?? (mount === null ? undefined : checkDigest(mount));
   const algorithm = meant ? digestAlgorithm(meant) : parseAlgorithm(call.query.get("digest-algorithm"));
   const { core, actor } = call;
-  await checkUploadRoom(call, repository, { before: 0, digest });
+  await checkUploadRoom(call, repository, digest);
+  await core.openUploads.makeRoom(actor);
   const label: UploadLabel = { repository, ...(actor === undefined ? {} : { actor }) };
   const upload = await core.objects.createUpload(JSON.stringify(label));
+  core.openUploads.touched(actor, upload.id);
   core.sessions.begin(upload.id, algorithm, upload.version);
   if (!digest) return progress(202, repository, upload);
   return core.sessions.exclusively(upload.id, async (turn) => {
+    using _ = keepRoom(core, repository, upload.id);
     try {
-      await receive(call, upload, { turn, last: true, digest });
+      await receive(call, repository, { upload, turn, last: true, digest });
       return await finish(call, repository, { upload, digest });
     } catch (error) {
       // Nobody was told the upload's name: it cannot be continued.
-      await discard(core, upload);
+      await discard(call, repository, upload);
       throw error;
     }
   });
@@ -75,7 +74,7 @@ export async function uploadStatus(call: Call, repository: string, id: string): 
 /** DELETE: the client gives up. */
 export async function cancelUpload(call: Call, repository: string, id: string): Promise<Response> {
   return whileMine(call, { repository, id }, async (upload) => {
-    await discard(call.core, upload);
+    await discard(call, repository, upload);
     return new Response(null, { status: 204, headers: versionHeader });
   });
 }
@@ -105,7 +104,7 @@ async function mountBlob(call: Call, repository: string, digest: Digest): Promis
 /** The upload, if it was begun in this repository by this caller. */
 async function findUpload(call: Call, repository: string, id: string): Promise<Upload> {
   const upload = await call.core.objects.openUpload(id);
-  const label = upload && (JSON.parse(upload.label) as UploadLabel);
+  const label = parseLabel(upload?.label ?? "");
   if (upload && label?.repository === repository && label.actor === call.actor) return upload;
   throw unknownUpload(id);
 }
@@ -126,12 +125,18 @@ async function whileMine(
   if (call.core.sessions.isBusy(id)) await findUpload(call, repository, id);
   return call.core.sessions.exclusively(id, async (turn) => {
     const upload = await findUpload(call, repository, id);
+    call.core.openUploads.touched(call.actor, id);
+    using _ = keepRoom(call.core, repository, id);
     try {
       return await work(upload, turn);
     } catch (error) {
-      // What fills the disk up must not stay there for somebody to continue: nobody could.
-      if (error instanceof StrakeError && error.code === "REGISTRY_FULL") await discard(call.core, upload);
-      if (error instanceof StrakeError && error.code === "UPLOAD_GONE") throw unknownUpload(id);
+      // What fills the disk or a quota up must not stay there for somebody to continue: nobody could.
+      const isFull = error instanceof StrakeError && error.code === "REGISTRY_FULL";
+      if (isFull || error instanceof OverQuota) await discard(call, repository, upload);
+      if (error instanceof StrakeError && error.code === "UPLOAD_GONE") {
+        call.core.openUploads.ended(call.actor, id);
+        throw unknownUpload(id);
+      }
       throw error;
     }
   });
@@ -143,10 +148,9 @@ async function receiveChunk(
   { upload, turn, digest }: { upload: Upload; turn: Turn; digest?: Digest },
 ): Promise<void> {
   const last = call.method === "PUT";
-  await checkUploadRoom(call, repository, { before: upload.length, digest });
   const header = call.request.headers.get("content-range");
   const before = upload.length;
-  if (header === null) return receive(call, upload, { turn, last, digest });
+  if (header === null) return receive(call, repository, { upload, turn, last, digest });
   const range = parseContentRange(header);
   if (!range || range.first !== before)
     throw new Refusal("RANGE_INVALID", `the next chunk has to begin at ${before}`, {
@@ -156,22 +160,22 @@ async function receiveChunk(
   const declared = call.request.headers.get("content-length");
   if (declared !== null && Number(declared) !== length)
     throw new Refusal("SIZE_INVALID", "Content-Length and Content-Range disagree");
-  await receive(call, upload, { turn, last, digest });
+  await receive(call, repository, { upload, turn, last, digest });
   if (upload.length - before === length) return;
   // Bytes beyond what was announced are already part of it: there is no telling which are good.
-  await discard(call.core, upload);
+  await discard(call, repository, upload);
   throw new Refusal("SIZE_INVALID", "the chunk is not as long as its Content-Range says");
 }
 
 /** Stores and hashes the request's body. What came before a broken connection stays, for the client to continue. */
 async function receive(
   call: Call,
-  upload: Upload,
-  { turn, last, digest }: { turn: Turn; last: boolean; digest?: Digest },
+  repository: string,
+  { upload, turn, last, digest }: { upload: Upload; turn: Turn; last: boolean; digest?: Digest },
 ): Promise<void> {
   const { body } = call.request;
   if (!body) return;
-  const { sessions } = call.core;
+  const { sessions, quotas } = call.core;
   const algorithm = digest === undefined ? "sha256" : digestAlgorithm(digest);
   // Of one that has nothing yet, whoever began it and wherever, the first byte comes here.
   const session =
@@ -179,8 +183,10 @@ async function receive(
     (upload.length === 0 ? sessions.begin(upload.id, algorithm, upload.version) : undefined);
   // Hashed here as it comes, it need not be read before it is committed.
   const isWhole = digest !== undefined && session?.algorithm === algorithm && upload.length === 0;
+  const taken = takeable(body, turn, call.traffic);
+  const isCounted = quotas.accounts(repository).length > 0;
   try {
-    await upload.append(takeable(body, turn, call.traffic), {
+    await upload.append(isCounted ? withinRoom(taken, call, { repository, upload, digest }) : taken, {
       onChunk: session && ((chunk) => session.update(chunk)),
       last,
       destination: isWhole ? blobKey(digest) : undefined,
@@ -204,17 +210,20 @@ async function finish(
   const algorithm = digestAlgorithm(digest);
   const actual = session?.algorithm === algorithm ? session.digest() : await hash(upload, algorithm);
   if (actual !== digest) {
-    await upload.abort();
+    await discard(call, repository, upload);
     throw new Refusal("DIGEST_INVALID", "the content has another digest", {
       detail: { expected: digest, actual },
     });
   }
   const size = upload.length;
   await core.admit({ kind: "blob", repository, digest, size });
-  await checkRoom(core, { ...linkOf(core, repository, digest), amount: () => ({ bytes: size }) });
-  await spare(core.objects, digest);
-  await upload.commit(blobKey(digest));
-  await linkBlob(core, repository, digest);
+  const link = { ...linkOf(core, repository, digest), amount: () => ({ bytes: size }), upload: upload.id };
+  const isNew = await putCounted(core, link, linkRecord(), async () => {
+    await spare(core.objects, digest);
+    await upload.commit(blobKey(digest));
+  });
+  core.openUploads.ended(call.actor, upload.id);
+  if (!isNew) await core.quotas.unclaim(repository, upload.id);
   core.emit({ type: "blob.pushed", repository, actor: call.actor, at: Date.now(), digest, size });
   return created(repository, digest);
 }
@@ -225,9 +234,11 @@ async function hash(upload: Upload, algorithm: DigestAlgorithm): Promise<Digest>
   return digester.digest();
 }
 
-async function discard(core: Core, upload: Upload): Promise<void> {
+async function discard({ core, actor }: Call, repository: string, upload: Upload): Promise<void> {
   core.sessions.end(upload.id);
   await upload.abort();
+  core.openUploads.ended(actor, upload.id);
+  await core.quotas.unclaim(repository, upload.id);
 }
 
 function parseAlgorithm(text: string | null): DigestAlgorithm {

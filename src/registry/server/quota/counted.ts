@@ -10,6 +10,8 @@ export interface Counted {
   readonly key: string;
   /** Only asked for where there are quotas. */
   readonly amount: () => Partial<Usage> | Promise<Partial<Usage>>;
+  /** The id of the upload it was until now. */
+  readonly upload?: string;
 }
 
 /** The bytes of a blob, as they count. */
@@ -23,33 +25,53 @@ export async function checkRoom(core: Core, { repository, key, amount }: Counted
   await core.quotas.check(repository, await amount());
 }
 
-/** Writes a key over whatever is there. What is new counts. Throws DENIED. */
-export async function putCounted(core: Core, counted: Counted, bytes: Uint8Array): Promise<void> {
+/**
+ * Writes a key over whatever is there; true when it is new and counts. `first` stores what has to be there before the key, once it
+ * is counted: nothing is left of what is refused. Throws DENIED.
+ */
+export async function putCounted(
+  core: Core,
+  counted: Counted,
+  bytes: Uint8Array,
+  first: () => Promise<unknown> = async () => {},
+): Promise<boolean> {
   const { objects, quotas } = core;
   const { repository, key } = counted;
+  let isStored = false;
+  const store = async () => {
+    if (!isStored) await first();
+    isStored = true;
+  };
   if (quotas.accounts(repository).length === 0) {
+    await store();
     await objects.put(key, bytes);
-    return;
+    return false;
   }
   for (;;) {
     const info = await objects.head(key);
     if (info) {
-      if (await whileUnchanged(() => objects.put(key, bytes, { ifMatch: info.etag }))) return;
-    } else if (await putNewCounted(core, counted, bytes)) return;
+      await store();
+      if (await whileUnchanged(() => objects.put(key, bytes, { ifMatch: info.etag }))) return false;
+    } else if (await putNewCounted(core, counted, bytes, store)) return true;
   }
 }
 
-/** Writes a key that has to be free, and counts it; false when it is not. Throws DENIED. */
+/** Writes a key that has to be free, and counts it; false when it is not. `first` as above. Throws DENIED. */
 export async function putNewCounted(
   { objects, quotas }: Core,
-  { repository, key, amount }: Counted,
+  { repository, key, amount, upload }: Counted,
   bytes: Uint8Array,
+  first: () => Promise<unknown> = async () => {},
 ): Promise<boolean> {
   const put = () => whileUnchanged(() => objects.put(key, bytes, { ifNoneMatch: "*" }));
-  if (quotas.accounts(repository).length === 0) return put();
+  if (quotas.accounts(repository).length === 0) {
+    await first();
+    return put();
+  }
   const more = await amount();
-  await quotas.charge(repository, more);
+  await quotas.charge(repository, more, upload);
   try {
+    await first();
     if (await put()) return true;
   } catch (error) {
     // The answer may be lost and the write not: what is there counts, and what nobody can tell too.

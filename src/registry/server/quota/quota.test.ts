@@ -28,7 +28,7 @@ async function pushBlob(registry: Registry, repository: string, blob: Buffer<Arr
 const usage = (objects: ObjectStore, kind: "repository" | "namespace", name: string) =>
   count(objects, { kind, name, limits: { bytes: 0, tags: 0, repositories: 0 } }, () => true);
 
-test("bytes: refused when the upload begins, before its body, or at its end; deleted and collected there is room again", async () => {
+test("bytes: refused when the upload begins, before its body, or while it comes; deleted and collected there is room again", async () => {
   const storage = new MemoryStore();
   const collection = { grace: 0, undo: 0 };
   await using registry = await start([{ repositories: ["team/*"], maxBytes: 1000 }], { storage, collection });
@@ -44,7 +44,7 @@ test("bytes: refused when the upload begins, before its body, or at its end; del
     403,
     { errors: [{ code: "DENIED", detail: { limit: 1000, used: 600, wanted: 600, unit: "bytes" } }] },
   ]);
-  // Without a length it is known at the end.
+  // Without a length it is known as it comes.
   const begun = await send(registry, "team/app/blobs/uploads/", { method: "POST" });
   const location = new URL(begun.headers.get("location")!, registry.url);
   const chunked = new ReadableStream({
@@ -53,8 +53,8 @@ test("bytes: refused when the upload begins, before its body, or at its end; del
       controller.close();
     },
   });
-  expect((await fetch(location, { method: "PATCH", body: chunked })).status).toBe(202);
-  expect((await fetch(`${location}?digest=${digestOf(third)}`, { method: "PUT" })).status).toBe(403);
+  expect((await fetch(location, { method: "PATCH", body: chunked })).status).toBe(403);
+  expect((await fetch(location)).status).toBe(404);
   expect((await send(registry, `team/app/blobs/${digestOf(third)}`)).status).toBe(404);
   // With one it is known before.
   const again = await send(registry, "team/app/blobs/uploads/", { method: "POST" });
@@ -172,7 +172,8 @@ test.each(stores)(
       );
       const statuses = await Promise.all(many);
       expect(statuses.filter((status) => status === 201)).toHaveLength(5);
-      expect(statuses.filter((status) => status === 403)).toHaveLength(11);
+      // Too much for the quota, or for now.
+      expect(statuses.filter((status) => status === 403 || status === 429)).toHaveLength(11);
       const objects = await open();
       expect((await usage(objects, "namespace", "team")).bytes).toBe(5500);
     } finally {

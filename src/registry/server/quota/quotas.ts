@@ -3,14 +3,10 @@ import { Refusal } from "../protocol/refusal.ts";
 import { encodeRecord, readRecord } from "../records.ts";
 import { whileUnchanged } from "../storage/fault.ts";
 import type { ObjectStore, WriteCondition } from "../storage/object-store.ts";
+import { type ClaimRequest, claim, renew, unclaim } from "./claims.ts";
 import { count } from "./count.ts";
+import { type Claim, type Ledger, refuseBeyond } from "./ledger.ts";
 import { type Account, compileQuotas, type QuotaRule, type Usage } from "./rules.ts";
-
-/** What is known of an account, in the object store. */
-interface Ledger extends Usage {
-  /** When all of it was last counted, milliseconds since the epoch. */
-  readonly countedAt: number;
-}
 
 const prefix = "quotas/";
 const keyOf = ({ kind, name }: Account) => `${prefix}${kind}/${name.replaceAll("/", "!")}`;
@@ -56,23 +52,60 @@ export class Quotas {
     }
   }
 
-  /** Counts what is about to be stored. Throws DENIED, and has counted nothing, when there is no room. */
-  async charge(repository: string, more: Partial<Usage>): Promise<void> {
+  /**
+   * Counts what is about to be stored, which was an upload with this id perhaps. Throws DENIED, and has counted nothing, when
+   * there is no room.
+   */
+  async charge(repository: string, more: Partial<Usage>, upload?: string): Promise<void> {
     const charged: Account[] = [];
     try {
       for (const account of this.accounts(repository)) {
-        await this.#change(account, more, 1);
+        await this.#change(account, (ledger) => {
+          refuseBeyond(account, ledger, more);
+          return add((upload && unclaim(ledger, upload)) || ledger, more, 1);
+        });
         charged.push(account);
       }
     } catch (error) {
-      for (const account of charged) await this.#change(account, more, -1);
+      for (const account of charged) await this.#change(account, (ledger) => add(ledger, more, -1));
       throw error;
     }
   }
 
   /** Counts what is gone. */
   async release(repository: string, less: Partial<Usage>): Promise<void> {
-    for (const account of this.accounts(repository)) await this.#change(account, less, -1);
+    for (const account of this.accounts(repository))
+      await this.#change(account, (ledger) => add(ledger, less, -1));
+  }
+
+  /** Lets an unfinished upload grow; resolves to the length it may get, infinite without quotas. Throws OverQuota. */
+  async claim(repository: string, request: Omit<ClaimRequest, "now">): Promise<number> {
+    let granted = Number.POSITIVE_INFINITY;
+    for (const account of this.#accountsOfBytes(repository))
+      await this.#change(account, async (ledger) => {
+        const claimed = claim(account, ledger, { ...request, now: Date.now() });
+        // Before the ledger forgets them, or who is killed here would leave bytes that count nowhere.
+        for (const id of claimed.dropped) await this.#objects.dropUpload(id);
+        granted = Math.min(granted, claimed.granted);
+        return claimed.ledger;
+      });
+    return granted;
+  }
+
+  /** An upload has ended, in whatever way. */
+  async unclaim(repository: string, id: string): Promise<void> {
+    for (const account of this.#accountsOfBytes(repository))
+      await this.#change(account, (ledger) => unclaim(ledger, id));
+  }
+
+  /** Somebody works on an upload: nobody else's takes its room. */
+  async renew(repository: string, id: string): Promise<void> {
+    for (const account of this.#accountsOfBytes(repository))
+      await this.#change(account, (ledger) => renew(ledger, id, Date.now()));
+  }
+
+  #accountsOfBytes(repository: string): Account[] {
+    return this.accounts(repository).filter(({ limits }) => limits.bytes < Number.POSITIVE_INFINITY);
   }
 
   /** Counts again what was not counted for long and does not change now. */
@@ -95,24 +128,25 @@ export class Quotas {
     if (!info || !found || info.etag !== found.etag) return;
     if (found.value.countedAt > now - countInterval || info.modified > now - quiet) return;
     const usage = await this.#count(account);
-    await this.#write(key, { ...usage, countedAt: now }, { ifMatch: found.etag });
+    const uploads: Record<string, Claim> = {};
+    for (const [id, claim] of Object.entries(found.value.uploads ?? {}))
+      if (await this.#objects.openUpload(id)) uploads[id] = claim;
+    await this.#write(key, { ...usage, countedAt: now, uploads }, { ifMatch: found.etag });
   }
 
-  #change(account: Account, amount: Partial<Usage>, sign: 1 | -1): Promise<void> {
+  /** Writes what a ledger becomes, over what it became from; undefined leaves it as it is. */
+  #change(
+    account: Account,
+    become: (ledger: Ledger) => Ledger | undefined | Promise<Ledger | undefined>,
+  ): Promise<void> {
     const key = keyOf(account);
     const before = this.#turns.get(key);
     const turn = (async () => {
       await before?.catch(() => {});
       for (let attempt = 1; attempt <= attempts; attempt++) {
         const { ledger, etag } = await this.#open(account);
-        if (sign > 0) refuseBeyond(account, ledger, amount);
-        const next = {
-          bytes: Math.max(0, ledger.bytes + sign * (amount.bytes ?? 0)),
-          tags: Math.max(0, ledger.tags + sign * (amount.tags ?? 0)),
-          repositories: Math.max(0, ledger.repositories + sign * (amount.repositories ?? 0)),
-          countedAt: ledger.countedAt,
-        };
-        if (await this.#write(key, next, { ifMatch: etag })) return;
+        const next = await become(ledger);
+        if (!next || (await this.#write(key, next, { ifMatch: etag }))) return;
         await Bun.sleep(Math.random() * Math.min(200, 5 * attempt));
       }
       throw new Refusal("UNAVAILABLE", "too many others store something here just now", {
@@ -147,14 +181,7 @@ export class Quotas {
   }
 }
 
-function refuseBeyond({ kind, name, limits }: Account, used: Usage, more: Partial<Usage>): void {
-  for (const what of ["bytes", "tags", "repositories"] as const) {
-    const wanted = more[what] ?? 0;
-    if (wanted <= 0 || used[what] + wanted <= limits[what]) continue;
-    throw new Refusal(
-      "DENIED",
-      `the quota of the ${kind} ${name} is ${limits[what]} ${what}: ${used[what]} are used and ${wanted} more were to come; delete images here, their blobs count until they are collected`,
-      { detail: { quota: `${kind} ${name}`, limit: limits[what], used: used[what], wanted, unit: what } },
-    );
-  }
+function add(ledger: Ledger, amount: Partial<Usage>, sign: 1 | -1): Ledger {
+  const sum = (what: keyof Usage) => Math.max(0, ledger[what] + sign * (amount[what] ?? 0));
+  return { ...ledger, bytes: sum("bytes"), tags: sum("tags"), repositories: sum("repositories") };
 }
