@@ -41,11 +41,11 @@ export class OpenUploads {
 
   /** To be called before an upload begins. Throws TOOMANYREQUESTS. */
   async makeRoom(actor: string | undefined): Promise<void> {
-    this.#earlier ??= this.#countEarlier();
-    await this.#earlier.catch((error) => {
+    // Where they cannot be listed, none can be begun either, and that is what is told.
+    this.#earlier ??= this.#countEarlier().catch(() => {
       this.#earlier = undefined;
-      throw error;
     });
+    await this.#earlier;
     const uploads = this.#users.get(actor ?? "");
     if (!uploads || uploads.size < this.#limit) return;
     const before = Date.now() - (this.#objects.exclusive ? idle.alone : idle.shared);

@@ -1,6 +1,7 @@
 import { createDigester, type Digest, type DigestAlgorithm, type Digester } from "../../oci/index.ts";
 import { freeChunk } from "../../sys/index.ts";
 import type { Traffic } from "./core.ts";
+import { leave } from "./http/linger.ts";
 import { Refusal } from "./protocol/refusal.ts";
 
 /** The running digest of an upload that this process has seen from its first byte. */
@@ -133,6 +134,6 @@ export async function* takeable(
     ended = true;
   } finally {
     turn.giveUp = undefined;
-    if (!ended) reader.cancel().catch(() => {});
+    if (!ended) leave(body, reader);
   }
 }

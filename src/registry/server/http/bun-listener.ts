@@ -1,3 +1,4 @@
+import { lingering } from "./linger.ts";
 import { type Listener, type ListenOptions, listenerTLS, longestIdle } from "./listener.ts";
 
 /**
@@ -13,7 +14,10 @@ export function listenWithBun(options: ListenOptions): Listener {
     development: false,
     // Without saying so Bun lets a second process listen on the same port.
     reusePort: false,
-    fetch: (request) => answer(request, () => server.requestIP(request)?.address ?? ""),
+    fetch: (request) => {
+      const answered = answer(request, () => server.requestIP(request)?.address ?? "");
+      return request.method === "GET" || request.method === "HEAD" ? answered : lingering(request, answered);
+    },
     error: () => new Response(null, { status: 500 }),
   });
   return {
