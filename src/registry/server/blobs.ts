@@ -152,7 +152,8 @@ export function blobHeaders(digest: Digest): Record<string, string> {
 /** DELETE of a blob: it is gone from this repository; its bytes go when no repository holds them any more. */
 export async function deleteBlob(call: Call, repository: string, text: string): Promise<Response> {
   const digest = checkDigest(text);
-  if (!(await deleteCounted(call.core, linkOf(call.core, repository, digest)))) throw blobUnknown(digest);
+  const link = linkOf(call.core, repository, digest);
+  if (!(await deleteCounted(call.core, link, { until: Date.now() }))) throw blobUnknown(digest);
   call.core.emit({ type: "blob.deleted", repository, actor: call.actor, at: Date.now(), digest });
   return new Response(null, { status: 202, headers: versionHeader });
 }

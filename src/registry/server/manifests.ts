@@ -196,7 +196,9 @@ export async function deleteManifest(call: Call, repository: string, reference: 
   const listed = subject && referrerKey(repository, subject, digest);
   const descriptor = listed && (await readRecord<object>(core.objects, listed));
   core.cache.forget(repository, digest);
-  await deleteCounted(core, manifestOf(repository, digest, record.value.size));
+  await deleteCounted(core, manifestOf(repository, digest, record.value.size), {
+    until: Date.now() + core.undo,
+  });
   core.cache.forget(repository, digest);
   if (listed) await core.objects.delete(listed);
   // A push set a tag meanwhile and is told that it is there: so is its manifest.

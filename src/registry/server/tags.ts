@@ -87,7 +87,7 @@ export async function deleteTag(
     await core.admit({ kind: "tag", repository, tag, from: current.value.digest });
     core.cache.forget(repository, tag);
     try {
-      await deleteCounted(core, countedTag(repository, tag), current.etag);
+      await deleteCounted(core, countedTag(repository, tag), { etag: current.etag });
       return current.value.digest;
     } catch (error) {
       if (!(error instanceof StrakeError && error.code === "OBJECT_CHANGED") || attempt === attempts)

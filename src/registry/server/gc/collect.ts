@@ -90,7 +90,7 @@ export async function collect(core: Core, options: CollectOptions = {}): Promise
       if (held.has(digest) || !(await core.objects.head(blobKey(digest))))
         await acquit(core.objects, digest, start);
     }
-  if (!dryRun) await core.quotas.recount(start);
+  if (!dryRun) await core.quotas.recount(start, core.grace);
   for (const id of await core.objects.staleUploads(start - uploads)) {
     if (!dryRun) await core.objects.dropUpload(id);
     report.uploads++;

@@ -100,7 +100,7 @@ export async function sweepRepository(
       const key = blobLinkKey(repository, digest);
       const info = await core.objects.head(key);
       if (!info || info.modified >= rules.start - core.grace) return;
-      const unlink = () => deleteCounted(core, linkOf(core, repository, digest), info.etag);
+      const unlink = () => deleteCounted(core, linkOf(core, repository, digest), { etag: info.etag });
       if (rules.dryRun || (await whileUnchanged(unlink))) unlinked.push(digest);
     },
     keep,
@@ -208,7 +208,7 @@ async function removeManifest(
   await throwAway(core, { repository, digest, record, tags: [], deletedAt: Date.now() });
   core.cache.forget(repository, digest);
   const counted = manifestOf(repository, digest, record.size);
-  const removed = await whileUnchanged(() => deleteCounted(core, counted, etag));
+  const removed = await whileUnchanged(() => deleteCounted(core, counted, { etag }));
   core.cache.forget(repository, digest);
   if (!removed) return false;
   if (record.subject) {

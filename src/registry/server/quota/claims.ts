@@ -1,4 +1,4 @@
-import { type Claim, type Ledger, OverQuota, refuseBeyond } from "./ledger.ts";
+import { bytesUsed, type Claim, type Ledger, OverQuota, refuseBeyond } from "./ledger.ts";
 import type { Account } from "./rules.ts";
 
 /** Milliseconds after which an upload that nobody works on makes way for others of its account. */
@@ -42,7 +42,7 @@ export function claim(account: Account, ledger: Ledger, request: ClaimRequest): 
   const others: Record<string, Claim> = { ...ledger.uploads };
   const own = others[id];
   delete others[id];
-  const most = Math.max(own?.most ?? 0, limit - ledger.bytes, Math.min(known, limit));
+  const most = Math.max(own?.most ?? 0, limit - bytesUsed(ledger), Math.min(known, limit));
   if (need > most) refuseBeyond(account, ledger, { bytes: need });
   const isFresh = own !== undefined && own.at > now - renewEvery;
   if (isFresh && need <= own.bytes && most === own.most) return { granted: own.bytes, dropped: [] };

@@ -84,13 +84,13 @@ export async function putNewCounted(
 }
 
 /**
- * Deletes a key, only this version of it if an etag is given, and counts it no more. False when there was nothing. Throws
+ * Deletes a key, only this version of it if an etag is given, and counts it no more, or as what is still stored `until` then. False when there was nothing. Throws
  * OBJECT_CHANGED.
  */
 export async function deleteCounted(
   { objects, quotas }: Core,
   { repository, key, amount }: Counted,
-  etag?: string,
+  { etag, until }: { readonly etag?: string; readonly until?: number } = {},
 ): Promise<boolean> {
   if (quotas.accounts(repository).length === 0) return objects.delete(key, etag);
   const less = await amount();
@@ -102,7 +102,7 @@ export async function deleteCounted(
     const isSame = await whileUnchanged(async () => {
       gone = await objects.delete(key, version);
     });
-    if (gone) await quotas.release(repository, less);
+    if (gone) await quotas.release(repository, less, until);
     if (isSame) return gone;
     if (etag !== undefined) throw objectChanged(key);
   }

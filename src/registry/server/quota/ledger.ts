@@ -7,6 +7,14 @@ export interface Ledger extends Usage {
   readonly countedAt: number;
   /** What unfinished uploads may hold, by their ids; see `claims.ts`. */
   readonly uploads?: Readonly<Record<string, Claim>>;
+  /** What clients deleted and is still stored. */
+  readonly leaving?: readonly Leaving[];
+}
+
+export interface Leaving {
+  readonly bytes: number;
+  /** When nothing keeps it any more, milliseconds since the epoch; it goes with collections after that. */
+  readonly until: number;
 }
 
 export interface Claim {
@@ -21,8 +29,35 @@ export interface Claim {
 /** A push that has no room. What came of it is of no use to anybody. */
 export class OverQuota extends Refusal {}
 
+/** Bytes that an account holds and cannot use otherwise. */
+export function bytesUsed({ bytes, leaving = [] }: Ledger): number {
+  return leaving.reduce((sum, each) => sum + each.bytes, bytes);
+}
+
+/** Milliseconds within which what leaves is one entry, and the most entries there are. */
+const together = 600_000;
+const mostLeaving = 500;
+
+/** The ledger with so many bytes more that are still stored, though nothing here counts them. */
+export function leave(ledger: Ledger, bytes: number, until: number): Ledger {
+  if (bytes <= 0) return ledger;
+  const leaving = [...(ledger.leaving ?? [])];
+  const near = leaving.findIndex((each) => Math.abs(each.until - until) < together);
+  const joined = near >= 0 ? near : leaving.length >= mostLeaving ? leaving.length - 1 : leaving.length;
+  const { bytes: before, until: then } = leaving[joined] ?? { bytes: 0, until };
+  leaving[joined] = { bytes: before + bytes, until: Math.max(then, until) };
+  return { ...ledger, leaving };
+}
+
+/** The ledger without what has left by then; undefined when nothing has. */
+export function forgetLeft(ledger: Ledger, before: number): Ledger | undefined {
+  const leaving = ledger.leaving?.filter(({ until }) => until >= before);
+  return leaving && leaving.length < ledger.leaving!.length ? { ...ledger, leaving } : undefined;
+}
+
 /** Throws {@link OverQuota} when there is no room for so much more beside what is stored. */
-export function refuseBeyond({ kind, name, limits }: Account, used: Usage, more: Partial<Usage>): void {
+export function refuseBeyond({ kind, name, limits }: Account, ledger: Ledger, more: Partial<Usage>): void {
+  const used = { ...ledger, bytes: bytesUsed(ledger) };
   for (const what of ["bytes", "tags", "repositories"] as const) {
     const wanted = more[what] ?? 0;
     if (wanted <= 0 || used[what] + wanted <= limits[what]) continue;

@@ -73,12 +73,55 @@ test("bytes: refused when the upload begins, before its body, or while it comes;
   ).toBe(403);
 
   expect((await send(registry, `team/app/blobs/${digestOf(second)}`, { method: "DELETE" })).status).toBe(202);
-  expect(await pushBlob(registry, "team/app", second)).toBe(201);
+  // It is still there.
+  expect(await pushBlob(registry, "team/app", second)).toBe(403);
   // Nothing needs them: the collection takes the names, and with them what counts.
   await Bun.sleep(5);
   await registry.collect();
   expect(await pushBlob(registry, "team/app", third)).toBe(201);
   expect((await usage(storage, "repository", "team/app")).bytes).toBe(600);
+});
+
+test("who pushes and deletes in turn is stopped until what is deleted is collected", async () => {
+  const storage = new MemoryStore();
+  const collection = { grace: 0, undo: 0 };
+  await using registry = await start([{ namespaces: ["team"], maxBytes: 10_000 }], { storage, collection });
+  const stored = async () => {
+    const keys = await storage.list("blobs/", { limit: 99 });
+    const sizes = await Promise.all(keys.map(async (key) => (await storage.head(key))!.size));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  };
+  const blobInTurn = async () => {
+    const blob = randomBytes(1000);
+    const status = await pushBlob(registry, "team/app", blob);
+    await send(registry, `team/app/blobs/${digestOf(blob)}`, { method: "DELETE" });
+    return status;
+  };
+  const manifestInTurn = async (i: number) => {
+    const annotations = { a: `${i}`.padEnd(900, "x") };
+    const mediaType = "application/vnd.oci.image.index.v1+json";
+    const body = JSON.stringify({ schemaVersion: 2, mediaType, manifests: [], annotations });
+    const path = `team/app/manifests/${digestOf(Buffer.from(body))}`;
+    const { status } = await send(registry, path, {
+      method: "PUT",
+      body,
+      headers: { "content-type": mediaType },
+    });
+    await send(registry, path, { method: "DELETE" });
+    return status;
+  };
+  for (const inTurn of [blobInTurn, manifestInTurn]) {
+    const statuses: number[] = [];
+    for (let i = 0; i < 20; i++) statuses.push(await inTurn(i));
+    expect(statuses.slice(0, 9)).toEqual(Array(9).fill(201));
+    expect(statuses.slice(10)).toEqual(Array(10).fill(403));
+    expect(await stored()).toBeLessThanOrEqual(10_000);
+    for (let i = 0; i < 3; i++) {
+      await Bun.sleep(5);
+      await registry.collect();
+    }
+    expect(await stored()).toBe(0);
+  }
 });
 
 test("what is full says so when an upload begins", async () => {
@@ -195,9 +238,9 @@ test("what was stored before there was a quota counts; a ledger that says too mu
   await quotas.charge("app", { bytes: 700 });
   expect(await pushBlob(registry, "app", randomBytes(500))).toBe(403);
   const day = 24 * 3600_000;
-  await quotas.recount(Date.now() + day / 2);
+  await quotas.recount(Date.now() + day / 2, 0);
   expect(await pushBlob(registry, "app", randomBytes(500))).toBe(403);
-  await quotas.recount(Date.now() + 2 * day);
+  await quotas.recount(Date.now() + 2 * day, 0);
   expect(await pushBlob(registry, "app", randomBytes(500))).toBe(201);
   expect((await usage(storage, "repository", "app")).bytes).toBe(
     1000 + image.config.length + image.body.length,

@@ -5,7 +5,7 @@ import { whileUnchanged } from "../storage/fault.ts";
 import type { ObjectStore, WriteCondition } from "../storage/object-store.ts";
 import { type ClaimRequest, claim, renew, unclaim } from "./claims.ts";
 import { count } from "./count.ts";
-import { type Claim, type Ledger, refuseBeyond } from "./ledger.ts";
+import { type Claim, forgetLeft, type Ledger, leave, refuseBeyond } from "./ledger.ts";
 import { type Account, compileQuotas, type QuotaRule, type Usage } from "./rules.ts";
 
 const prefix = "quotas/";
@@ -72,10 +72,16 @@ export class Quotas {
     }
   }
 
-  /** Counts what is gone. */
-  async release(repository: string, less: Partial<Usage>): Promise<void> {
+  /**
+   * Counts what is gone. With `until`, its bytes are still stored: they count on until a collection that begins two grace periods
+   * after that time, or who pushes and deletes in turn could fill the disk.
+   */
+  async release(repository: string, less: Partial<Usage>, until?: number): Promise<void> {
     for (const account of this.accounts(repository))
-      await this.#change(account, (ledger) => add(ledger, less, -1));
+      await this.#change(account, (ledger) => {
+        const rest = add(ledger, less, -1);
+        return until === undefined ? rest : leave(rest, less.bytes ?? 0, until);
+      });
   }
 
   /** Lets an unfinished upload grow; resolves to the length it may get, infinite without quotas. Throws OverQuota. */
@@ -108,8 +114,8 @@ export class Quotas {
     return this.accounts(repository).filter(({ limits }) => limits.bytes < Number.POSITIVE_INFINITY);
   }
 
-  /** Counts again what was not counted for long and does not change now. */
-  async recount(now: number): Promise<void> {
+  /** Forgets what collections have taken by now, and counts again what was not counted for long and does not change. */
+  async recount(now: number, grace: number): Promise<void> {
     for await (const key of keysUnder(this.#objects, prefix)) {
       const [, kind, word] = key.split("/") as [string, Account["kind"], string];
       const name = word.replaceAll("!", "/");
@@ -117,7 +123,10 @@ export class Quotas {
       const account = this.#accountsOf(sample).find((each) => each.kind === kind && each.name === name);
       // No rule is about it any more: if one is again, what this says would be old.
       if (!account) await this.#objects.delete(key);
-      else await this.#recount(account, now);
+      else {
+        await this.#change(account, (ledger) => forgetLeft(ledger, now - 2 * grace));
+        await this.#recount(account, now);
+      }
     }
   }
 
@@ -131,7 +140,11 @@ export class Quotas {
     const uploads: Record<string, Claim> = {};
     for (const [id, claim] of Object.entries(found.value.uploads ?? {}))
       if (await this.#objects.openUpload(id)) uploads[id] = claim;
-    await this.#write(key, { ...usage, countedAt: now, uploads }, { ifMatch: found.etag });
+    await this.#write(
+      key,
+      { ...usage, countedAt: now, uploads, leaving: found.value.leaving ?? [] },
+      { ifMatch: found.etag },
+    );
   }
 
   /** Writes what a ledger becomes, over what it became from; undefined leaves it as it is. */
