@@ -1,6 +1,7 @@
 import { type Descriptor, type Digest, decodeIndex, isIndexType, mediaTypes } from "../../oci/index.ts";
 import { checkDigest } from "./blobs.ts";
 import type { Call, Core } from "./core.ts";
+import { giveWay } from "./gc/walk.ts";
 import { dashed, fallbackTag, referrersPrefix } from "./layout.ts";
 import { loadManifest } from "./manifests.ts";
 import { pageResponse, parsePage } from "./protocol/page.ts";
@@ -77,6 +78,8 @@ async function* storedReferrers(core: Core, prefix: string, last: string): Async
   // What is no key of ours sorts nowhere: the list begins at its beginning.
   let after: string | undefined = /^[a-z0-9-]{1,200}$/.test(last) ? prefix + last : undefined;
   for (;;) {
+    // A filter that fits little looks at all of them.
+    await giveWay();
     const keys: string[] = await core.objects.list(prefix, { after, limit: batch });
     const records = await Promise.all(keys.map((key) => readRecord<Descriptor>(core.objects, key)));
     for (const [i, key] of keys.entries()) {

@@ -9,7 +9,7 @@ const slice = 5;
 let began = performance.now();
 
 /** Lets requests be answered in between, when it is time. */
-async function giveWay(): Promise<void> {
+export async function giveWay(): Promise<void> {
   if (performance.now() - began < slice) return;
   await Bun.sleep(0);
   began = performance.now();
