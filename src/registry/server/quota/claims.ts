@@ -85,7 +85,7 @@ function beyondUnfinished(
   const limit = limits.bytes;
   return new OverQuota(
     "TOOMANYREQUESTS",
-    `unfinished uploads to the ${kind} ${name} may hold ${limit} bytes together and be ${mostClaims} at once: ${count} others hold ${held} and this one has ${need}; push again when some are finished`,
+    `unfinished uploads to the ${kind} ${name} may hold ${limit} bytes together and be ${mostClaims} at once: ${count} of them hold ${held} and this one has ${need}; push again when some are finished`,
     {
       headers: { "Retry-After": "30" },
       detail: { quota: `${kind} ${name}`, limit, held, wanted: need, uploads: count, unit: "bytes" },

@@ -98,10 +98,10 @@ export class Quotas {
     return granted;
   }
 
-  /** An upload has ended, in whatever way. */
+  /** An upload has ended, in whatever way. Where that cannot be written, as on a full disk, its claim makes way when it is old. */
   async unclaim(repository: string, id: string): Promise<void> {
     for (const account of this.#accountsOfBytes(repository))
-      await this.#change(account, (ledger) => unclaim(ledger, id));
+      await this.#change(account, (ledger) => unclaim(ledger, id)).catch(() => {});
   }
 
   /** Somebody works on an upload: nobody else's takes its room. */
