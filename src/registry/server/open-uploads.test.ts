@@ -66,7 +66,13 @@ describe.each(stores)("unfinished uploads over %s", (_, open) => {
 
   test("those of an earlier process count, what is no client's does not", async () => {
     await using storage = await open();
-    for (const text of [label("ann"), label("ann"), label("ann"), "quarantine", '{"repository":"a","fill":"x"}'])
+    for (const text of [
+      label("ann"),
+      label("ann"),
+      label("ann"),
+      "quarantine",
+      '{"repository":"a","fill":"x"}',
+    ])
       await storage.createUpload(text);
     const uploads = new OpenUploads(storage, () => false, 3);
     await expect(uploads.makeRoom("ann")).rejects.toMatchObject({ code: "TOOMANYREQUESTS" });

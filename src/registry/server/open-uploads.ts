@@ -9,7 +9,9 @@ export interface UploadLabel {
 
 /** Undefined for what is no upload of a client: one of a cache says what it fills, that of a scrub is no JSON. */
 export function parseLabel(text: string): UploadLabel | undefined {
-  const label = text.startsWith("{") ? (JSON.parse(text) as UploadLabel | { readonly fill: string }) : undefined;
+  const label = text.startsWith("{")
+    ? (JSON.parse(text) as UploadLabel | { readonly fill: string })
+    : undefined;
   return label && "fill" in label ? undefined : label;
 }
 
