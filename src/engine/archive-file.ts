@@ -1,8 +1,13 @@
 import { closeSync, lstatSync, openSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { StrakeError } from "../errors/index.ts";
+import { isInterruption, StrakeError } from "../errors/index.ts";
+import { digestHex, sha256 } from "../oci/index.ts";
+import { treeSize } from "../store/index.ts";
 import { Folder, openingTarget, sweepTemporaries, Temporary, writeAll, writingTo } from "../sys/index.ts";
 import type { TarSink } from "../tar/index.ts";
+
+/** Bytes that are sooner sent again than kept. */
+const leastKept = 1 << 20;
 
 /**
  * Writes a file that has its final name only when it is complete: half an archive is never left for somebody to load. What killed writers left
@@ -28,13 +33,28 @@ export async function writeArchiveFile(
   }
 }
 
-/** A folder beside the path, where there is room for what is to be there; gone afterwards, with a killed process at the next call. */
+/**
+ * A folder beside the path, where there is room for what is to be there; gone afterwards. When `work` is interrupted with much in it, and when we are killed, it
+ * stays, and the next call for this path gets it with what is in it.
+ */
 export async function withFolderBeside<T>(path: string, work: (folder: string) => Promise<T>): Promise<T> {
   const parent = dirname(resolve(path));
+  const digits = digestHex(sha256(basename(path)));
   using folder = openingTarget(parent, () => Folder.open(parent));
   sweepTemporaries(folder);
-  using temporary = openingTarget(parent, () => Temporary.folder(folder));
-  return await work(join(parent, temporary.name));
+  using temporary = openingTarget(parent, () => Temporary.partialFolder(folder, { digits }));
+  const place = join(parent, temporary.name);
+  try {
+    return await work(place);
+  } catch (error) {
+    if (isOfTheWay(error) && treeSize(place) >= leastKept) temporary.suspend();
+    throw error;
+  }
+}
+
+/** Whether what came so far is not to blame, and no full disk. */
+function isOfTheWay(error: unknown): boolean {
+  return isInterruption(error) || (error instanceof StrakeError && error.code.startsWith("REGISTRY_"));
 }
 
 async function writeInto(path: string, write: (sink: TarSink) => Promise<void>): Promise<void> {

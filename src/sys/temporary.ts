@@ -12,6 +12,7 @@ const prefix = ".strake-tmp-";
 const pattern = /^\.strake-tmp-[0-9a-f]{16}$/;
 const partialPrefix = ".strake-part-";
 const partialPattern = /^\.strake-part-[0-9a-f]{32,128}$/;
+const strictly = resolveFlags.beneath | resolveFlags.noSymlinks;
 /** Content of less bytes is sooner sent again than looked for. */
 const leastKept = 1 << 20;
 /** Milliseconds after which nobody is expected to come back for what was cut short. */
@@ -56,8 +57,22 @@ export class Temporary {
    * short, in this process or in one that was killed. Nobody has compared that with anything. Empty when somebody is at it right now.
    */
   static partial(folder: Folder, { digits, size, mode = 0o644 }: PartialOptions): Temporary {
-    const made = size < leastKept ? undefined : claimPartial(folder, partialPrefix + digits, mode);
+    const name = partialPrefix + digits;
+    const { readWrite, create, append, nofollow, nonblock } = openFlags;
+    const flags = readWrite | create | append | nofollow | nonblock;
+    const open = () => openAt(folder.fd, name, { flags, mode, resolve: strictly });
+    const made = size < leastKept ? undefined : claimPartial(folder, name, open);
     return made ? new Temporary(folder, made, false) : Temporary.file(folder, { mode });
+  }
+
+  /** As `partial`, a folder: with what is in it of an earlier one with the same digits. */
+  static partialFolder(folder: Folder, { digits }: Pick<PartialOptions, "digits">): Temporary {
+    const name = partialPrefix + digits;
+    const made = claimPartial(folder, name, () => {
+      mkdirAt(folder.fd, name, 0o700);
+      return openThere(folder, name, openFlags.directory);
+    });
+    return made ? new Temporary(folder, made, true) : Temporary.folder(folder);
   }
 
   static folder(folder: Folder, { mode = 0o700 }: TemporaryOptions = {}): Temporary {
@@ -78,10 +93,10 @@ export class Temporary {
     ftruncateSync(this.fd);
   }
 
-  /** Closes it; what came of a file made by `partial` stays for the next, if it is worth it. */
+  /** Closes it; a `partialFolder` and what came of a `partial`, if it is worth it, stay for the next. */
   suspend(): void {
     if (this.#isClosed) return;
-    this.#isClosed = this.#isKeepable && this.size >= leastKept;
+    this.#isClosed = this.#isKeepable && (this.#isFolder || this.size >= leastKept);
     if (this.#isClosed) closeFd(this.fd);
     else this[Symbol.dispose]();
   }
@@ -134,17 +149,15 @@ function claim(make: (name: string) => number): Made {
 }
 
 /**
- * Opens or makes the one file of this name, and locks it. Only who has the lock renames or removes it, so the name leads to it until then. Undefined when
- * somebody else has it, where there are no locks, and for what is not a file that only we could have made: a link, one of another user, one with a second
- * name.
+ * Opens or makes the one file or folder of this name, and locks it. Only who has the lock renames or removes it, so the name leads to it until then.
+ * Undefined when somebody else has it, where there are no locks, and for what is not one that only we could have made: a link, one of another user, a
+ * file with a second name.
  */
-function claimPartial(folder: Folder, name: string, mode: number): Made | undefined {
-  const { readWrite, create, append, nofollow, nonblock } = openFlags;
-  const flags = readWrite | create | append | nofollow | nonblock;
+function claimPartial(folder: Folder, name: string, open: () => number): Made | undefined {
   for (;;) {
     let fd: number;
     try {
-      fd = openAt(folder.fd, name, { flags, mode, resolve: resolveFlags.beneath | resolveFlags.noSymlinks });
+      fd = open();
     } catch {
       return undefined;
     }
@@ -157,15 +170,15 @@ function claimPartial(folder: Folder, name: string, mode: number): Made | undefi
 }
 
 function lockOf(folder: Folder, name: string, fd: number): "ours" | "not ours" | "no locks" | "moved" {
-  const { uid } = fstatSync(fd);
-  if (!fstatSync(fd).isFile() || uid !== getuid()) return "not ours";
+  const opened = fstatSync(fd);
+  if (!(opened.isFile() || opened.isDirectory()) || opened.uid !== getuid()) return "not ours";
   try {
     if (!tryFlock(fd, "exclusive")) return "not ours";
   } catch {
     return "no locks";
   }
   if (!leadsTo(folder, name, fd)) return "moved";
-  return fstatSync(fd).nlink === 1 ? "ours" : "not ours";
+  return opened.isDirectory() || fstatSync(fd).nlink === 1 ? "ours" : "not ours";
 }
 
 /** Whether the name, between opening and locking, was not given to another file. */
@@ -220,7 +233,7 @@ export function sweepTemporaries(folder: Folder): number {
 function openThere(folder: Folder, name: string, flags: number): number {
   return openAt(folder.fd, name, {
     flags: openFlags.readOnly | openFlags.nofollow | openFlags.nonblock | flags,
-    resolve: resolveFlags.beneath | resolveFlags.noSymlinks,
+    resolve: strictly,
   });
 }
 

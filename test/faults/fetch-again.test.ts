@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { copyBetween, fetchArtifact } from "../../src/engine/index.ts";
 import type { StrakeEvent } from "../../src/events/index.ts";
 import { digestHex, mediaTypes, sha256 } from "../../src/oci/index.ts";
+import { serve } from "../../src/registry/client/fake-registry.test-support.ts";
+import { readTar } from "../../src/tar/index.ts";
 import { json } from "../support/archives.ts";
 import { haltingRegistry } from "../support/halting-registry.ts";
 import { program } from "../support/strake.ts";
@@ -153,4 +155,104 @@ test.each(ways)("$way that two fetch at once: neither touches what the other wri
   expect([server.starts, stands(way), kept(way)]).toEqual([[0, 0], true, [path]]);
   stop.abort();
   await expect(first).rejects.toMatchObject({ code: "CANCELED" });
+});
+
+describe("a copy to an oci-archive", () => {
+  const archive = () => join(folder, "app.tar");
+  const copy = ({ reference }: Server, signal?: AbortSignal) =>
+    copyBetween(reference, `oci-archive:${archive()}`, { env, ...(signal ? { signal } : {}) });
+  /** Files below the folder that is kept, by their size. */
+  const keptOf = (size: number) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((file) => file.isFile())
+      .map((file) => join(file.parentPath, file.name))
+      .find((path) => statSync(path, { throwIfNoEntry: false })?.size === size);
+  async function whenKept(size: number): Promise<string> {
+    for (;;) {
+      const path = keptOf(size);
+      if (path !== undefined) return path;
+      await Bun.sleep(20);
+    }
+  }
+  async function members(): Promise<Record<string, string>> {
+    const found: Record<string, string> = {};
+    for await (const { entry, body } of readTar(Bun.file(archive()).stream() as never))
+      found[entry.path] = sha256(Buffer.concat(await Array.fromAsync(body)));
+    return found;
+  }
+  const blobs = (...all: Uint8Array[]) => all.map((each) => `blobs/sha256/${digestHex(sha256(each))}`);
+  const named = ["index.json", "oci-layout"];
+
+  test("that was canceled goes on in the middle of the blob; nothing stays beside it", async () => {
+    let until = half;
+    const server = await registry(() => until);
+    using _server = server;
+    const stop = new AbortController();
+    const first = copy(server, stop.signal);
+    await whenKept(half);
+    stop.abort();
+    await expect(first).rejects.toMatchObject({ code: "CANCELED" });
+    until = weights.length;
+    await copy(server);
+    expect([server.starts, readdirSync(folder)]).toEqual([[0, half], ["app.tar"]]);
+    const found = await members();
+    expect(Object.keys(found).sort()).toEqual([...blobs(weights, manifest, small), ...named].sort());
+    expect(found[blobs(weights)[0]!]).toBe(sha256(weights));
+  });
+
+  test("that was killed holds nothing of what an earlier one was to hold, and no blob that was damaged meanwhile", async () => {
+    const other = randomBytes(2 << 20);
+    const about = JSON.parse(Buffer.from(manifest).toString());
+    const [file] = about.layers;
+    const both = json({
+      ...about,
+      layers: [{ ...file, digest: sha256(other), size: other.length }, { ...file }].map((layer, i) => ({
+        ...layer,
+        annotations: { "org.opencontainers.image.title": `file-${i}` },
+      })),
+    });
+    const fetched: string[] = [];
+    let document = both;
+    using server = await serve((request, response) => {
+      const path = request.url!;
+      if (path.includes("/manifests/"))
+        return void response.writeHead(200, { "content-type": mediaTypes.ociManifest }).end(document);
+      if (request.method === "GET" && path.includes("/blobs/")) fetched.push(path.split(":").at(-1)!);
+      if (path.endsWith(sha256(other))) return void response.end(other);
+      if (!path.endsWith(sha256(weights))) return void response.end(small);
+      response.writeHead(200, { "content-length": weights.length });
+      if (document === both) response.write(weights.subarray(0, half));
+      else response.end(weights);
+    });
+    const words = ["copy", `${server.host}/app:1`, `oci-archive:${archive()}`];
+    const run = () =>
+      Bun.spawn([...program, ...words], {
+        ...{ env: { ...process.env, ...env }, stdout: "ignore", stderr: "pipe" },
+      });
+    const child = run();
+    await whenKept(half);
+    const whole = await whenKept(other.length);
+    child.kill("SIGKILL");
+    await child.exited;
+    const bytes = readFileSync(whole);
+    bytes[1000]! ^= 1;
+    writeFileSync(whole, bytes);
+    // One that needs of it only what was cut short, and what is whole but damaged.
+    fetched.length = 0;
+    document = json({ ...about, layers: [{ ...file, digest: sha256(other), size: other.length }] });
+    const again = run();
+    expect([await again.exited, await new Response(again.stderr).text()]).toEqual([0, expect.any(String)]);
+    expect(fetched).toEqual([digestHex(sha256(other))]);
+    const found = await members();
+    expect(Object.keys(found).sort()).toEqual([...blobs(other, document, small), ...named].sort());
+    expect(found[blobs(other)[0]!]).toBe(sha256(other));
+    expect(readdirSync(folder)).toEqual(["app.tar"]);
+  });
+
+  test("that was refused, or canceled at once, leaves nothing", async () => {
+    using server = await serve((_, response) => void response.writeHead(404).end());
+    const words = copyBetween(`${server.host}/app:1`, `oci-archive:${archive()}`, { env });
+    await expect(words).rejects.toMatchObject({ code: "REGISTRY_NOT_FOUND" });
+    expect(readdirSync(folder)).toEqual([]);
+  });
 });

@@ -162,9 +162,10 @@ test.each(forms)("a layer that is $form, damaged meanwhile, is fetched anew", as
   expect(kept(work)).toEqual([]);
 });
 
-test.each(forms)(
-  "killed with SIGKILL at a layer that is $form: the next one goes on, nothing stays",
-  async (form) => {
+const commands = ["pull", "copy to a docker-archive"];
+test.each(forms.flatMap((form) => commands.map((command) => [command, form.form, form] as const)))(
+  "%s killed with SIGKILL at a layer that is %s: the next one goes on, nothing stays",
+  async (command, _form, form) => {
     const { layer } = form;
     let until = layer.length >> 1;
     const server = await registry(form, () => until);
@@ -173,12 +174,16 @@ test.each(forms)(
     const surroundings = { ...env, STRAKE_ROOT: place.root, STRAKE_RUNROOT: place.runRoot };
     const run = (...words: string[]) =>
       Bun.spawn([...program, ...words], { env: surroundings, stdout: "pipe", stderr: "pipe" });
-    const child = run("pull", server.reference);
+    const transfer = () =>
+      command === "pull"
+        ? run("pull", server.reference)
+        : run("copy", server.reference, `docker-archive:${place.root}.tar:app:1`);
+    const child = transfer();
     await someIsThere(work);
     child.kill("SIGKILL");
     await child.exited;
     until = layer.length;
-    const again = run("pull", server.reference);
+    const again = transfer();
     expect([await again.exited, await new Response(again.stderr).text()]).toEqual([0, expect.any(String)]);
     expect(server.starts).toHaveLength(2);
     expect(server.starts[1]).toBeGreaterThan(1 << 20);

@@ -1,10 +1,11 @@
-import { createWriteStream, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { createWriteStream, mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { StrakeError, throwIfAborted } from "../../errors/index.ts";
 import { decompress } from "../../layer/index.ts";
+import type { Digest } from "../../oci/index.ts";
 import { type EntryHeader, readTar, TarWriter } from "../../tar/index.ts";
-import { promisedDigest } from "../load/contents.ts";
+import { blobName, promisedDigest } from "../load/contents.ts";
 
 interface Call {
   readonly signal?: AbortSignal;
@@ -38,14 +39,15 @@ export async function unpackLayout(
   }
 }
 
-/** Writes a layout folder as a tar: the same layout gives the same bytes. */
+/** Writes a layout folder as a tar, of its blobs those that `digests` names: the same layout gives the same bytes. */
 export async function packLayout(
   folder: string,
-  sink: (chunk: Uint8Array) => void | Promise<void>,
-  { signal }: Call = {},
+  digests: ReadonlySet<Digest>,
+  { sink, signal }: Call & { readonly sink: (chunk: Uint8Array) => void | Promise<void> },
 ): Promise<void> {
   const tar = new TarWriter(sink, { wholeSeconds: true });
-  for (const name of ["oci-layout", "index.json", ...blobNames(folder)]) {
+  const blobs = [...digests].map(blobName).sort();
+  for (const name of ["oci-layout", "index.json", ...blobs]) {
     throwIfAborted(signal);
     const path = join(folder, name);
     const { size } = statSync(path);
@@ -55,15 +57,6 @@ export async function packLayout(
     );
   }
   await tar.finish();
-}
-
-function blobNames(folder: string): string[] {
-  const algorithms = readdirSync(join(folder, "blobs")).sort();
-  return algorithms.flatMap((algorithm) =>
-    readdirSync(join(folder, "blobs", algorithm))
-      .sort()
-      .map((hex) => `blobs/${algorithm}/${hex}`),
-  );
 }
 
 const blank: EntryHeader = {

@@ -62,6 +62,7 @@ interface BlobSource {
 export class OciLayout {
   readonly name: string;
   readonly #root: string;
+  readonly #digests = new Set<Digest>();
 
   private constructor(root: string, name = `oci:${root}`) {
     this.#root = root;
@@ -102,6 +103,11 @@ export class OciLayout {
     if (folder.lstat("index.json") === undefined) replace(folder, "index.json", indexOf([]));
     replace(folder, "oci-layout", layoutDocument);
     return new OciLayout(root, name);
+  }
+
+  /** Blobs and manifests that were brought here, or found when they were to be. */
+  get digests(): ReadonlySet<Digest> {
+    return this.#digests;
   }
 
   /** What index.json names. */
@@ -164,6 +170,7 @@ export class OciLayout {
   async headBlob(digest: Digest): Promise<number | undefined> {
     const fd = this.#open(blobName(digest));
     if (fd === undefined) return undefined;
+    this.#digests.add(digest);
     try {
       return fstatSync(fd).size;
     } finally {
@@ -193,6 +200,7 @@ export class OciLayout {
         ),
     });
     this.#place(folder, temporary, blobName(digest));
+    this.#digests.add(digest);
   }
 
   /** Under a name, or with a digest without one: then index.json names it only if it refers to another or nothing does. */
@@ -207,6 +215,7 @@ export class OciLayout {
       using temporary = written(folder, raw);
       this.#place(folder, temporary, blobName(digest));
     }
+    this.#digests.add(digest);
     const name = isDigest(reference) ? undefined : reference;
     if (name === undefined && value.subject === undefined && call.isRoot !== true) return;
     const entry: Descriptor = {

@@ -161,7 +161,7 @@ export const remoteSpecs = [
       "With --all-tags both places are repositories of registries, without a tag. Tags that mean the same on both sides are",
       "passed over; one that fails does not stop the others, and the exit code is that of the first that failed.",
       "A file has its name when it is whole. What a killed copy leaves is called .strake-tmp-… and goes with the next copy to that folder;",
-      "what came of a large blob is called .strake-part-…, and the next copy to an OCI layout goes on with it within a week.",
+      "what came of a large blob is called .strake-part-…, and the next copy to that layout or oci-archive goes on with it within a week.",
     ].join("\n"),
     args: [{ name: "SOURCE" }, { name: "TARGET" }],
     flags: copyFlags,

@@ -1,5 +1,5 @@
 import { createReadStream, statSync } from "node:fs";
-import { loadArchive, OciLayout, packLayout, unpackLayout } from "../../archive/index.ts";
+import { loadArchive, OciLayout, packLayout, salvageLayout, unpackLayout } from "../../archive/index.ts";
 import { StrakeError } from "../../errors/index.ts";
 import type { Emit } from "../../events/index.ts";
 import {
@@ -164,9 +164,12 @@ export async function withTarget<T>(
     case "oci-archive": {
       demandNothingAt(place.path);
       return await withFolderBeside(place.path, async (folder) => {
+        await salvageLayout(folder, opening);
         const layout = OciLayout.create(folder, `oci-archive:${place.path}`);
         const result = await work({ kind: "place", place: layout, reference: place.tag });
-        await writeArchiveFile(place.path, { replace: false }, (sink) => packLayout(folder, sink, opening));
+        await writeArchiveFile(place.path, { replace: false }, (sink) =>
+          packLayout(folder, layout.digests, { sink, ...opening }),
+        );
         return result;
       });
     }
