@@ -3,6 +3,8 @@ import type { Account } from "./rules.ts";
 
 /** Milliseconds after which an upload that nobody works on makes way for others of its account. */
 export const idleAfter = 300_000;
+/** Clocks do not differ by so much: who worked so far in the future did so before the clock was set back. */
+const future = 3600_000;
 /** Milliseconds between two notes that an upload is worked on. */
 export const renewEvery = 60_000;
 /** Unfinished uploads of one account that hold bytes; all of them are in its ledger. */
@@ -50,7 +52,7 @@ export function claim(account: Account, ledger: Ledger, request: ClaimRequest): 
   const dropped: string[] = [];
   let held = 0;
   for (const { bytes } of Object.values(others)) held += bytes;
-  const idle = Object.entries(others).filter(([, { at }]) => at <= now - idleAfter);
+  const idle = Object.entries(others).filter(([, { at }]) => at <= now - idleAfter || at > now + future);
   idle.sort(([, a], [, b]) => a.at - b.at);
   while (held + need > limit || Object.keys(others).length >= mostClaims) {
     const oldest = idle.shift();
