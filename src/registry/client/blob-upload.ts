@@ -97,13 +97,17 @@ export async function upload(
     const before = offset;
     let isEnding = false;
     try {
-      const chunk = Math.max(most, session.minimum);
       while (offset < blob.size && !inOne) {
+        const chunk = Math.max(most, session.minimum);
         const end = Math.min(blob.size, offset + chunk);
         const next = await patch(wire, session, { start: offset, end, isAll: chunk > blob.size });
         if (next === "no PATCH") {
           inOne = true;
           break;
+        }
+        if (next === "no stream") {
+          most = blob.size;
+          continue;
         }
         if (next.tooLarge) {
           if (most <= session.minimum || most <= 1 << 20) throw next.tooLarge;
@@ -205,12 +209,15 @@ interface Sent {
   readonly tooLarge?: StrakeError;
 }
 
-/** `no PATCH`: the registry takes blobs with PUT alone, which the specification asks of all ("Post then Put"). */
+/**
+ * `no PATCH`: the registry takes blobs with PUT alone, which the specification asks of all ("Post then Put"). `no stream`: somebody on the way to it wants to
+ * know the length first.
+ */
 async function patch(
   wire: Wire,
   session: Session,
   { start, end, isAll }: { readonly start: number; readonly end: number; readonly isAll: boolean },
-): Promise<Sent | "no PATCH"> {
+): Promise<Sent | "no PATCH" | "no stream"> {
   const { send, request } = wire;
   // All that is left, in docker's way; a chunk has its length and place.
   using ending = isAll && needsItsEnd(session) ? new EarlyEnd(request.signal) : undefined;
@@ -228,6 +235,10 @@ async function patch(
   if (start === 0 && (response.status === 405 || response.status === 501)) {
     response.discard();
     return "no PATCH";
+  }
+  if (ending !== undefined && response.status === 411) {
+    response.discard();
+    return "no stream";
   }
   if (!isTaken(response)) throw await uploadError(response, wire.blob);
   response.discard();
