@@ -16,6 +16,7 @@ export async function haltingRegistry({ manifest, large, small }: Held, until: (
   const server = await serve((request, response: ServerResponse) => {
     if (request.url!.includes("/manifests/"))
       return void response.writeHead(200, { "content-type": mediaTypes.ociManifest }).end(manifest);
+    if (request.url!.includes("/tags/list")) return void response.end('{"name":"app","tags":["1"]}');
     if (!request.url!.endsWith(sha256(large))) return void response.end(small);
     const start = Number(/^bytes=([0-9]+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
     starts.push(start);

@@ -35,7 +35,10 @@ interface Call {
   readonly signal?: AbortSignal;
 }
 
-type ReceiveCall = Pick<ReceiveOptions, "signal" | "onProgress" | "onResumed">;
+type ReceiveCall = Pick<ReceiveOptions, "signal" | "onProgress"> & {
+  /** Told how many bytes were here of an earlier, interrupted call. */
+  readonly onContinue?: ((bytes: number) => void) | undefined;
+};
 
 type Blob = Pick<Descriptor, "digest" | "size">;
 
@@ -190,8 +193,10 @@ export class OciLayout {
     const { digest, size } = blob;
     using folder = Folder.open(this.#root);
     using temporary = Temporary.partial(folder, { digits: digestHex(digest), size });
+    const { onContinue, ...call } = options;
     await receiveContent(temporary, blob, {
-      ...options,
+      ...call,
+      ...(onContinue ? { onResumed: onContinue } : {}),
       open: (start) => (size === 0 ? [] : source.open(start, size)),
       mismatch: (found) =>
         new StrakeError(

@@ -44,6 +44,7 @@ async function copyTags(
   try {
     for await (const result of copyAllTags(from, to, {
       ...remoteOptions(cli, flags),
+      store: async () => (await cli.engine()).store,
       ...(flags.platform === undefined ? {} : { platform: flags.platform }),
       referrers: flags.referrers,
       emit: (event: StrakeEvent) => display.emit(event),

@@ -10,15 +10,18 @@ import {
 } from "../../oci/index.ts";
 import {
   atTarget,
+  type CopyOptions,
   copyImage,
   inParallel,
   type Remote,
   type RemoteOptions,
   type Repository,
 } from "../../registry/client/index.ts";
+import type { Store } from "../../store/index.ts";
 import { warnOfMirror } from "../registry/mirror-warning.ts";
 import { openRemote } from "../registry/open-remote.ts";
 import { namingSides } from "./name-side.ts";
+import { rememberingUploads } from "./remember.ts";
 import { parsePlace } from "./transport.ts";
 
 export interface CopyTagsRequest extends RemoteOptions {
@@ -26,6 +29,8 @@ export interface CopyTagsRequest extends RemoteOptions {
   readonly platform?: string;
   /** With what refers to the images: then a tag that is there is looked through for them. */
   readonly referrers?: boolean;
+  /** As of `CopyRequest`, for what is interrupted; none is opened without it. */
+  readonly store?: () => Promise<Store>;
   readonly emit?: Emit;
 }
 
@@ -57,7 +62,9 @@ export async function* copyAllTags(
     await Array.fromAsync((await remote.origin(source)).tags(call)),
     await atTarget(() => remote.repository(target)),
   ]);
-  const sides: Sides = { remote, source, target, goal, platform, call, emit: request.emit ?? emitNothing };
+  const uploads = rememberingUploads(request.store);
+  const emit = request.emit ?? emitNothing;
+  const sides: Sides = { remote, source, target, goal, platform, call, uploads, emit };
   const there = referrers
     ? []
     : await inParallel(tags, { limit: comparedAtOnce, ...call }, (tag, stop) =>
@@ -79,6 +86,7 @@ interface Sides {
   readonly goal: Repository;
   readonly platform: Platform | undefined;
   readonly call: { readonly signal?: AbortSignal };
+  readonly uploads: Pick<CopyOptions, "remember">;
   readonly emit: Emit;
 }
 
@@ -104,12 +112,13 @@ async function digestIfThere(
 }
 
 async function copyTag(
-  { remote, source, target, goal, platform, call, emit }: Sides,
+  { remote, source, target, goal, platform, call, uploads, emit }: Sides,
   tag: string,
   referrers: boolean,
 ): Promise<CopiedTag> {
   const options = {
     ...call,
+    ...uploads,
     ...(platform ? { platform } : {}),
     ...(referrers ? { referrers, cosignTags: false } : {}),
   };

@@ -8,11 +8,15 @@ import { openRemote } from "../registry/open-remote.ts";
 import { pullFrom } from "../registry/pull.ts";
 import { sendImage } from "../registry/push.ts";
 import { namingSides } from "./name-side.ts";
+import { rememberingUploads } from "./remember.ts";
 import { type From, type Opening, type To, withGuests, withSource, withTarget } from "./sides.ts";
 import { type Place, parsePlace } from "./transport.ts";
 
 export interface CopyRequest extends RemoteOptions {
-  /** Asked for only when a side is the store or an archive that passes through it. Default: the user's. */
+  /**
+   * Asked for only when a side is the store or an archive that passes through it; and, if it is given, to note in it how far large blobs for a registry are,
+   * so that a copy that was interrupted goes on when it is done again. Default: the user's.
+   */
   readonly store?: () => Promise<Store>;
   /** Only the image for this platform. Default: all that is there, indexes byte for byte; for the store and docker-archives this machine's. */
   readonly platform?: string;
@@ -77,6 +81,7 @@ async function transfer(from: From, to: To, context: Context): Promise<CopiedIma
     return await copyImage(from, to, {
       ...(platform === undefined ? {} : { platform }),
       ...(request.referrers ? { referrers: true } : {}),
+      ...rememberingUploads(request.store),
       ...(signal ? { signal } : {}),
       emit,
     });

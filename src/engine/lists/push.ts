@@ -11,6 +11,7 @@ import {
 } from "../../oci/index.ts";
 import { copyImage, type Remote, type RemoteOptions, type Repository } from "../../registry/client/index.ts";
 import type { Store } from "../../store/index.ts";
+import { rememberingUploads } from "../copy/remember.ts";
 import { openRemote } from "../registry/open-remote.ts";
 import { sendImage } from "../registry/push.ts";
 import { findList, type ListEntry } from "./list.ts";
@@ -82,7 +83,11 @@ export async function sendEntry(
   const { mediaType, digest, size } = source.descriptor;
   const reference = parseReference(`${source.repository}@${digest}`);
   await remote.read(reference, (place) =>
-    copyImage({ place, reference: digest }, { place: repository, reference: tag || digest }, options),
+    copyImage(
+      { place, reference: digest },
+      { place: repository, reference: tag || digest },
+      { ...options, ...rememberingUploads(async () => store) },
+    ),
   );
   return { mediaType, digest, size };
 }

@@ -253,10 +253,10 @@ async function pushBlob(
       step.dropped();
       return false;
     }
-    const options = { ...call, onProgress: step.progress };
+    const options = { ...call, onProgress: step.progress, onContinue: step.resumed };
     if (target instanceof Repository && blob.size > smallBlob) {
       using memory = rememberUpload(store, target, [blob.digest, ...earlier]);
-      await target.uploadBlob(blob, source, { ...options, memory, onContinue: step.resumed });
+      await target.uploadBlob(blob, source, { ...options, memory });
     } else await target.uploadBlob(blob, source, options);
     return true;
   });

@@ -9,6 +9,7 @@ import {
   type Platform,
   pickPlatform,
 } from "../../oci/index.ts";
+import { smallBlob } from "./blob-upload.ts";
 import { atTarget, WitnessedSource } from "./copy-side.ts";
 import { cosignTags, holdsAll } from "./cosign-tags.ts";
 import { isPassing, pause, rest } from "./http/retry.ts";
@@ -18,6 +19,7 @@ import type { ImageSource, ImageTarget } from "./place.ts";
 import { putReferrer } from "./referrers.ts";
 import { type RemoteManifest, Repository } from "./repository.ts";
 import { asStep, type Step } from "./step.ts";
+import type { UploadMemory } from "./upload-session.ts";
 
 export interface CopyOptions {
   /** Only the manifest for this platform. Default: everything, indexes byte for byte. */
@@ -26,6 +28,11 @@ export interface CopyOptions {
   readonly referrers?: boolean;
   /** With it what cosign keeps under tags that are made of a digest. Default: as `referrers`. */
   readonly cosignTags?: boolean;
+  /**
+   * What remembers how far the upload of a large blob to a repository is, for this copy and the next: the target's own word is asked for, so nothing of
+   * the blob need be kept here.
+   */
+  readonly remember?: (to: Repository, digest: Digest) => Promise<(UploadMemory & Disposable) | undefined>;
   readonly signal?: AbortSignal;
   readonly emit?: Emit;
 }
@@ -48,7 +55,7 @@ const depthLimit = 8;
 const manifestLimit = 10_000;
 const transfers = 3;
 
-/** Copies an image from place to place, bytes unchanged, nothing kept on this machine. Blobs the target has are not moved. */
+/** Copies an image from place to place, bytes unchanged, none of them kept on this machine. Blobs the target has are not moved. */
 export async function copyImage(
   from: { readonly place: ImageSource; readonly reference: string },
   to: { readonly place: ImageTarget; readonly reference: string },
@@ -166,7 +173,7 @@ async function copyBlobs({ from, to, options }: Copying, blobs: readonly Descrip
     { limit: transfers, ...(options.signal ? { signal: options.signal } : {}) },
     (blob, signal) =>
       asStep(blob, { emit, kind: "transfer", verb: "copy" }, (step) =>
-        sendBlob(blob, { from, to, signal, step }),
+        sendBlob(blob, { from, to, signal, step, remember: options.remember }),
       ),
   );
 }
@@ -176,9 +183,10 @@ interface Sending {
   readonly to: ImageTarget;
   readonly signal: AbortSignal;
   readonly step: Step;
+  readonly remember: CopyOptions["remember"];
 }
 
-async function sendBlob(blob: Descriptor, { from, to, signal, step }: Sending): Promise<void> {
+async function sendBlob(blob: Descriptor, { from, to, signal, step, remember }: Sending): Promise<void> {
   const call = { signal };
   const size = await atTarget(() => to.headBlob(blob.digest, { forPush: true, ...call }));
   if (size !== undefined) return step.skipped("already there");
@@ -187,9 +195,12 @@ async function sendBlob(blob: Descriptor, { from, to, signal, step }: Sending): 
   // Asking from any offset lets an upload go on in the middle.
   const source = new WitnessedSource(blob, from.name, (start) => from.openBlob(blob, { start, ...call }));
   for (let attempt = 1; ; attempt++) {
+    const isLarge = to instanceof Repository && blob.size > smallBlob;
+    using memory = isLarge ? await remember?.(to, blob.digest) : undefined;
+    const told = { onProgress: step.progress, onContinue: step.resumed };
     try {
       await atTarget(
-        () => to.uploadBlob(blob, source, { ...call, onProgress: step.progress, onResumed: step.resumed }),
+        () => to.uploadBlob(blob, source, { ...call, ...told, memory }),
         (error) => !source.isBehind(error),
       );
       return;

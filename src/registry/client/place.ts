@@ -1,6 +1,7 @@
 import type { Descriptor, Digest } from "../../oci/index.ts";
 import type { BlobSource } from "./blob-upload.ts";
 import type { RemoteManifest } from "./repository.ts";
+import type { Continuation } from "./upload-session.ts";
 
 interface Call {
   readonly signal?: AbortSignal;
@@ -34,11 +35,7 @@ export interface ImageTarget {
   uploadBlob(
     blob: Blob,
     source: BlobSource,
-    options?: Call & {
-      readonly onProgress?: (bytes: number) => void;
-      /** Told how many bytes the place had of it already, of an earlier time. */
-      readonly onResumed?: (bytes: number) => void;
-    },
+    options?: Call & Continuation & { readonly onProgress?: (bytes: number) => void },
   ): Promise<unknown>;
   /** Under a tag, or under its digest alone. What it names is there already. */
   putManifest(
