@@ -15,6 +15,7 @@ export type {
   ManifestList,
   PullRequest,
   PushRequest,
+  SendArtifactOptions,
 } from "./engine/index.ts";
 export {
   addToList,

@@ -1,7 +1,7 @@
 export { writeArchiveFile } from "./archive-file.ts";
 export { type FetchedArtifact, type FetchRequest, fetchArtifact } from "./artifact/fetch.ts";
 export { artifactFile } from "./artifact/files.ts";
-export { attachArtifact, sendArtifact } from "./artifact/push.ts";
+export { attachArtifact, type SendArtifactOptions, sendArtifact } from "./artifact/push.ts";
 export type { BootstrapOptions } from "./bootstrap.ts";
 export type { BuildRequest } from "./build.ts";
 export type { ContainerSize } from "./container-size.ts";

@@ -6,11 +6,12 @@ import { join } from "node:path";
 import { mediaTypes, sha256 } from "../../src/oci/index.ts";
 import { FileStore, Registry } from "../../src/registry/server/index.ts";
 import { json } from "../support/archives.ts";
+import { startFaultProxy } from "../support/fault-proxy.ts";
 import { haltingRegistry } from "../support/halting-registry.ts";
 import { program } from "../support/strake.ts";
 import { userEnv } from "../support/user-env.ts";
 
-/** A copy between registries that was cut off goes on where the target is: what it has is not fetched again either. */
+/** A copy between registries, or the push of a file, that was cut off goes on where the target is: what it has is not fetched again either. */
 const home = mkdtempSync(join(tmpdir(), "strake-copy-again-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
@@ -24,7 +25,11 @@ const manifest = json({
 });
 
 let roots = 0;
-function copying(from: string, to: string, words: readonly string[] = []) {
+const copying = (from: string, to: string, words: readonly string[] = []) =>
+  running(["copy", ...words, from, to]);
+
+/** The program with these words, over a store of its own. */
+function running(words: readonly string[]) {
   const root = join(home, String(roots));
   const env = {
     ...{ ...process.env, ...userEnv(home) },
@@ -32,7 +37,7 @@ function copying(from: string, to: string, words: readonly string[] = []) {
   };
   return {
     start: () =>
-      Bun.spawn([...program, "copy", ...words, from, to], {
+      Bun.spawn([...program, ...words], {
         ...{ env, stdout: "pipe" as const, stderr: "pipe" as const },
       }),
     kept: () => readdirSync(join(root, "root/work")),
@@ -86,4 +91,28 @@ test("where no store can be opened it copies all the same", async () => {
   writeFileSync(root, "no folder");
   const child = start();
   expect([await child.exited, await new Response(child.stderr).text()]).toEqual([0, expect.any(String)]);
+});
+
+test("artifact push of a large file, killed with SIGKILL: the next one goes on", async () => {
+  roots++;
+  await using target = await goal();
+  await using slow = await startFaultProxy(target.registry.host, ({ method }) =>
+    method === "PATCH" || method === "PUT" ? { slow: 8, at: 0 } : undefined,
+  );
+  const file = join(home, "weights");
+  writeFileSync(file, layer);
+  const { start, kept } = running(["artifact", "push", `${slow.host}/app:1`, file]);
+  const child = start();
+  while (target.received() < 2 << 20) await Bun.sleep(20);
+  child.kill("SIGKILL");
+  await child.exited;
+  slow.plan = () => undefined;
+  const before = slow.seen.length;
+  const again = start();
+  expect([await again.exited, await new Response(again.stderr).text()]).toEqual([0, expect.any(String)]);
+  const sent = slow.seen.slice(before).reduce((sum, { passed }) => sum + passed, 0);
+  expect(sent).toBeLessThan(layer.length - (1 << 20));
+  const blob = await fetch(new URL(`/v2/app/blobs/${sha256(layer)}`, target.registry.url));
+  expect(Buffer.from(await blob.arrayBuffer()).equals(layer)).toBe(true);
+  expect(kept().filter((name) => name.includes("upload"))).toEqual([]);
 });

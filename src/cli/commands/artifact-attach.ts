@@ -7,11 +7,10 @@ import { remoteOptions } from "./remote-options.ts";
 
 export const artifactAttach: Handler<typeof artifactFlags> = async (cli, { args, flags }) => {
   const [name = "", ...files] = args;
-  const descriptor = await attachArtifact(
-    remoteName(name),
-    await artifactOf(cli, files, flags),
-    remoteOptions(cli, flags),
-  );
+  const descriptor = await attachArtifact(remoteName(name), await artifactOf(cli, files, flags), {
+    ...remoteOptions(cli, flags),
+    store: async () => (await cli.engine()).store,
+  });
   cli.print(`${descriptor.digest}\n`);
   return 0;
 };

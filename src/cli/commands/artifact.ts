@@ -14,7 +14,10 @@ export const artifactPush: Handler<typeof artifactFlags> = async (cli, { args, f
   const [name = "", ...files] = args;
   const type = flags["artifact-type"] ?? unknownType;
   const artifact = await artifactOf(cli, files, { ...flags, "artifact-type": type });
-  const descriptor = await sendArtifact(remoteName(name), artifact, remoteOptions(cli, flags));
+  const descriptor = await sendArtifact(remoteName(name), artifact, {
+    ...remoteOptions(cli, flags),
+    store: async () => (await cli.engine()).store,
+  });
   cli.print(`${descriptor.digest}\n`);
   return 0;
 };

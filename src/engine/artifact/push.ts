@@ -7,12 +7,19 @@ import {
   Remote,
   type RemoteOptions,
 } from "../../registry/client/index.ts";
+import type { Store } from "../../store/index.ts";
+import { rememberingUploads } from "../copy/remember.ts";
+
+export interface SendArtifactOptions extends RemoteOptions {
+  /** Where it is noted how far large files are, so that what is interrupted goes on when it is done again. Asked for only then; nothing is noted without it. */
+  readonly store?: () => Promise<Store>;
+}
 
 /** Sends files as an artifact under a tag. Gives its descriptor. Errors: REGISTRY_*, REFERENCE_INVALID. */
 export async function sendArtifact(
   name: string,
   artifact: Omit<Artifact, "subject">,
-  options: RemoteOptions = {},
+  options: SendArtifactOptions = {},
 ): Promise<Descriptor> {
   const reference = withDefaultTag(parseReference(name));
   if (reference.digest !== undefined)
@@ -23,6 +30,7 @@ export async function sendArtifact(
   using remote = new Remote(options);
   return await pushArtifact(await remote.repository(reference), artifact, {
     tag: reference.tag!,
+    ...rememberingUploads(options.store),
     ...(options.signal ? { signal: options.signal } : {}),
   });
 }
@@ -31,7 +39,7 @@ export async function sendArtifact(
 export async function attachArtifact(
   name: string,
   artifact: Omit<Artifact, "subject">,
-  options: RemoteOptions = {},
+  options: SendArtifactOptions = {},
 ): Promise<Descriptor> {
   const reference = withDefaultTag(parseReference(name));
   const call = options.signal ? { signal: options.signal } : {};
@@ -41,5 +49,9 @@ export async function attachArtifact(
     () => repository.resolve(reference.digest ?? reference.tag!, call),
     options.signal,
   );
-  return await pushArtifact(repository, { ...artifact, subject }, call);
+  return await pushArtifact(
+    repository,
+    { ...artifact, subject },
+    { ...call, ...rememberingUploads(options.store) },
+  );
 }

@@ -6,7 +6,8 @@ import {
   mediaTypes,
   sha256,
 } from "../../oci/index.ts";
-import type { BlobSource } from "./blob-upload.ts";
+import { type BlobSource, smallBlob } from "./blob-upload.ts";
+import type { CopyOptions } from "./copy.ts";
 import { putReferrer } from "./referrers.ts";
 import type { Repository } from "./repository.ts";
 
@@ -35,12 +36,17 @@ export const titleAnnotation = "org.opencontainers.image.title";
 export async function pushArtifact(
   repository: Repository,
   artifact: Artifact,
-  { tag, ...call }: { readonly tag?: string; readonly signal?: AbortSignal } = {},
+  {
+    tag,
+    remember,
+    ...call
+  }: { readonly tag?: string; readonly signal?: AbortSignal } & Pick<CopyOptions, "remember"> = {},
 ): Promise<Descriptor> {
   const files = artifact.files.length > 0 ? artifact.files : [emptyFile];
   for (const file of new Map([emptyFile, ...files].map((each) => [each.digest, each])).values()) {
     if ((await repository.headBlob(file.digest, { forPush: true, ...call })) !== undefined) continue;
-    await repository.uploadBlob(file, file, call);
+    using memory = file.size > smallBlob ? await remember?.(repository, file.digest) : undefined;
+    await repository.uploadBlob(file, file, { ...call, memory });
   }
   const { artifactType, subject, annotations } = artifact;
   const manifest: Manifest = {
