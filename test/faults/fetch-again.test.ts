@@ -242,7 +242,8 @@ describe("a copy to an oci-archive", () => {
     document = json({ ...about, layers: [{ ...file, digest: sha256(other), size: other.length }] });
     const again = run();
     expect([await again.exited, await new Response(again.stderr).text()]).toEqual([0, expect.any(String)]);
-    expect(fetched).toEqual([digestHex(sha256(other))]);
+    // The small one may have come before the kill, or not.
+    expect(fetched.filter((hex) => hex !== digestHex(sha256(small)))).toEqual([digestHex(sha256(other))]);
     const found = await members();
     expect(Object.keys(found).sort()).toEqual([...blobs(other, document, small), ...named].sort());
     expect(found[blobs(other)[0]!]).toBe(sha256(other));
