@@ -44,6 +44,29 @@ async function hostile(path: string, name: string): Promise<string> {
 }
 
 describe("artifacts", () => {
+  test("a push tells what is sent and what was there", async () => {
+    writeFileSync(at("model.bin"), randomBytes(3 << 20));
+    const name = `${registry.host}/models/told:1`;
+    const push = () => strake.run(["artifact", "push", "--progress", "plain", ...type, name, "model.bin"]);
+    const [first, again] = [await push(), await push()];
+    expect(first.stderr).toMatch(/#2 push [0-9a-f]{12} 3.15MB\n/);
+    expect(first.stderr).toContain("\npushed 2 blobs, 3.15MB in ");
+    expect(again).toEqual({
+      ...{ code: 0, stdout: first.stdout },
+      stderr: expect.stringContaining("\npushed nothing; already there: 2 blobs, 3.15MB\n"),
+    });
+    const attached = await strake.run([
+      "artifact",
+      "attach",
+      "--progress",
+      "quiet",
+      ...type,
+      name,
+      "model.bin",
+    ]);
+    expect([attached.code, attached.stderr]).toEqual([0, ""]);
+  });
+
   test("files come back as they were, with their types", async () => {
     const weights = randomBytes(3 << 20);
     writeFileSync(at("weights.bin"), weights);

@@ -1,8 +1,12 @@
 import { basename, resolve } from "node:path";
-import { artifactFile } from "../../engine/index.ts";
+import { artifactFile, type SendArtifactOptions } from "../../engine/index.ts";
 import { StrakeError } from "../../errors/index.ts";
-import { isMediaType } from "../../oci/index.ts";
+import { type Descriptor, isMediaType } from "../../oci/index.ts";
 import type { Cli } from "../cli.ts";
+import type { FlagValues } from "../command.ts";
+import { openDisplay } from "../render/show.ts";
+import type { artifactFlags } from "../spec/remote.ts";
+import { remoteOptions } from "./remote-options.ts";
 
 interface ArtifactFlags {
   readonly "artifact-type": string | undefined;
@@ -28,6 +32,27 @@ export async function artifactOf(cli: Cli, words: readonly string[], flags: Arti
   }
   const annotations = Object.fromEntries(flags.annotation.map(pair));
   return { artifactType, files, ...(flags.annotation.length > 0 ? { annotations } : {}) };
+}
+
+/** Sends an artifact with its progress shown, and prints its digest. Gives the exit code. */
+export async function showSent(
+  cli: Cli,
+  flags: FlagValues<typeof artifactFlags>,
+  send: (options: SendArtifactOptions) => Promise<Descriptor>,
+): Promise<number> {
+  const display = openDisplay(cli, flags.progress);
+  let sent: Descriptor;
+  try {
+    sent = await send({
+      ...remoteOptions(cli, flags),
+      store: async () => (await cli.engine()).store,
+      emit: display.emit,
+    });
+  } finally {
+    display.end();
+  }
+  cli.print(`${sent.digest}\n`);
+  return 0;
 }
 
 function split(word: string, otherwise: string): { path: string; mediaType: string } {

@@ -3,7 +3,7 @@ import { fetchArtifact, sendArtifact } from "../../engine/index.ts";
 import type { Handler } from "../command.ts";
 import { openDisplay } from "../render/show.ts";
 import type { artifactFlags, artifactPullFlags } from "../spec/remote.ts";
-import { artifactOf } from "./artifact-files.ts";
+import { artifactOf, showSent } from "./artifact-files.ts";
 import { remoteName } from "./remote-name.ts";
 import { remoteOptions } from "./remote-options.ts";
 
@@ -14,12 +14,7 @@ export const artifactPush: Handler<typeof artifactFlags> = async (cli, { args, f
   const [name = "", ...files] = args;
   const type = flags["artifact-type"] ?? unknownType;
   const artifact = await artifactOf(cli, files, { ...flags, "artifact-type": type });
-  const descriptor = await sendArtifact(remoteName(name), artifact, {
-    ...remoteOptions(cli, flags),
-    store: async () => (await cli.engine()).store,
-  });
-  cli.print(`${descriptor.digest}\n`);
-  return 0;
+  return await showSent(cli, flags, (options) => sendArtifact(remoteName(name), artifact, options));
 };
 
 export const artifactPull: Handler<typeof artifactPullFlags> = async (cli, { args, flags }) => {

@@ -91,6 +91,7 @@ export const artifactFlags = {
   },
   annotation: { type: "strings", value: "KEY=VALUE", help: "an annotation of the artifact" },
   ...remoteFlags,
+  ...progressFlags,
 } as const satisfies Flags;
 
 export const artifactPullFlags = {

@@ -1,4 +1,5 @@
 import { StrakeError } from "../../errors/index.ts";
+import { type Emit, emitNothing, withTotals } from "../../events/index.ts";
 import { type Descriptor, parseReference, withDefaultTag } from "../../oci/index.ts";
 import {
   type Artifact,
@@ -11,6 +12,7 @@ import type { Store } from "../../store/index.ts";
 import { rememberingUploads } from "../copy/remember.ts";
 
 export interface SendArtifactOptions extends RemoteOptions {
+  readonly emit?: Emit;
   /** Where it is noted how far large files are, so that what is interrupted goes on when it is done again. Asked for only then; nothing is noted without it. */
   readonly store?: () => Promise<Store>;
 }
@@ -28,11 +30,14 @@ export async function sendArtifact(
       "an artifact is pushed under a tag; its digest follows from what it is",
     );
   using remote = new Remote(options);
-  return await pushArtifact(await remote.repository(reference), artifact, {
-    tag: reference.tag!,
-    ...rememberingUploads(options.store),
-    ...(options.signal ? { signal: options.signal } : {}),
-  });
+  const repository = await remote.repository(reference);
+  return await withTotals("push", options.emit ?? emitNothing, (emit) =>
+    pushArtifact(repository, artifact, {
+      ...{ tag: reference.tag!, emit },
+      ...rememberingUploads(options.store),
+      ...(options.signal ? { signal: options.signal } : {}),
+    }),
+  );
 }
 
 /** Attaches files to what a reference means at its registry. Gives the artifact's descriptor. Errors: REGISTRY_*. */
@@ -49,9 +54,11 @@ export async function attachArtifact(
     () => repository.resolve(reference.digest ?? reference.tag!, call),
     options.signal,
   );
-  return await pushArtifact(
-    repository,
-    { ...artifact, subject },
-    { ...call, ...rememberingUploads(options.store) },
+  return await withTotals("push", options.emit ?? emitNothing, (emit) =>
+    pushArtifact(
+      repository,
+      { ...artifact, subject },
+      { ...call, emit, ...rememberingUploads(options.store) },
+    ),
   );
 }

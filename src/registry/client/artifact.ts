@@ -1,3 +1,4 @@
+import type { Emit } from "../../events/index.ts";
 import {
   type Descriptor,
   decodeManifestOrIndex,
@@ -10,6 +11,7 @@ import { type BlobSource, smallBlob } from "./blob-upload.ts";
 import type { CopyOptions } from "./copy.ts";
 import { putReferrer } from "./referrers.ts";
 import type { Repository } from "./repository.ts";
+import { asStep } from "./step.ts";
 
 /** A file of an artifact: its bytes, and what they are. */
 export interface ArtifactFile extends BlobSource, Pick<Descriptor, "mediaType" | "digest" | "size"> {
@@ -30,7 +32,7 @@ export interface Artifact {
 export const titleAnnotation = "org.opencontainers.image.title";
 
 /**
- * Sends an artifact, under a tag or, about a subject, as a referrer of that. What is there already is not sent. Gives its descriptor.
+ * Sends an artifact, under a tag or, about a subject, as a referrer of that. What is there already is not sent. Each file is a step. Gives its descriptor.
  * Errors: REGISTRY_*.
  */
 export async function pushArtifact(
@@ -39,14 +41,22 @@ export async function pushArtifact(
   {
     tag,
     remember,
+    emit,
     ...call
-  }: { readonly tag?: string; readonly signal?: AbortSignal } & Pick<CopyOptions, "remember"> = {},
+  }: { readonly tag?: string; readonly signal?: AbortSignal; readonly emit?: Emit } & Pick<
+    CopyOptions,
+    "remember"
+  > = {},
 ): Promise<Descriptor> {
   const files = artifact.files.length > 0 ? artifact.files : [emptyFile];
   for (const file of new Map([emptyFile, ...files].map((each) => [each.digest, each])).values()) {
-    if ((await repository.headBlob(file.digest, { forPush: true, ...call })) !== undefined) continue;
-    using memory = file.size > smallBlob ? await remember?.(repository, file.digest) : undefined;
-    await repository.uploadBlob(file, file, { ...call, memory });
+    await asStep(file, { emit, kind: "transfer", verb: "push" }, async (step) => {
+      if ((await repository.headBlob(file.digest, { forPush: true, ...call })) !== undefined)
+        return step.skipped("already there");
+      using memory = file.size > smallBlob ? await remember?.(repository, file.digest) : undefined;
+      const told = { onProgress: step.progress, onContinue: step.resumed };
+      await repository.uploadBlob(file, file, { ...call, ...told, memory });
+    });
   }
   const { artifactType, subject, annotations } = artifact;
   const manifest: Manifest = {

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Access, FileStore, MemoryStore, type ObjectStore, Registry } from "./index.ts";
-import { OpenUploads } from "./open-uploads.ts";
+import { OpenUploads, parseLabel } from "./open-uploads.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "strake-open-uploads-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -112,3 +112,10 @@ test("uploads that are begun in a loop end at a limit, and nobody else is harmed
   });
   expect(put.status).toBe(201);
 }, 60_000);
+
+test("what a power cut left of a label is nobody's", () => {
+  const label = JSON.stringify({ repository: "team/app", actor: "ann" });
+  expect(parseLabel(label)).toEqual({ repository: "team/app", actor: "ann" });
+  for (const text of [label.slice(0, 20), "", "null", "5", '{"fill":"x"}', "scrub"])
+    expect(parseLabel(text)).toBeUndefined();
+});

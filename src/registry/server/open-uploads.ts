@@ -7,12 +7,14 @@ export interface UploadLabel {
   readonly actor?: string;
 }
 
-/** Undefined for what is no upload of a client: one of a cache says what it fills, that of a scrub is no JSON. */
+/** Undefined for what is no upload of a client: one of a cache says what it fills, that of a scrub is no JSON, nor is what a power cut left. */
 export function parseLabel(text: string): UploadLabel | undefined {
-  const label = text.startsWith("{")
-    ? (JSON.parse(text) as UploadLabel | { readonly fill: string })
-    : undefined;
-  return label && "fill" in label ? undefined : label;
+  try {
+    const label = JSON.parse(text) as Partial<UploadLabel> | null;
+    return typeof label?.repository === "string" ? (label as UploadLabel) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Unfinished uploads of one user, all who are nobody being one. A push has ten at most, and what CI jobs leave makes way. */
