@@ -22,3 +22,14 @@ test("what leaves counts until it has left, and a ledger stays small whatever le
   expect(leave(ledger, 0, 5000 * hour)).toBe(ledger);
   expect(bytesUsed(forgetLeft(ledger, 2000 * hour)!)).toBe(100);
 });
+
+test("what is deleted every few minutes leaves all the same", () => {
+  const minute = 60_000;
+  let ledger = empty;
+  for (let now = 0; now < 24 * hour; now += 5 * minute) {
+    ledger = leave(ledger, 1, now + hour);
+    ledger = forgetLeft(ledger, now) ?? ledger;
+  }
+  // Twelve in the last hour, and at most one entry's worth more.
+  expect(bytesUsed(ledger) - empty.bytes).toBeLessThanOrEqual(14);
+});

@@ -42,7 +42,9 @@ const mostLeaving = 500;
 export function leave(ledger: Ledger, bytes: number, until: number): Ledger {
   if (bytes <= 0) return ledger;
   const leaving = [...(ledger.leaving ?? [])];
-  const near = leaving.findIndex((each) => Math.abs(each.until - until) < together);
+  // Measured by the clock and not from entry to entry: one that moved on with all that joins it would never have left.
+  const span = Math.floor(until / together);
+  const near = leaving.findIndex((each) => Math.floor(each.until / together) === span);
   const joined = near >= 0 ? near : leaving.length >= mostLeaving ? leaving.length - 1 : leaving.length;
   const { bytes: before, until: then } = leaving[joined] ?? { bytes: 0, until };
   leaving[joined] = { bytes: before + bytes, until: Math.max(then, until) };
