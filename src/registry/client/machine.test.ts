@@ -1,5 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { userEnv } from "../../../test/support/user-env.ts";
@@ -169,6 +179,80 @@ describe("a login is found again by whoever looks next", () => {
     expect(await find("reg.example")).toMatchObject({ username: "new", place: "docker-credential-kept" });
     expect(read(join(home, ".docker/config.json")).auths).toEqual({});
   });
+
+  test("a helper that nobody can ask keeps nobody logged in", async () => {
+    helper("broken", "exit 1");
+    dockerConfig({ credsStore: "broken" });
+    const keychain = new Keychain(env);
+    expect(await keychain.store("reg.example", { username: "u", password: "p" })).toMatchObject({
+      isPlainText: true,
+    });
+    expect(await keychain.erase("reg.example")).toBe(true);
+    expect(await keychain.find("other.example").catch((error) => error.code)).toBe("CREDENTIAL_HELPER");
+    await expect(keychain.erase("reg.example")).rejects.toMatchObject({ code: "CREDENTIAL_HELPER" });
+  });
+
+  test("a registry may have no helper where others have one; Docker Hub's is found under any of its names", async () => {
+    helper("hub", 'echo \'{"Username":"h","Secret":"s"}\'');
+    const credHelpers = { "plain.example": "", "https://index.docker.io/v1/": "hub" };
+    dockerConfig({ credsStore: "hub", credHelpers });
+    const keychain = new Keychain(env);
+    expect(await keychain.find("plain.example")).toBeUndefined();
+    const place = join(home, ".docker/config.json");
+    expect(await keychain.store("plain.example", { username: "u", password: "p" })).toEqual({
+      ...{ place, isPlainText: true },
+    });
+    expect(await keychain.find("plain.example")).toMatchObject({ username: "u" });
+    expect(await keychain.erase("plain.example")).toBe(true);
+    dockerConfig({ credHelpers });
+    expect(await keychain.find("docker.io")).toMatchObject({ place: "docker-credential-hub" });
+  });
+
+  test("a link stays one whether or not its file is there; a place that cannot be written is named", async () => {
+    const path = join(home, "linked.json");
+    symlinkSync("dotfiles.json", path);
+    const keychain = new Keychain({ ...env, REGISTRY_AUTH_FILE: path });
+    await keychain.store("reg.example", { username: "u", password: "p" });
+    const { auths } = JSON.parse(readFileSync(join(home, "dotfiles.json"), "utf8"));
+    expect(Object.keys(auths)).toEqual(["reg.example"]);
+    const nowhere = join(path, "folder/auth.json");
+    const lost = new Keychain({ ...env, REGISTRY_AUTH_FILE: nowhere });
+    await expect(lost.store("reg.example", { username: "u", password: "p" })).rejects.toMatchObject({
+      code: "REGISTRY_CONFIG",
+      message: `${nowhere} cannot be written`,
+    });
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "a file of somebody else stays whole and somebody else's",
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), "strake-keychain-"));
+      try {
+        chownSync(folder, 65534, 65534);
+        const path = join(folder, "auth.json");
+        const text = JSON.stringify({ auths: { "old.example": auth("u", "p") } });
+        writeFileSync(path, text, { mode: 0o600 });
+        const keychain = new Keychain({ ...env, REGISTRY_AUTH_FILE: path });
+        process.seteuid!(65534);
+        try {
+          await expect(keychain.store("reg.example", { username: "u", password: "p" })).rejects.toMatchObject(
+            {
+              message: `${path} cannot be read, and so not be changed`,
+            },
+          );
+        } finally {
+          process.seteuid!(0);
+        }
+        expect(readFileSync(path, "utf8")).toBe(text);
+        chownSync(path, 65534, 65534);
+        await keychain.store("reg.example", { username: "u", password: "p" });
+        const { uid, mode } = statSync(path);
+        expect([uid, mode & 0o777]).toEqual([65534, 0o600]);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+  );
 
   test("helpers know registries: what is for a part of one is in the file, and is asked first", async () => {
     helper("whole", `read s; [ "$s" = reg.example ] && echo '{"Username":"whole","Secret":"p"}'`);

@@ -1,8 +1,11 @@
 import { randomBytes } from "node:crypto";
 import {
+  chownSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -10,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { StrakeError } from "../../../errors/index.ts";
 import type { Credentials } from "../auth/credentials.ts";
 
@@ -98,25 +101,48 @@ export function writeAuthEntries(
   entries: Iterable<readonly [key: string, entry: { readonly auth: string } | undefined]>,
 ): void {
   const text = readText(path) ?? "";
+  // One that may not be read holds the logins of somebody: of root, who used sudo, perhaps.
+  if (text === "" && existsSync(path) && statSync(path).size > 0)
+    throw new StrakeError("REGISTRY_CONFIG", `${path} cannot be read, and so not be changed`, {
+      hint: "make it yours (chown), or set REGISTRY_AUTH_FILE to another file",
+    });
   const document = text.trim() === "" ? {} : parse(text, path);
   const auths = Object.fromEntries(mapOf(document.auths));
   for (const [key, entry] of entries)
     if (entry === undefined) delete auths[key];
     else auths[key] = entry;
-  // A symlink to a dotfiles folder stays one.
-  const target = existsSync(path) ? realpathSync(path) : path;
-  mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
-  const temporary = `${target}.${randomBytes(6).toString("hex")}`;
+  let temporary: string | undefined;
   try {
+    const target = linkTarget(path);
+    temporary = `${target}.${randomBytes(6).toString("hex")}`;
+    mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
     writeFileSync(temporary, `${JSON.stringify({ ...document, auths }, null, "\t")}\n`, {
       mode: 0o600,
       flag: "wx",
     });
+    keepOwner(target, temporary);
     renameSync(temporary, target);
   } catch (cause) {
-    rmSync(temporary, { force: true });
-    throw new StrakeError("REGISTRY_CONFIG", `${path} cannot be written`, { cause });
+    if (temporary !== undefined && existsSync(temporary)) rmSync(temporary, { force: true });
+    throw new StrakeError("REGISTRY_CONFIG", `${path} cannot be written`, {
+      hint: "set REGISTRY_AUTH_FILE to a file that can be",
+      cause,
+    });
   }
+}
+
+/** A symlink to a dotfiles folder stays one, also when what it leads to is not there yet. */
+function linkTarget(path: string): string {
+  if (existsSync(path)) return realpathSync(path);
+  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink();
+  return isLink ? resolve(dirname(path), readlinkSync(path)) : path;
+}
+
+/** What root writes for a user (sudo with the user's HOME) stays the user's. */
+function keepOwner(from: string, to: string): void {
+  const before = statSync(from, { throwIfNoEntry: false });
+  if (before === undefined || process.getuid?.() !== 0 || before.uid === 0) return;
+  chownSync(to, before.uid, before.gid);
 }
 
 function readText(path: string): string | undefined {

@@ -80,6 +80,7 @@ export class Keychain {
   async erase(name: string): Promise<boolean> {
     this.#known.clear();
     let found = false;
+    let failure: StrakeError | undefined;
     for (const path of authFilePaths(this.#env)) {
       const file = readAuthFile(path);
       if (file === undefined) continue;
@@ -94,10 +95,17 @@ export class Keychain {
       const helper = helperOf(file, hostOf(name));
       if (helper === undefined || name.includes("/")) continue;
       const program = new CredentialHelper(helper, { env: this.#env });
-      if ((await program.get(keyFor(name))) === undefined) continue;
-      await program.erase(keyFor(name));
-      found = true;
+      try {
+        if ((await program.get(keyFor(name))) === undefined) continue;
+        await program.erase(keyFor(name));
+        found = true;
+      } catch (error) {
+        if (!(error instanceof StrakeError) || error.code !== "CREDENTIAL_HELPER") throw error;
+        // What it could not keep was in the file: see `store`.
+        if (keys.length === 0) failure ??= error;
+      }
     }
+    if (failure) throw failure;
     return found;
   }
 
@@ -130,8 +138,8 @@ export class Keychain {
     const entry = longest(file, name);
     // Nothing is more exact, and helpers have nothing of the kind.
     if (entry !== undefined && entry.key !== host) return entry.credentials;
-    const helper = file.credHelpers.get(host);
-    if (helper !== undefined)
+    const helper = ownHelper(file, host);
+    if (helper)
       try {
         const kept = await this.#ask(helper, host);
         if (kept !== undefined) return kept;
@@ -170,7 +178,13 @@ function keysOf(file: AuthFile, name: string): string[] {
 }
 
 function helperOf(file: AuthFile, host: string): string | undefined {
-  return file.credHelpers.get(host) ?? file.credsStore;
+  return (ownHelper(file, host) ?? file.credsStore) || undefined;
+}
+
+/** The registry's own helper; empty when it is to have none, not even the one for all. */
+function ownHelper(file: AuthFile, host: string): string | undefined {
+  for (const [key, helper] of file.credHelpers) if (normalizeKey(key) === host) return helper;
+  return undefined;
 }
 
 /** Keys are written as hosts, as addresses, with and without the API's version. */
