@@ -72,10 +72,11 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 
 /** Whether it is the way that failed, and neither the bytes nor the place they were written to: what came before it is worth keeping. */
 export function isInterruption(error: unknown): boolean {
-  return (
-    error instanceof StrakeError &&
-    (error.class === "canceled" || error.class === "unavailable" || error.code === "REGISTRY_TRUNCATED")
-  );
+  if (!(error instanceof StrakeError)) return false;
+  // What is stopped because something beside it found the disk full must not stay there either.
+  if (error.class === "canceled")
+    return !(error.cause instanceof StrakeError && error.cause.class === "exhausted");
+  return error.class === "unavailable" || error.code === "REGISTRY_TRUNCATED";
 }
 
 /** Any thrown value as a StrakeError; what is not one becomes `INTERNAL` with the original as its cause. */

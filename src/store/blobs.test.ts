@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { StrakeError } from "../errors/index.ts";
 import { type Digest, sha256 } from "../oci/index.ts";
 import { temporaryStore } from "./fixture/temporary-store.ts";
 
@@ -32,6 +33,29 @@ describe("put", () => {
     expect(await t.store.blobs.put(chunks("abc"), { lease, digest })).toEqual({ digest, size: 3 });
     expect(t.store.blobs.path(digest)).toBe(join(t.root, "blobs", "sha512", hash));
     expect(t.store.gc({ verify: true }).problems).toEqual([]);
+  });
+
+  test.each([
+    ["the way failed", new StrakeError("REGISTRY_UNREACHABLE", "gone"), true],
+    ["the user stopped it", new StrakeError("CANCELED", "canceled"), true],
+    ["the disk is full", new StrakeError("STORE_FULL", "full"), false],
+    [
+      "it was stopped for another that found the disk full",
+      new StrakeError("CANCELED", "canceled", { cause: new StrakeError("STORE_FULL", "full") }),
+      false,
+    ],
+  ])("what came is kept for the next one when that can help: %s", async (_, error, kept) => {
+    using t = temporaryStore();
+    using lease = t.store.lease();
+    const digest = sha256("more than that");
+    async function* broken() {
+      yield new Uint8Array(2 << 20);
+      throw error;
+    }
+    await expect(t.store.blobs.put(broken(), { lease, digest, resumable: true })).rejects.toBe(error);
+    const partial = t.store.blobs.takePartial(digest);
+    expect(partial?.size).toBe(kept ? 2 << 20 : undefined);
+    partial?.drop();
   });
 
   test("content promised and already there is not read again", async () => {
