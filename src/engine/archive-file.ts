@@ -1,5 +1,5 @@
 import { closeSync, lstatSync, openSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { isInterruption, StrakeError } from "../errors/index.ts";
 import { digestHex, sha256 } from "../oci/index.ts";
 import { treeSize } from "../store/index.ts";
@@ -43,11 +43,12 @@ export async function withFolderBeside<T>(path: string, work: (folder: string) =
   using folder = openingTarget(parent, () => Folder.open(parent));
   sweepTemporaries(folder);
   using temporary = openingTarget(parent, () => Temporary.partialFolder(folder, { digits }));
-  const place = join(parent, temporary.name);
+  // The folder that was made, whatever has its name by now: others may write beside it.
+  const place = `/proc/self/fd/${temporary.fd}`;
   try {
     return await work(place);
   } catch (error) {
-    if (isOfTheWay(error) && treeSize(place) >= leastKept) temporary.suspend();
+    if (isOfTheWay(error) && treeSize(`${place}/.`) >= leastKept) temporary.suspend();
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readdirSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { processStartTime } from "../sys/index.ts";
 import { temporaryStore } from "./fixture/temporary-store.ts";
@@ -130,4 +130,18 @@ test("other temporary files are left alone", () => {
   utimesSync(path, new Date(0), new Date(0));
   t.store.uploads.take(["a"]);
   expect(files(t.root)).toEqual([path]);
+});
+
+test("a folder that takes no notes any more ends no upload", () => {
+  using t = temporaryStore();
+  const note = t.store.uploads.take(["a"]);
+  note.write("1");
+  const work = join(t.root, "work");
+  renameSync(work, `${work}-away`);
+  writeFileSync(work, "no folder");
+  note.write("2");
+  note.forget();
+  note.release();
+  rmSync(work);
+  renameSync(`${work}-away`, work);
 });

@@ -69,19 +69,29 @@ export class UploadNote {
     } catch {
       this.forget();
     }
-    if (before !== undefined) this.#files.forget(before);
+    this.#drop(before);
   }
 
   /** There is nothing to go on with. */
   forget(): void {
-    if (this.#path !== undefined) this.#files.forget(this.#path);
+    const path = this.#path;
     this.#path = undefined;
+    this.#drop(path);
   }
 
   /** Whoever comes next may have it. Idempotent. */
   release(): void {
     if (this.#path !== undefined) this.#files.release(this.#path, this.#ending);
     this.#path = undefined;
+  }
+
+  /** What cannot be removed (a disk that turned read-only) goes with a later collection. */
+  #drop(path: string | undefined): void {
+    try {
+      if (path !== undefined) this.#files.forget(path);
+    } catch {
+      // An upload does not end for it.
+    }
   }
 }
 

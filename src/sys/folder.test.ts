@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
+  chmodSync,
   chownSync,
   closeSync,
   existsSync,
@@ -189,6 +190,10 @@ describe("a temporary", () => {
       () => linkSync(join(home, "theirs"), at(name)),
       () => mkdirSync(at(name)),
       () => mkfifoAt(folder.fd, name, 0o600),
+      () => {
+        writeFileSync(at(name), large);
+        chmodSync(at(name), 0o4755);
+      },
       ...(process.getuid?.() === 0
         ? [
             () => {

@@ -172,6 +172,8 @@ function claimPartial(folder: Folder, name: string, open: () => number): Made | 
 function lockOf(folder: Folder, name: string, fd: number): "ours" | "not ours" | "no locks" | "moved" {
   const opened = fstatSync(fd);
   if (!(opened.isFile() || opened.isDirectory()) || opened.uid !== getuid()) return "not ours";
+  // A program of ours that somebody gave this name would become theirs to fill, and keep our rights.
+  if (opened.isFile() && (opened.mode & 0o6000) !== 0) return "not ours";
   try {
     if (!tryFlock(fd, "exclusive")) return "not ours";
   } catch {

@@ -1,45 +1,59 @@
-import { closeSync, openSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, readdirSync, rmSync } from "node:fs";
 import { throwIfAborted } from "../../errors/index.ts";
 import { createDigester, type Digest, digestAlgorithm } from "../../oci/index.ts";
-import { Collections, readFrom } from "../../sys/index.ts";
+import { Collections, Folder, readFrom } from "../../sys/index.ts";
 import { promisedDigest } from "../load/contents.ts";
+
+interface Call {
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * Makes a layout folder of our own that somebody was interrupted in good for another: blobs that are what their names say stay, with the beginnings of such;
- * what named them goes. Each blob is read once.
+ * what named them goes. Each blob is read once. Nothing is read or removed through a link.
  */
-export async function salvageLayout(
-  folder: string,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<void> {
-  for (const name of ["oci-layout", "index.json"]) rmSync(join(folder, name), { force: true });
-  for (const name of blobNames(folder)) {
-    throwIfAborted(signal);
-    const digest = promisedDigest(name);
-    if (digest === undefined || !(await isWhole(join(folder, name), digest, signal)))
-      rmSync(join(folder, name), { force: true, recursive: true });
+export async function salvageLayout(path: string, { signal }: Call = {}): Promise<void> {
+  using layout = Folder.open(path);
+  for (const name of ["oci-layout", "index.json"]) remove(layout, name);
+  using blobs = folderIn(layout, "blobs");
+  for (const algorithm of blobs ? names(blobs) : []) {
+    using folder = folderIn(blobs!, algorithm);
+    for (const hex of folder ? names(folder) : []) {
+      throwIfAborted(signal);
+      const digest = promisedDigest(`blobs/${algorithm}/${hex}`);
+      if (digest === undefined || !(await isWhole(folder!, hex, { digest, signal }))) remove(folder!, hex);
+    }
   }
 }
 
-function blobNames(folder: string): string[] {
-  return list(join(folder, "blobs")).flatMap((algorithm) =>
-    list(join(folder, "blobs", algorithm)).map((hex) => `blobs/${algorithm}/${hex}`),
-  );
-}
-
-function list(path: string): string[] {
+/** Undefined where there is none; what has its name and is none, or a link to one, goes. */
+function folderIn(parent: Folder, name: string): Folder | undefined {
   try {
-    return readdirSync(path);
+    return parent.folder(name);
   } catch {
-    return [];
+    remove(parent, name);
+    return undefined;
   }
 }
 
-async function isWhole(path: string, digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
+function names({ fd }: Folder): string[] {
+  return readdirSync(`/proc/self/fd/${fd}`);
+}
+
+function remove({ fd }: Folder, name: string): void {
+  rmSync(`/proc/self/fd/${fd}/${name}`, { recursive: true, force: true });
+}
+
+async function isWhole(
+  folder: Folder,
+  name: string,
+  { digest, signal }: Call & { readonly digest: Digest },
+): Promise<boolean> {
+  if (!folder.lstat(name)?.isFile()) return false;
   const digester = createDigester(digestAlgorithm(digest));
   const collections = new Collections({ every: 16 << 20, fullEvery: 16 });
-  const fd = openSync(path, "r");
+  const fd = folder.openFile(name);
+  if (fd === undefined) return false;
   try {
     for await (const bytes of readFrom(fd)) {
       throwIfAborted(signal);

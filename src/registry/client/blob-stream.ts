@@ -57,6 +57,8 @@ export async function sendStream(send: Send, streaming: Streaming): Promise<Begu
 
 /** How often a registry is asked again where it is. */
 const rejoins = 5;
+/** Bytes that are held for a first piece. Of a registry that wants larger ones the stream is given up, and what follows is sent from its file. */
+const largestPiece = 64 << 20;
 
 /**
  * Sends the first piece behind what the registry has, with its place: a stream has none, and what of a lost connection arrives only now would stand
@@ -67,6 +69,7 @@ async function joined(send: Send, reader: StreamReader, streaming: Streaming) {
   let session = first;
   let offset = start;
   for (let tries = 0; tries < rejoins; tries++) {
+    if (session.minimum > largestPiece) break;
     const bytes = await reader.piece(offset, session.minimum);
     if (bytes === undefined) return { session, offset };
     const end = offset + bytes.byteLength;

@@ -93,6 +93,7 @@ export async function upload(
   if (offset > 0) options.onProgress?.(offset);
   let most = options.chunk ?? Number.POSITIVE_INFINITY;
   let inOne = blob.size <= smallBlob;
+  let losses = 0;
   for (let failures = 0; ; ) {
     const before = offset;
     let isEnding = false;
@@ -135,6 +136,7 @@ export async function upload(
       const isOver = !isShifted && (isLost(error) || (isLeft && isRefused(error, failures)));
       if (!(thrown instanceof TryAgain) && !isPassing(error) && !isOver && !isShifted) throw error;
       if (!isPatient(error, options)) throw error;
+      const had = offset;
       let known = isOver ? undefined : await reached(wire, session);
       if (isShifted && known?.offset === offset) known = undefined;
       if (known === undefined) {
@@ -143,7 +145,9 @@ export async function upload(
         ({ session, offset, isLeft } = await fresh());
       } else ({ session, offset } = known);
       failures = offset > before ? 1 : failures + 1;
-      if (failures >= attempts) {
+      // What was taken and is lost is sent again, but not for ever; smaller chunks are few.
+      if (offset < had && !(thrown instanceof TryAgain)) losses++;
+      if (failures >= attempts || losses >= attempts) {
         // It would not go on the next time either.
         if (isLeft && offset <= leftAt) memory?.forget();
         throw error;

@@ -21,8 +21,8 @@ class Notes implements UploadMemory {
   readonly session: Session | undefined;
   readonly all: (string | undefined)[] = [];
 
-  constructor(location?: string) {
-    this.session = location === undefined ? undefined : { location: new URL(location), minimum: 0 };
+  constructor(location?: string, minimum = 0) {
+    this.session = location === undefined ? undefined : { location: new URL(location), minimum };
   }
 
   note({ location }: Session): void {
@@ -236,6 +236,55 @@ test("one that does not move is not tried for ever", async () => {
   const memory = new Notes(`http://${server.host}/old`);
   expect((await failure(push(server.host, { way: "whole", memory }))).code).toBe("REGISTRY_UNREACHABLE");
   expect(memory.all).toEqual([undefined]);
+});
+
+test("a registry that takes all and then loses it is given up", async () => {
+  for (const [status, body] of [
+    [400, '{"errors":[{"code":"DIGEST_INVALID"}]}'],
+    [404, ""],
+  ] as const) {
+    let ends = 0;
+    using server = await registry(undefined, async (request, response) => {
+      if (request.method !== "PUT") return false;
+      await readAll(request);
+      // So that the test ends in any case.
+      response.writeHead(++ends > 20 ? 403 : status).end(body);
+      return true;
+    });
+    await failure(push(server.host, { way: "whole", memory: new Notes() }));
+    expect(ends).toBe(4);
+  }
+});
+
+test("a registry whose word on how far it is goes to and fro is given up", async () => {
+  let asked = 0;
+  using server = await registry(undefined, async (request, response) => {
+    if (request.method !== "PATCH" && request.method !== "GET") return false;
+    await readAll(request);
+    const range = { range: ++asked % 4 === 2 ? `0-${half}` : "0-99", location: "/new" };
+    response.writeHead(asked > 60 ? 403 : request.method === "GET" ? 204 : 416, range).end();
+    return true;
+  });
+  await failure(push(server.host, { way: "whole", memory: new Notes() }));
+  expect(asked).toBeLessThan(20);
+});
+
+test("a stream is not held in memory for a registry that wants huge pieces", async () => {
+  using server = await registry(content.subarray(0, half));
+  let made = 0;
+  const memory = new Notes(`http://${server.host}/old`, 2 ** 40);
+  using client = await impatient(server.host);
+  const repository = client.repository("a/b");
+  async function* counted() {
+    for await (const part of parts(content)) {
+      made += part.byteLength;
+      yield part;
+    }
+  }
+  const begun = await repository.streamBlob(counted(), { memory });
+  expect(made).toBeLessThan(content.length);
+  await repository.uploadBlob(blob, source, { memory, begun });
+  expect([...server.done]).toEqual(["/old"]);
 });
 
 test("small blobs are neither noted nor looked for", async () => {

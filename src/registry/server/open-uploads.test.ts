@@ -82,6 +82,20 @@ describe.each(stores)("unfinished uploads over %s", (_, open) => {
   });
 });
 
+test("what a cache is filling is neither counted as a client's nor open to one", async () => {
+  const fill = '{"repository":"hub/app","fill":"hub@sha256:0"}';
+  for (const text of [fill, "quarantine", "", "null", "[]"]) expect(parseLabel(text)).toBeUndefined();
+  const storage = await FileStore.open(mkdtempSync(join(folder, "fill-")));
+  await using registry = await Registry.start({ storage });
+  const { id } = await storage.createUpload(fill);
+  for (const method of ["GET", "PATCH", "DELETE"]) {
+    const body = method === "PATCH" ? "theirs" : null;
+    const answer = await fetch(`${registry.url}v2/hub/app/blobs/uploads/${id}`, { method, body });
+    expect(answer.status).toBe(404);
+  }
+  expect((await storage.openUpload(id))?.length).toBe(0);
+});
+
 test("uploads that are begun in a loop end at a limit, and nobody else is harmed", async () => {
   const root = mkdtempSync(join(folder, "loop-"));
   const access: Access = ({ headers }) => ({ allow: true, actor: headers.get("x-user") ?? undefined });

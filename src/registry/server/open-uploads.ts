@@ -10,8 +10,9 @@ export interface UploadLabel {
 /** Undefined for what is no upload of a client: one of a cache says what it fills, that of a scrub is no JSON, nor is what a power cut left. */
 export function parseLabel(text: string): UploadLabel | undefined {
   try {
-    const label = JSON.parse(text) as Partial<UploadLabel> | null;
-    return typeof label?.repository === "string" ? (label as UploadLabel) : undefined;
+    const label = JSON.parse(text) as (Partial<UploadLabel> & { readonly fill?: unknown }) | null;
+    const isOfClient = typeof label?.repository === "string" && label.fill === undefined;
+    return isOfClient ? (label as UploadLabel) : undefined;
   } catch {
     return undefined;
   }
