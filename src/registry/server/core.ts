@@ -40,6 +40,8 @@ export interface Call {
   readonly traffic: Traffic;
   readonly query: URLSearchParams;
   readonly actor: string | undefined;
+  /** What counts as one client where nobody is logged in: an address or a network. */
+  readonly client: () => string;
   readonly visible: ((repository: string) => boolean) | undefined;
   /** Whether the caller may do something else besides, for example read the repository it mounts from. */
   readonly may: (action: AccessRequest["action"], repository?: string) => Promise<boolean>;

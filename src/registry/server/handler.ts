@@ -1,5 +1,6 @@
 import { StrakeError } from "../../errors/index.ts";
 import { isRepositoryPath } from "../../oci/index.ts";
+import { clientOf } from "./access/rate-limit.ts";
 import type { Access, AccessDecision, AccessRequest } from "./access.ts";
 import { deleteBlob, serveBlob } from "./blobs.ts";
 import { listCatalog } from "./catalog.ts";
@@ -66,7 +67,8 @@ export async function handle(
     const may = async (action: AccessRequest["action"], repository?: string) =>
       (await access({ action, repository, headers, remote, isPart: true })).allow;
     const { visible } = decision;
-    const call: Call = { core, request, method, traffic, query, actor, visible, may };
+    const client = () => clientOf(remote());
+    const call: Call = { core, request, method, traffic, query, actor, client, visible, may };
     const { response, cache }: CachedAnswer =
       core.proxy && target
         ? await serveCached(call, core.proxy, { route, target })

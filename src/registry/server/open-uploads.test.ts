@@ -11,10 +11,15 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const label = (actor?: string) =>
   JSON.stringify({ repository: "a", ...(actor === undefined ? {} : { actor }) });
 
-async function begin(uploads: OpenUploads, storage: ObjectStore, actor?: string): Promise<string> {
-  await uploads.makeRoom(actor);
+async function begin(
+  uploads: OpenUploads,
+  storage: ObjectStore,
+  actor?: string,
+  client?: string,
+): Promise<string> {
+  await uploads.makeRoom(actor, client);
   const { id } = await storage.createUpload(label(actor));
-  uploads.touched(actor, id);
+  uploads.begun(actor, id, client);
   return id;
 }
 
@@ -62,6 +67,42 @@ describe.each(stores)("unfinished uploads over %s", (_, open) => {
     });
     const there = await Promise.all(ids.map((id) => storage.openUpload(id)));
     expect(there.map((upload) => upload !== undefined)).toEqual([true, false, true]);
+  });
+
+  test("one that took long is not left alone as soon as it has come", async () => {
+    await using storage = await open();
+    const uploads = new OpenUploads(storage, () => false, 1);
+    const id = await begin(uploads, storage, "ann");
+    await later(600_000, async () => {
+      uploads.leftAlone("ann", id);
+      await expect(uploads.makeRoom("ann")).rejects.toMatchObject({ code: "TOOMANYREQUESTS" });
+      uploads.ended("ann", id);
+      uploads.leftAlone("ann", id);
+      await begin(uploads, storage, "ann");
+    });
+  });
+
+  test("of those who are not logged in, one client does not keep all others out", async () => {
+    await using storage = await open();
+    const busy = new Set<string>();
+    const uploads = new OpenUploads(storage, (id) => busy.has(id), 10);
+    const many: string[] = [];
+    for (let i = 0; i < 10; i++) many.push(await begin(uploads, storage, undefined, "192.0.2.1"));
+    const refused = { code: "TOOMANYREQUESTS" };
+    await expect(uploads.makeRoom(undefined, "192.0.2.1")).rejects.toMatchObject(refused);
+    busy.add(many[0]!);
+    const others: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      others.push(await begin(uploads, storage, undefined, "192.0.2.2"));
+      for (const id of many.slice(4)) uploads.touched(undefined, id);
+      await expect(uploads.makeRoom(undefined, "192.0.2.1")).rejects.toMatchObject(refused);
+    }
+    // A third of all: it takes nothing more.
+    await expect(uploads.makeRoom(undefined, "192.0.2.2")).rejects.toMatchObject(refused);
+    const there = [];
+    for (const id of [...many, ...others]) there.push((await storage.openUpload(id)) !== undefined);
+    expect(there).toEqual([true, false, false, false, ...Array(9).fill(true)]);
+    await begin(uploads, storage, "ann");
   });
 
   test("those of an earlier process count, what is no client's does not", async () => {
@@ -125,6 +166,48 @@ test("uploads that are begun in a loop end at a limit, and nobody else is harmed
     headers: { "x-user": "bob" },
   });
   expect(put.status).toBe(201);
+}, 60_000);
+
+test("the address of those who are not logged in is the one that a trusted proxy names", async () => {
+  await using registry = await Registry.start({
+    ...{ storage: new MemoryStore(), trustedProxies: ["127.0.0.0/8", "::1"] },
+  });
+  const post = async (address: string) => {
+    const headers = { "x-forwarded-for": address };
+    return (await fetch(`${registry.url}v2/app/blobs/uploads/`, { method: "POST", headers })).status;
+  };
+  for (let done = 0; done < 10_000; done += 100)
+    await Promise.all(Array.from({ length: 100 }, () => post("192.0.2.1")));
+  expect([await post("192.0.2.1"), await post("192.0.2.2"), await post("192.0.2.1")]).toEqual([
+    429, 202, 429,
+  ]);
+}, 60_000);
+
+test("an upload that came for long has its end after that, however many others begin meanwhile", async () => {
+  const storage = new MemoryStore();
+  await using registry = await Registry.start({ storage });
+  const post = () => fetch(`${registry.url}v2/app/blobs/uploads/`, { method: "POST" });
+  const slow = new URL((await post()).headers.get("location")!, registry.url).href;
+  let end = () => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const body = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      controller.enqueue(new TextEncoder().encode("x"));
+      await ended;
+      controller.close();
+    },
+  });
+  const patch = fetch(slow, { method: "PATCH", body });
+  for (let done = 1; done < 10_000; done += 99) await Promise.all(Array.from({ length: 99 }, post));
+  await later(600_000, async () => {
+    end();
+    expect((await patch).status).toBe(202);
+    expect((await post()).status).toBe(202);
+    const digest = `sha256:${new Bun.CryptoHasher("sha256").update("x").digest("hex")}`;
+    expect((await fetch(`${slow}?digest=${digest}`, { method: "PUT" })).status).toBe(201);
+  });
 }, 60_000);
 
 test("what a power cut left of a label is nobody's", () => {

@@ -1,6 +1,9 @@
 import { Refusal } from "./protocol/refusal.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
 
+/** No user's name has a slash: a client's address is never taken for one. */
+const nobody = (client: string) => `/${client}`;
+
 /** Whose an upload is, kept with it. */
 export interface UploadLabel {
   readonly repository: string;
@@ -18,7 +21,7 @@ export function parseLabel(text: string): UploadLabel | undefined {
   }
 }
 
-/** Unfinished uploads of one user, all who are nobody being one. A push has ten at most, and what CI jobs leave makes way. */
+/** Unfinished uploads of one user, all who are not logged in being one. A push has ten at most, and what CI jobs leave makes way. */
 const standardLimit = 10_000;
 /** Milliseconds after which an upload that nobody works on makes way. Over a storage that others serve they may be at it. */
 const idle = { alone: 300_000, shared: 3600_000 };
@@ -35,6 +38,8 @@ export class OpenUploads {
   readonly #limit: number;
   /** When each was last worked on, milliseconds since the epoch; who was quiet longest is first. */
   readonly #users = new Map<string, Map<string, number>>();
+  /** Who began each upload of those who are not logged in. */
+  readonly #clients = new Map<string, string>();
   #earlier: Promise<void> | undefined;
 
   /** `isBusy`: whether a request works on an upload just now. */
@@ -44,45 +49,82 @@ export class OpenUploads {
     this.#limit = limit;
   }
 
-  /** To be called before an upload begins. Throws TOOMANYREQUESTS. */
-  async makeRoom(actor: string | undefined): Promise<void> {
+  /** To be called before an upload begins, with what counts as one client there. Throws TOOMANYREQUESTS. */
+  async makeRoom(actor: string | undefined, client = ""): Promise<void> {
     // Where they cannot be listed, none can be begun either, and that is what is told.
     this.#earlier ??= this.#countEarlier().catch(() => {
       this.#earlier = undefined;
     });
     await this.#earlier;
-    const uploads = this.#users.get(actor ?? "");
-    if (!uploads || uploads.size < this.#limit) return;
+    const own = actor ?? nobody(client);
+    const count = actor === undefined ? this.#clients.size : (this.#users.get(own)?.size ?? 0);
+    if (count < this.#limit) return;
     const before = Date.now() - (this.#objects.exclusive ? idle.alone : idle.shared);
-    const quiet: string[] = [];
-    for (const [id, at] of uploads) {
-      if (at > before || quiet.length >= atOnce) break;
-      if (!this.#isBusy(id)) quiet.push(id);
-    }
+    const users = actor === undefined ? this.#nobodies() : [own];
+    let quiet = users.flatMap((user) => this.#left(user, before, atOnce)).slice(0, atOnce);
+    if (quiet.length === 0 && actor === undefined) quiet = this.#takenFromLargest(users, own);
     if (quiet.length === 0)
       throw new Refusal(
         "TOOMANYREQUESTS",
-        `${uploads.size} uploads of ${actor === undefined ? "those who are not logged in" : "this user"} are unfinished, and no more are let begin: finish or cancel some`,
-        { headers: { "Retry-After": "60" }, detail: { limit: this.#limit, unfinished: uploads.size } },
+        `${count} uploads of ${actor === undefined ? "those who are not logged in" : "this user"} are unfinished, and no more are let begin: finish or cancel some`,
+        { headers: { "Retry-After": "60" }, detail: { limit: this.#limit, unfinished: count } },
       );
     for (const id of quiet) this.ended(actor, id);
     for (const id of quiet) await this.#objects.dropUpload(id);
   }
 
-  /** Somebody works on an upload, or has begun it. */
+  /** Somebody has begun an upload. */
+  begun(actor: string | undefined, id: string, client = ""): void {
+    if (actor === undefined) this.#clients.set(id, nobody(client));
+    this.touched(actor, id);
+  }
+
+  /** Somebody works on an upload. */
   touched(actor: string | undefined, id: string): void {
-    const user = actor ?? "";
+    const user = this.#userOf(actor, id);
+    if (actor === undefined) this.#clients.set(id, user);
     const uploads = this.#users.get(user) ?? new Map<string, number>();
     this.#users.set(user, uploads);
     uploads.delete(id);
     uploads.set(id, Date.now());
   }
 
+  /** Somebody has worked on an upload until now, which may have ended with that. */
+  leftAlone(actor: string | undefined, id: string): void {
+    if (this.#users.get(this.#userOf(actor, id))?.has(id)) this.touched(actor, id);
+  }
+
   ended(actor: string | undefined, id: string): void {
-    const user = actor ?? "";
+    const user = this.#userOf(actor, id);
+    this.#clients.delete(id);
     const uploads = this.#users.get(user);
     uploads?.delete(id);
     if (uploads?.size === 0) this.#users.delete(user);
+  }
+
+  #userOf(actor: string | undefined, id: string): string {
+    return actor ?? this.#clients.get(id) ?? nobody("");
+  }
+
+  #nobodies(): string[] {
+    return [...new Set(this.#clients.values())];
+  }
+
+  /** Those of one that nobody has worked on since, at most so many. */
+  #left(user: string, before: number, most: number): string[] {
+    const quiet: string[] = [];
+    for (const [id, at] of this.#users.get(user) ?? []) {
+      if (at > before || quiet.length >= most) break;
+      if (!this.#isBusy(id)) quiet.push(id);
+    }
+    return quiet;
+  }
+
+  /** One of the client that has most, if that is far more than this one: a single client must not keep all others out. */
+  #takenFromLargest(users: readonly string[], own: string): string[] {
+    const sizeOf = (user: string) => this.#users.get(user)?.size ?? 0;
+    const largest = users.reduce((most, user) => (sizeOf(user) > sizeOf(most) ? user : most), own);
+    return sizeOf(largest) > 2 * sizeOf(own) + 1 ? this.#left(largest, Number.POSITIVE_INFINITY, 1) : [];
   }
 
   /** Those that are there from before, as if they had been touched now: nobody knows better. */

@@ -29,10 +29,10 @@ export async function beginUpload(call: Call, repository: string): Promise<Respo
   const algorithm = meant ? digestAlgorithm(meant) : parseAlgorithm(call.query.get("digest-algorithm"));
   const { core, actor } = call;
   await checkUploadRoom(call, repository, digest);
-  await core.openUploads.makeRoom(actor);
+  await core.openUploads.makeRoom(actor, call.client());
   const label: UploadLabel = { repository, ...(actor === undefined ? {} : { actor }) };
   const upload = await core.objects.createUpload(JSON.stringify(label));
-  core.openUploads.touched(actor, upload.id);
+  core.openUploads.begun(actor, upload.id, call.client());
   core.sessions.begin(upload.id, algorithm, upload.version);
   if (!digest) return progress(202, repository, upload);
   return core.sessions.exclusively(upload.id, async (turn) => {
@@ -138,6 +138,8 @@ async function whileMine(
         throw unknownUpload(id);
       }
       throw error;
+    } finally {
+      call.core.openUploads.leftAlone(call.actor, id);
     }
   });
 }
