@@ -73,6 +73,32 @@ describe.skipIf(obstacle !== undefined)("flags of run and exec do what their hel
     expect(await effective("--privileged", "-u", "1000")).toBe("CapEff:\t0000000000000000\n");
   }, 30_000);
 
+  test("an empty volume has the owner that the container gave it, also when that starts again", async () => {
+    const places = ["-v", "/new", "-v", "/tmp", "-v", "of-run-flags:/named"];
+    await strake.ok(
+      "run",
+      "-d",
+      "--name",
+      "again",
+      "--network",
+      "none",
+      ...places,
+      "busybox:1",
+      "sleep",
+      "1000",
+    );
+    const seen = () => strake.ok("exec", "again", "stat", "-c", "%u %a", "/new", "/tmp", "/named");
+    const first = await seen();
+    await strake.ok("exec", "again", "chown", "1000", "/new", "/tmp", "/named");
+    await strake.ok("restart", "-t", "0", "again");
+    const second = await seen();
+    await strake.ok("rm", "-f", "again");
+    expect([String(first), String(second)]).toEqual([
+      "0 755\n0 1777\n0 755\n",
+      "1000 755\n1000 1777\n1000 755\n",
+    ]);
+  }, 30_000);
+
   test("images are listed by the time they were made, as docker lists them, and picked by a pattern", async () => {
     await strake.ok("tag", "busybox:1", "shop/one:1");
     const dockerfile = Buffer.from("FROM busybox:1\nLABEL a=b\nRUN true\n");

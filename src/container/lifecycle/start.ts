@@ -196,8 +196,10 @@ async function prepareMounts(
     else if (mount.type === "volume") {
       // One without a name of the user's comes after the record that has it: nobody removes it meanwhile.
       using _lock = mount.anonymous ? undefined : await lockVolume(services.runRoot, mount.name);
+      const isNew = record.state.status === "created" || !services.volumes.get(mount.name);
       const volume = services.volumes.create(mount.name, { anonymous: mount.anonymous });
-      if (!mount.noCopy) await services.volumes.seed(volume, rootfs, mount.destination);
+      // Not at a later start: one that is empty then has the owner that the container gave it.
+      if (!mount.noCopy && isNew) await services.volumes.seed(volume, rootfs, mount.destination);
       mounts.push(bindMount(volume.mountpoint, mount.destination, { readonly: mount.readonly }));
     } else {
       if (!existsSync(mount.source)) {
