@@ -1,5 +1,5 @@
 import { readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { currentOwner } from "./owner.ts";
 import { isAbandoned, isTemporaryName, temporaryName, unownedName } from "./temporary.ts";
 
@@ -12,7 +12,7 @@ export interface LeftFile {
   readonly age: number;
 }
 
-/** Of this process, and being written or read now. */
+/** Names of those of this process that are being written or read now; no two have the same, whichever way leads to the folder. */
 const inUse = new Set<string>();
 
 /**
@@ -29,19 +29,19 @@ export class LeftFiles {
   /** A path to write a file to. It is ours until `leave`, `release` or `forget`. */
   begin(ending: string): string {
     const path = join(this.#folder, `${temporaryName()}_${ending}`);
-    inUse.add(path);
+    inUse.add(basename(path));
     return path;
   }
 
   /** The file has become something else, or nothing. */
   forget(path: string): void {
-    inUse.delete(path);
+    inUse.delete(basename(path));
     rmSync(path, { force: true });
   }
 
   /** It stays for whoever of this process comes next, and for others when this process is gone. */
   leave(path: string): void {
-    inUse.delete(path);
+    inUse.delete(basename(path));
   }
 
   /** It stays for whoever comes next, in any process. */
@@ -51,7 +51,7 @@ export class LeftFiles {
     } catch {
       // A collection took it.
     }
-    inUse.delete(path);
+    inUse.delete(basename(path));
   }
 
   /** Those that nobody is at, of the names that fit. */
@@ -62,7 +62,7 @@ export class LeftFiles {
       .flatMap((name) => {
         const path = join(this.#folder, name);
         const stat = statSync(path, { throwIfNoEntry: false });
-        if (stat === undefined || inUse.has(path)) return [];
+        if (stat === undefined || inUse.has(name)) return [];
         const age = Date.now() - stat.mtimeMs;
         const isFree = name.includes(`-${own}-`) || isAbandoned(name, age);
         return isFree ? [{ path, size: stat.size, age }] : [];
@@ -76,7 +76,7 @@ export class LeftFiles {
       renameSync(from, path);
       return path;
     } catch {
-      inUse.delete(path);
+      inUse.delete(basename(path));
       return undefined;
     }
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { readdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { processStartTime } from "../sys/index.ts";
 import { temporaryStore } from "./fixture/temporary-store.ts";
@@ -130,6 +130,18 @@ test("other temporary files are left alone", () => {
   utimesSync(path, new Date(0), new Date(0));
   t.store.uploads.take(["a"]);
   expect(files(t.root)).toEqual([path]);
+});
+
+test("what this process is at is not taken through another path to the store", () => {
+  using t = temporaryStore();
+  const link = join(t.root, "..", "link");
+  symlinkSync(t.root, link);
+  using other = Store.open({ root: link, runRoot: join(t.root, "..", "run") });
+  const note = t.store.uploads.take(["a"]);
+  note.write("1");
+  expect(other.uploads.take(["a"]).before).toBeUndefined();
+  note.release();
+  expect(other.uploads.take(["a"]).before).toBe("1");
 });
 
 test("a folder that takes no notes any more ends no upload", () => {
