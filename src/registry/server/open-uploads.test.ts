@@ -137,6 +137,19 @@ test("what a cache is filling is neither counted as a client's nor open to one",
   expect((await storage.openUpload(id))?.length).toBe(0);
 });
 
+test("what began here and ended at another replica does not count for ever", async () => {
+  await using storage = new MemoryStore();
+  Object.defineProperty(storage, "exclusive", { value: false });
+  const uploads = new OpenUploads(storage, () => false, 50);
+  for (const user of ["ann", undefined]) {
+    for (let i = 0; i < 200; i++) await storage.dropUpload(await begin(uploads, storage, user));
+    const refused = async () => {
+      for (let i = 0; i < 1000; i++) await begin(uploads, storage, user);
+    };
+    await expect(refused()).rejects.toMatchObject({ code: "TOOMANYREQUESTS" });
+  }
+});
+
 test("uploads that are begun in a loop end at a limit, and nobody else is harmed", async () => {
   const root = mkdtempSync(join(folder, "loop-"));
   const access: Access = ({ headers }) => ({ allow: true, actor: headers.get("x-user") ?? undefined });

@@ -27,6 +27,8 @@ const standardLimit = 10_000;
 const idle = { alone: 300_000, shared: 3600_000 };
 /** Uploads that one new one may push out: what was left by the thousand goes little by little. */
 const atOnce = 16;
+/** Uploads that are looked at, at the limit, for whether they have ended elsewhere. */
+const looks = 8;
 
 /**
  * How many uploads each user has left open. Empty ones cost no bytes that a quota would see, and yet two files each. Where nobody
@@ -58,7 +60,7 @@ export class OpenUploads {
     await this.#earlier;
     const own = actor ?? nobody(client);
     const count = actor === undefined ? this.#clients.size : (this.#users.get(own)?.size ?? 0);
-    if (count < this.#limit) return;
+    if (count < this.#limit || (await this.#forgetEnded(actor))) return;
     const before = Date.now() - (this.#objects.exclusive ? idle.alone : idle.shared);
     const users = actor === undefined ? this.#nobodies() : [own];
     let quiet = users.flatMap((user) => this.#left(user, before, atOnce)).slice(0, atOnce);
@@ -100,6 +102,17 @@ export class OpenUploads {
     const uploads = this.#users.get(user);
     uploads?.delete(id);
     if (uploads?.size === 0) this.#users.delete(user);
+  }
+
+  /** Over a storage that others serve, what began here may have ended there: true when that is so for one of some. */
+  async #forgetEnded(actor: string | undefined): Promise<boolean> {
+    if (this.#objects.exclusive) return false;
+    const ids = [...((actor === undefined ? this.#clients : this.#users.get(actor))?.keys() ?? [])];
+    const some = Array.from({ length: looks }, () => ids[Math.floor(Math.random() * ids.length)]!);
+    const isThere = await Promise.all(some.map((id) => this.#objects.openUpload(id)));
+    const ended = some.filter((_, i) => !isThere[i]);
+    for (const id of ended) this.ended(actor, id);
+    return ended.length > 0;
   }
 
   #userOf(actor: string | undefined, id: string): string {
