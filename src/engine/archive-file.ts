@@ -3,11 +3,16 @@ import { basename, dirname, resolve } from "node:path";
 import { isInterruption, StrakeError } from "../errors/index.ts";
 import { digestHex, sha256 } from "../oci/index.ts";
 import { treeSize } from "../store/index.ts";
-import { Folder, openingTarget, sweepTemporaries, Temporary, writeAll, writingTo } from "../sys/index.ts";
+import {
+  Folder,
+  leastKept,
+  openingTarget,
+  sweepTemporaries,
+  Temporary,
+  writeAll,
+  writingTo,
+} from "../sys/index.ts";
 import type { TarSink } from "../tar/index.ts";
-
-/** Bytes that are sooner sent again than kept. */
-const leastKept = 1 << 20;
 
 /**
  * Writes a file that has its final name only when it is complete: half an archive is never left for somebody to load. What killed writers left

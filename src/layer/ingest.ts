@@ -54,8 +54,7 @@ export async function writeTar(
   options: Omit<IngestOptions, "lease">,
 ): Promise<void> {
   const { expectedDiffID, expectedSize, signal } = options;
-  // Chunks that were taken are garbage outside the collector's own memory, of which it lets 40 MB pile up.
-  const collections = new Collections({ every: 16 << 20, fullEvery: 16 });
+  const collections = Collections.ofBytes();
   let before = 0;
   for await (const size of writer.readBack()) {
     throwIfAborted(signal);

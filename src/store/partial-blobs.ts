@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { type Digest, digestHex } from "../oci/index.ts";
+import { leastKept } from "../sys/index.ts";
 import { LeftFiles } from "./left-files.ts";
 
 /** What came of a blob before it was cut short, taken over from a process that is gone or a call that failed. */
@@ -12,9 +13,6 @@ export interface PartialBlob {
   /** It stays for the next one who asks, unless there is a longer one now. */
   release(): void;
 }
-
-/** Less is sooner sent again than looked for, in bytes. */
-const leastKept = 1 << 20;
 
 /**
  * Beginnings of blobs, as temporary files whose names end in the digest: an interrupted download goes on where it was, also in the next process.

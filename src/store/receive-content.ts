@@ -57,7 +57,7 @@ async function receiveBehind(
   { content, options }: Receiving,
 ): Promise<void> {
   const digester = createDigester(digestAlgorithm(content.digest));
-  const collections = new Collections({ every: 16 << 20, fullEvery: 16 });
+  const collections = Collections.ofBytes();
   let size = 0;
   const take = (chunk: Uint8Array) => {
     throwIfAborted(options.signal);

@@ -1,4 +1,4 @@
-import { fstatSync, openSync, type Stats } from "node:fs";
+import { fstatSync, openSync, readdirSync, rmSync, type Stats } from "node:fs";
 import { StrakeError } from "../errors/index.ts";
 import { fromNodeError } from "./errno.ts";
 import { mkdirAt } from "./node.ts";
@@ -68,6 +68,24 @@ export class Folder {
       return found;
     } finally {
       if (current >= 0) closeFd(current);
+    }
+  }
+
+  /** What is in it. */
+  names(): string[] {
+    try {
+      return readdirSync(`/proc/self/fd/${this.fd}`);
+    } catch (error) {
+      throw fromNodeError(error);
+    }
+  }
+
+  /** Removes what a single name is, with all that is in a folder; a link itself, not what it leads to. Nothing happens when it is not there. */
+  remove(name: string): void {
+    try {
+      rmSync(`/proc/self/fd/${this.fd}/${name}`, { recursive: true, force: true });
+    } catch (error) {
+      throw fromNodeError(error);
     }
   }
 

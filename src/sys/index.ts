@@ -112,7 +112,13 @@ export { connectSeqpacket, shutdownWrite } from "./seqpacket.ts";
 export { type FileSystemStat, statfs } from "./statfs.ts";
 export { StreamFile, type StreamFileOptions } from "./stream-file.ts";
 export { fallocate, fsyncDirectory, syncFileRange, syncFileSystem, syncRangeFlags } from "./sync.ts";
-export { type PartialOptions, sweepTemporaries, Temporary, type TemporaryOptions } from "./temporary.ts";
+export {
+  leastKept,
+  type PartialOptions,
+  sweepTemporaries,
+  Temporary,
+  type TemporaryOptions,
+} from "./temporary.ts";
 export {
   makeRaw,
   setTerminalState,

@@ -1,4 +1,4 @@
-import { fstatSync, ftruncateSync, readdirSync, rmSync } from "node:fs";
+import { fstatSync, ftruncateSync } from "node:fs";
 import { StrakeError } from "../errors/index.ts";
 import type { Folder } from "./folder.ts";
 import { tryFlock } from "./lock.ts";
@@ -13,8 +13,8 @@ const pattern = /^\.strake-tmp-[0-9a-f]{16}$/;
 const partialPrefix = ".strake-part-";
 const partialPattern = /^\.strake-part-[0-9a-f]{32,128}$/;
 const strictly = resolveFlags.beneath | resolveFlags.noSymlinks;
-/** Content of less bytes is sooner sent again than looked for. */
-const leastKept = 1 << 20;
+/** Content of less bytes is sooner sent again than kept and looked for. */
+export const leastKept = 1 << 20;
 /** Milliseconds after which nobody is expected to come back for what was cut short. */
 const partialLifetime = 7 * 24 * 3600 * 1000;
 
@@ -121,7 +121,7 @@ export class Temporary {
   [Symbol.dispose](): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (!this.#isPlaced) remove(this.#folder, this.name);
+    if (!this.#isPlaced) this.#folder.remove(this.name);
     closeFd(this.fd);
   }
 }
@@ -163,7 +163,7 @@ function claimPartial(folder: Folder, name: string, open: () => number): Made | 
     }
     const state = lockOf(folder, name, fd);
     if (state === "ours") return { name, fd };
-    if (state === "no locks" && fstatSync(fd).size === 0) remove(folder, name);
+    if (state === "no locks" && fstatSync(fd).size === 0) folder.remove(name);
     closeFd(fd);
     if (state !== "moved") return undefined;
   }
@@ -205,9 +205,7 @@ function lockIfPossible(fd: number): boolean {
 export function sweepTemporaries(folder: Folder): number {
   let names: string[] = [];
   try {
-    names = readdirSync(`/proc/self/fd/${folder.fd}`).filter(
-      (name) => pattern.test(name) || partialPattern.test(name),
-    );
+    names = folder.names().filter((name) => pattern.test(name) || partialPattern.test(name));
   } catch {
     // A folder that may be written and not listed.
   }
@@ -220,7 +218,7 @@ export function sweepTemporaries(folder: Folder): number {
       const fd = openThere(folder, name, 0);
       try {
         if (!tryFlock(fd, "exclusive") || !leadsTo(folder, name, fd)) continue;
-        remove(folder, name);
+        folder.remove(name);
         swept++;
       } finally {
         closeFd(fd);
@@ -237,8 +235,4 @@ function openThere(folder: Folder, name: string, flags: number): number {
     flags: openFlags.readOnly | openFlags.nofollow | openFlags.nonblock | flags,
     resolve: strictly,
   });
-}
-
-function remove(folder: Folder, name: string): void {
-  rmSync(`/proc/self/fd/${folder.fd}/${name}`, { recursive: true, force: true });
 }

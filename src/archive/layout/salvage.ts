@@ -1,4 +1,4 @@
-import { closeSync, readdirSync, rmSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { throwIfAborted } from "../../errors/index.ts";
 import { createDigester, type Digest, digestAlgorithm } from "../../oci/index.ts";
 import { Collections, Folder, readFrom } from "../../sys/index.ts";
@@ -14,14 +14,14 @@ interface Call {
  */
 export async function salvageLayout(path: string, { signal }: Call = {}): Promise<void> {
   using layout = Folder.open(path);
-  for (const name of ["oci-layout", "index.json"]) remove(layout, name);
+  for (const name of ["oci-layout", "index.json"]) layout.remove(name);
   using blobs = folderIn(layout, "blobs");
-  for (const algorithm of blobs ? names(blobs) : []) {
+  for (const algorithm of blobs ? blobs.names() : []) {
     using folder = folderIn(blobs!, algorithm);
-    for (const hex of folder ? names(folder) : []) {
+    for (const hex of folder ? folder.names() : []) {
       throwIfAborted(signal);
       const digest = promisedDigest(`blobs/${algorithm}/${hex}`);
-      if (digest === undefined || !(await isWhole(folder!, hex, { digest, signal }))) remove(folder!, hex);
+      if (digest === undefined || !(await isWhole(folder!, hex, { digest, signal }))) folder!.remove(hex);
     }
   }
 }
@@ -31,17 +31,9 @@ function folderIn(parent: Folder, name: string): Folder | undefined {
   try {
     return parent.folder(name);
   } catch {
-    remove(parent, name);
+    parent.remove(name);
     return undefined;
   }
-}
-
-function names({ fd }: Folder): string[] {
-  return readdirSync(`/proc/self/fd/${fd}`);
-}
-
-function remove({ fd }: Folder, name: string): void {
-  rmSync(`/proc/self/fd/${fd}/${name}`, { recursive: true, force: true });
 }
 
 async function isWhole(
@@ -51,7 +43,7 @@ async function isWhole(
 ): Promise<boolean> {
   if (!folder.lstat(name)?.isFile()) return false;
   const digester = createDigester(digestAlgorithm(digest));
-  const collections = new Collections({ every: 16 << 20, fullEvery: 16 });
+  const collections = Collections.ofBytes();
   const fd = folder.openFile(name);
   if (fd === undefined) return false;
   try {

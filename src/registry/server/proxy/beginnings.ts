@@ -1,7 +1,5 @@
+import { leastKept } from "../../../sys/index.ts";
 import type { ObjectStore, Upload } from "../storage/object-store.ts";
-
-/** A beginning of fewer bytes is sooner fetched again than looked for. */
-const leastKept = 1 << 20;
 
 /** Kept with the upload that a download goes into. */
 interface FillLabel {
