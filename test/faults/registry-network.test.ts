@@ -253,7 +253,10 @@ for (const [name, { obstacle, start }] of Object.entries(peers)) {
         });
         expect(proxy.faults).toBeGreaterThan(0);
         const parts = proxy.seen.filter(isPart);
-        const starts = parts.map(({ headers }) => Number(/^\d+/.exec(headers["content-range"] ?? "0")));
+        // One is refused, and sent once more, while bytes of the cut one still come.
+        const starts = parts
+          .filter(({ answer }) => answer !== undefined && answer.status < 300)
+          .map(({ headers }) => Number(/^\d+/.exec(headers["content-range"] ?? "0")));
         if (plan === lost) expect(parts.length).toBe(image.blobs.size);
         // distribution 2.8 does not always keep what came before a reset.
         else if (name === "strake") expect(starts.filter((start) => start > 500_000).length).toBe(1);

@@ -18,6 +18,7 @@ import {
   startFaultProxy,
 } from "../support/fault-proxy.ts";
 import { registryPeers } from "../support/registry-peers.ts";
+import { isPart, isTakenPart } from "../support/upload-parts.ts";
 import { userEnv } from "../support/user-env.ts";
 
 /**
@@ -31,8 +32,6 @@ const client = { env, retry: { attempts: 4, baseMs: 1, capMs: 20 }, stallMs: 500
 
 const isStream = ({ method, headers }: Exchange) =>
   method === "PATCH" && headers["transfer-encoding"] === "chunked";
-const isPart = ({ method, path }: Exchange) =>
-  path.includes("/blobs/uploads/") && (method === "PATCH" || method === "PUT");
 const middle = 3_000_000;
 
 const cases: readonly (readonly [string, Plan, ...string[]])[] = [
@@ -119,7 +118,7 @@ for (const [name, { obstacle, start }] of Object.entries(peers)) {
         name: "app:1",
         target: `${proxy.host}/resumed/app:1`,
       });
-      const rest = proxy.seen.filter((exchange) => isPart(exchange) && exchange.length > 1 << 20);
+      const rest = proxy.seen.filter((exchange) => isTakenPart(exchange) && exchange.length > 1 << 20);
       const starts = rest.map(({ headers }) => Number(/^\d+/.exec(headers["content-range"] ?? "0")));
       // distribution 2.8 does not always keep what came before a reset.
       if (name === "strake") {

@@ -11,7 +11,7 @@ export type Fault =
   /** From there on no byte moves any more; the connections stay. */
   | { readonly stall: "request" | "answer"; readonly at: number }
   /** From there on the request's bytes pass slowly: what comes at once, up to 64 KiB, so many milliseconds after the last. */
-  | { readonly slow: number; readonly at: number }
+  | { readonly slow: number | (() => number); readonly at: number }
   /** One byte arrives as another. */
   | { readonly damage: "request" | "answer"; readonly at: number }
   /** The answer waits. */
@@ -28,6 +28,8 @@ export interface Exchange {
   readonly headers: Readonly<Record<string, string>>;
   /** Bytes of it that have come so far; of a chunked one with what frames them. */
   readonly passed: number;
+  /** What the registry answered, once it has. */
+  readonly answer?: { readonly status: number; readonly headers: Readonly<Record<string, string>> };
 }
 
 /** Decides for each request; `count` is how often a fault was chosen for this method and path before. */
@@ -82,7 +84,9 @@ export async function startFaultProxy(target: string, plan: Plan = () => undefin
     client.once("close", () => held.upstream?.destroy());
     for (let request = await wire.head(); request; request = await wire.head()) {
       const [method = "", path = ""] = request.first.split(" ");
-      const exchange = { method, path, length: request.length ?? 0, headers: request.headers, passed: 0 };
+      const exchange: Relayed["exchange"] = {
+        ...{ method, path, length: request.length ?? 0, headers: request.headers, passed: 0 },
+      };
       proxy.seen.push(exchange);
       const key = `${method} ${path.replace(/uploads\/.*/, "uploads/")}`;
       const fault = proxy.plan(exchange, counts.get(key) ?? 0);
@@ -132,6 +136,7 @@ export async function startFaultProxy(target: string, plan: Plan = () => undefin
     if (outcome === "stalled") return await new Promise<boolean>(() => {});
     const answer = await early;
     if (!answer) return reset();
+    exchange.answer = { status: Number(answer.first.split(" ")[1]), headers: answer.headers };
     if (fault && "delay" in fault) await Bun.sleep(fault.delay);
     const hasBody = exchange.method !== "HEAD" && !/ (?:204|304) /.test(answer.first);
     const stays = outcome === "done" && (!hasBody || answer.length !== undefined);
@@ -171,7 +176,7 @@ interface Relayed {
   readonly wire: HttpWire;
   readonly request: Message;
   readonly fault: Fault | undefined;
-  readonly exchange: Exchange & { passed: number };
+  readonly exchange: { -readonly [Name in keyof Exchange]: Exchange[Name] };
   readonly held: Held;
 }
 
@@ -217,7 +222,7 @@ async function send(
     let part = chunk;
     if (stops && passed + chunk.length > at) part = chunk.subarray(0, at - passed);
     else if (slow !== undefined) {
-      if (passed >= at) await Bun.sleep(slow);
+      if (passed >= at) await Bun.sleep(typeof slow === "number" ? slow : slow());
     } else if (at >= passed && at < passed + chunk.length) {
       part = Buffer.from(chunk);
       part[at - passed]! ^= 0x20;
