@@ -62,12 +62,12 @@ test("whose body is here, or small, is let go at once", async () => {
   });
   try {
     for (const path of ["/read", "/unread"]) {
-      const before = performance.now();
       using client = new Connection(listener, head(`PUT ${path}`, "Content-Length: 5", "Connection: close"));
       client.socket.write("hello");
       await client.closed;
       expect(client.received).toContain("denied");
-      expect(performance.now() - before).toBeLessThan(1500);
+      // One whose end waits has no length.
+      expect(client.received).toMatch(/^content-length: 6\r$/im);
     }
   } finally {
     await listener.stop(true);

@@ -39,14 +39,14 @@ test("no role, no service, none wanted: the next source is asked", async () => {
   });
 });
 
-test("a network that swallows everything costs two seconds", async () => {
-  const silent = createServer(() => {});
+test("a network that swallows everything is asked twice", async () => {
+  let asked = 0;
+  const silent = createServer(() => void asked++);
   await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
   const { port } = silent.address() as { port: number };
-  const begun = performance.now();
   const found = await find({ AWS_EC2_METADATA_SERVICE_ENDPOINT: `http://127.0.0.1:${port}` });
   expect(found).toEqual({ absent: expect.stringMatching(/no answer within 0.9 seconds \(.*hop limit/) });
-  expect(performance.now() - begun).toBeLessThan(2500);
+  expect(asked).toBe(2);
   silent.close();
 });
 
