@@ -17,8 +17,8 @@ export interface Cli {
   /** Writes what is not a result; goes on when nobody reads it. */
   note(text: string | Uint8Array): void;
   now(): number;
-  /** From here on signals are the command's own: `run` hands them to the container. */
-  yieldSignals(): void;
+  /** From here on these signals, or all, are the command's own: `run` hands them to the container. */
+  yieldSignals(...names: NodeJS.Signals[]): void;
   /** Nothing of what the command changed in the store is there any more when it ends: no power cut can take it back. */
   leaveNothing(): void;
   /** Ends the process with this code the short way if the store was opened, and comes back if not. */
@@ -26,7 +26,10 @@ export interface Cli {
 }
 
 /** The process's own terminal and store. */
-export function processCli(signal: AbortSignal, yieldSignals: () => void = () => {}): Cli {
+export function processCli(
+  signal: AbortSignal,
+  yieldSignals: (names: NodeJS.Signals[]) => void = () => {},
+): Cli {
   let opened: Promise<Engine> | undefined;
   let lasting = true;
   return {
@@ -43,7 +46,7 @@ export function processCli(signal: AbortSignal, yieldSignals: () => void = () =>
     print: (text) => writeAll(1, text),
     note: (text) => writeAll(2, text),
     now: () => Date.now(),
-    yieldSignals,
+    yieldSignals: (...names) => yieldSignals(names),
     leaveNothing() {
       lasting = false;
     },
@@ -55,8 +58,11 @@ export function processCli(signal: AbortSignal, yieldSignals: () => void = () =>
   };
 }
 
-/** write(2) until everything is out: a pipe takes less than asked for when its reader is slow. */
-function writeAll(fd: number, text: string | Uint8Array): void {
+/**
+ * write(2) until everything is out: a pipe takes less than asked for when its reader is slow. Progress and warnings that nobody can read (a log on
+ * a full disk, a terminal that was closed) are no reason to drop the work.
+ */
+function writeAll(fd: 1 | 2, text: string | Uint8Array): void {
   let bytes = typeof text === "string" ? Buffer.from(text) : text;
   while (bytes.length > 0) {
     try {
@@ -64,10 +70,9 @@ function writeAll(fd: number, text: string | Uint8Array): void {
     } catch (thrown) {
       const code = (thrown as NodeJS.ErrnoException).code;
       if (code === "EAGAIN") Bun.sleepSync(1);
-      // The reader went away (`| head`): nobody wants the rest of a result, which is no failure of ours. Progress that
-      // nobody reads is no reason to drop the work.
-      else if (code === "EPIPE" && fd === 1) process.exit(0);
-      else if (code === "EPIPE") return;
+      else if (fd === 2) return;
+      // The reader went away (`| head`): nobody wants the rest of a result, which is no failure of ours.
+      else if (code === "EPIPE") process.exit(0);
       else throw new StrakeError("INTERNAL", `could not write the output: ${thrown}`, { cause: thrown });
     }
   }

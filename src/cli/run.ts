@@ -1,26 +1,31 @@
+import { constants } from "node:os";
 import { renderError, StrakeError, toStrakeError } from "../errors/index.ts";
-import { readyControlGroups } from "../sys/index.ts";
+import { ignoresSignal, readyControlGroups } from "../sys/index.ts";
 import { type Cli, processCli } from "./cli.ts";
 import type { CommandSpec } from "./command.ts";
 import { findCommand } from "./find-command.ts";
 import { parseWords } from "./parse.ts";
 import { specs } from "./spec/all.ts";
 
+/** Asked to end: by a person, a service manager or CI server, the terminal that closes. */
+const endings: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+
 /** Runs one command line to its end and gives the exit code, or ends the process with it. Errors are printed, never thrown. */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
   const interrupt = new AbortController();
-  const cli = processCli(interrupt.signal, () => {
-    process.off("SIGINT", onSignal);
-    process.off("SIGTERM", onSignal);
+  const cli = processCli(interrupt.signal, (names) => {
+    for (const name of names.length > 0 ? names : endings) process.off(name, onSignal);
   });
   let interrupts = 0;
   const onSignal = (name: NodeJS.Signals) => {
+    const exitCode = 128 + constants.signals[name];
     // The first asks for an orderly end; who presses twice wants out at once.
-    if (interrupts++ > 0) process.exit(name === "SIGINT" ? 130 : 143);
-    interrupt.abort(new StrakeError("CANCELED", "interrupted", { exitCode: name === "SIGINT" ? 130 : 143 }));
+    if (interrupts++ > 0) process.exit(exitCode);
+    interrupt.abort(new StrakeError("CANCELED", "interrupted", { exitCode }));
   };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
+  // What nohup started goes on when its terminal closes.
+  for (const name of endings)
+    if (name !== "SIGHUP" || !ignoresSignal(constants.signals.SIGHUP)) process.on(name, onSignal);
 
   const code = await answer(cli, words);
   try {

@@ -44,7 +44,16 @@ export function layoutOf(root: string, runRoot: string): Layout {
 export function defaultRoot(environment: NodeJS.ProcessEnv = process.env): string {
   if (environment.STRAKE_ROOT) return environment.STRAKE_ROOT;
   if (process.getuid?.() === 0) return "/var/lib/strake";
-  return join(environment.XDG_DATA_HOME || join(homedir(), ".local", "share"), "strake");
+  return join(environment.XDG_DATA_HOME || join(home(), ".local", "share"), "strake");
+}
+
+/** `/` for an id without an account where HOME is not set, as containers have it. */
+function home(): string {
+  try {
+    return homedir();
+  } catch {
+    return "/";
+  }
 }
 
 /** Mounts, sockets, pid files: STRAKE_RUNROOT, else /run/strake for root, else below XDG_RUNTIME_DIR. */

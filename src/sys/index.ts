@@ -91,6 +91,7 @@ export {
   bootId,
   getgid,
   getuid,
+  ignoresSignal,
   isProcessAlive,
   kill,
   type ProcessStat,

@@ -81,6 +81,16 @@ export function isProcessAlive(pid: number, startTime?: number): boolean {
   return startTime === undefined || stat.startTime === startTime;
 }
 
+/** Whether whoever started this process had it ignore the signal of this number, as nohup does with SIGHUP. To be asked before it is listened to. */
+export function ignoresSignal(number: number): boolean {
+  try {
+    const mask = /^SigIgn:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1] ?? "0";
+    return ((BigInt(`0x${mask}`) >> BigInt(number - 1)) & 1n) === 1n;
+  } catch {
+    return false;
+  }
+}
+
 let bootIdRead: string | undefined;
 
 /** The kernel's id of this boot. Start times compare only within one boot. "" where there is none. */

@@ -1,49 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type OtherUser, otherUser, otherUserObstacle } from "../support/other-user.ts";
 import { makeStrake, type Strake } from "../support/strake.ts";
 
-const nobody = 65534;
-const setpriv = Bun.which("setpriv");
-const asOther = ["--reuid", String(nobody), "--regid", String(nobody), "--clear-groups"];
-const obstacle =
-  process.getuid?.() !== 0
-    ? "not root, so no other user can be tried"
-    : setpriv === null
-      ? "setpriv is not installed"
-      : process.env.STRAKE_BIN === undefined
-        ? "STRAKE_BIN is not set: other users may not read the source"
-        : Bun.spawnSync([setpriv, ...asOther, process.env.STRAKE_BIN, "version"]).exitCode !== 0
-          ? `other users cannot execute ${process.env.STRAKE_BIN}`
-          : undefined;
+const obstacle = otherUserObstacle();
 if (obstacle !== undefined) console.log(`skipped: strake as another user: ${obstacle}`);
 
 /** What works without rights works, and what does not says so. */
 describe.skipIf(obstacle !== undefined)("strake as another user", () => {
   let strake: Strake;
+  let nobody: OtherUser;
   beforeAll(() => {
     strake = makeStrake();
-    chmodSync(strake.home, 0o755);
-    mkdirSync(join(strake.home, "nobody"));
-    chownSync(join(strake.home, "nobody"), nobody, nobody);
+    nobody = otherUser(strake, 65534);
   });
   afterAll(async () => await strake?.remove());
 
-  async function asNobody(...args: string[]) {
-    const home = join(strake.home, "nobody");
-    const child = Bun.spawn([setpriv!, ...asOther, ...strake.program, ...args], {
-      cwd: home,
-      env: { PATH: process.env.PATH, HOME: home },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [stdout, stderr] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-    ]);
-    return { code: await child.exited, stdout, stderr };
-  }
+  const asNobody = (...args: string[]) => nobody.run(args, { HOME: nobody.folder });
 
   function context(dockerfile: string): string {
     const folder = join(strake.home, "context");
@@ -79,18 +53,8 @@ describe.skipIf(obstacle !== undefined)("strake as another user", () => {
   test("another user's data root is refused by name", async () => {
     await strake.ok("images");
     const root = strake.env.STRAKE_ROOT!;
-    const { stderr } = await asNobodyIn(root);
-    expect(stderr).toContain(root);
+    const refused = await nobody.run(["images"], { STRAKE_ROOT: root, STRAKE_RUNROOT: "/tmp" });
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain(root);
   });
-
-  async function asNobodyIn(root: string) {
-    const child = Bun.spawn([setpriv!, ...asOther, ...strake.program, "images"], {
-      cwd: "/",
-      env: { PATH: process.env.PATH, STRAKE_ROOT: root, STRAKE_RUNROOT: "/tmp" },
-      stderr: "pipe",
-    });
-    const stderr = await new Response(child.stderr).text();
-    expect(await child.exited).toBe(1);
-    return { stderr };
-  }
 });

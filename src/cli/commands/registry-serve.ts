@@ -37,6 +37,7 @@ export const registryServe: Handler<typeof registryServeFlags> = async (cli, { f
     if (hadTerminal && !hasTerminal()) stop();
     else reload();
   };
+  cli.yieldSignals("SIGHUP");
   process.on("SIGHUP", onHangUp);
   // Whoever reads this may send signals, so they are listened for by now.
   say(`serving ${registry.url.href}\n`);

@@ -24,3 +24,4 @@ export { Remote, type RemoteOptions } from "./remote.ts";
 export { type RemoteManifest, Repository } from "./repository.ts";
 export { asStep, type Step, type StepOptions } from "./step.ts";
 export { type Session, type UploadMemory, uploadAddress } from "./upload-session.ts";
+export { userFolder } from "./user-folder.ts";

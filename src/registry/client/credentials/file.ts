@@ -12,10 +12,10 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { StrakeError } from "../../../errors/index.ts";
 import type { Credentials } from "../auth/credentials.ts";
+import { userFolder } from "../user-folder.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -41,7 +41,7 @@ const sizeLimit = 16 << 20;
 /** Files that may hold credentials, the first one that knows a registry wins (containers-auth.json(5), then Docker's). */
 export function authFilePaths(env: Env): string[] {
   if (env.REGISTRY_AUTH_FILE) return [env.REGISTRY_AUTH_FILE];
-  const home = env.HOME || homedir();
+  const home = userFolder(env);
   const runtime = env.XDG_RUNTIME_DIR || `/run/containers/${process.getuid?.() ?? 0}`;
   return [
     env.XDG_RUNTIME_DIR ? join(runtime, "containers/auth.json") : join(runtime, "auth.json"),
@@ -51,7 +51,7 @@ export function authFilePaths(env: Env): string[] {
 }
 
 export function dockerConfigPath(env: Env): string {
-  return join(env.DOCKER_CONFIG || join(env.HOME || homedir(), ".docker"), "config.json");
+  return join(env.DOCKER_CONFIG || join(userFolder(env), ".docker"), "config.json");
 }
 
 /** Undefined when there is none. Errors: REGISTRY_CONFIG; its message never quotes the file. */

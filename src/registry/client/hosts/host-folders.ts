@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { StrakeError } from "../../../errors/index.ts";
 import type { ClientCertificate } from "../http/client-certificate.ts";
+import { userFolder } from "../user-folder.ts";
 import { type HostsFile, parseHostsToml } from "./hosts-toml.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -91,7 +91,7 @@ export function readNamed(path: string): string {
 }
 
 function bases(env: Environment): string[] {
-  const home = env.HOME || homedir();
+  const home = userFolder(env);
   const user = env.XDG_CONFIG_HOME || join(home, ".config");
   return [
     ...(env.STRAKE_CERTS_DIR ? [env.STRAKE_CERTS_DIR] : []),

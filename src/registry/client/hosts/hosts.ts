@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { StrakeError } from "../../../errors/index.ts";
 import { isDockerHub } from "../docker-hub.ts";
 import type { TlsOptions } from "../http/transport.ts";
 import { withProxyAuthorities } from "../proxy/authorities.ts";
+import { userFolder } from "../user-folder.ts";
 import { HostFolders, readNamed } from "./host-folders.ts";
 import type { HostEntry, HostsFile } from "./hosts-toml.ts";
 import { parseRegistriesConf, type RegistryRule, relocate, ruleFor } from "./registries-conf.ts";
@@ -164,7 +164,7 @@ function trusting(ca: readonly string[]): TlsOptions {
 function configFiles(env: Readonly<Record<string, string | undefined>>): string[] {
   const named = env.CONTAINERS_REGISTRIES_CONF;
   if (named !== undefined && named !== "") return [named];
-  const user = join(env.XDG_CONFIG_HOME || join(env.HOME || homedir(), ".config"), "containers");
+  const user = join(env.XDG_CONFIG_HOME || join(userFolder(env), ".config"), "containers");
   const main = [join(user, "registries.conf"), "/etc/containers/registries.conf"].find((path) =>
     existsSync(path),
   );

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { userFolder } from "../../../client/index.ts";
 import { parseINI, type Sections } from "./ini.ts";
 import type { Environment } from "./source.ts";
 
@@ -19,7 +19,7 @@ export function profileName(env: Environment): { name: string; isNamed: boolean 
 }
 
 export function profilePaths(env: Environment): { credentials: string; config: string } {
-  const folder = join(env.HOME || homedir(), ".aws");
+  const folder = join(userFolder(env), ".aws");
   return {
     credentials: env.AWS_SHARED_CREDENTIALS_FILE || join(folder, "credentials"),
     config: env.AWS_CONFIG_FILE || join(folder, "config"),
