@@ -304,6 +304,36 @@ test("what is not supported is refused before the first step, in the stages that
   expect(config.config?.Env).toContain("A=1");
 });
 
+test("a quote or brace that does not end is refused before the first step", async () => {
+  const steps: string[] = [];
+  const emit = (event: StrakeEvent) => {
+    if (event.type === "step.started") steps.push(event.name);
+  };
+  const hints: (string | undefined)[] = [];
+  for (const line of [
+    'COPY "my file" /',
+    'VOLUME /a "/b c"',
+    'ENV B="$A',
+    "USER ${A",
+    "EXPOSE ${A:x}",
+    "ONBUILD ARG A='",
+  ]) {
+    const onbuild = line.startsWith("ONBUILD") ? "FROM a\n" : "";
+    const error = await failure(`FROM scratch AS a\nENV A=\nCOPY app.py /\n${line}\n${onbuild}`, { emit });
+    expect([line, error.code, error.sources[0]?.startLine]).toEqual([line, "DOCKERFILE_EXPANSION", 4]);
+    hints.push(error.hint);
+  }
+  expect(steps).toEqual([]);
+  expect(hints[0]).toContain('COPY ["my file", "/to/"]');
+  expect(hints[1]).toContain('VOLUME ["/my folder"]');
+  expect(hints[2]).toContain("a \\ before it");
+  // What depends on values is not guessed at.
+  const { config } = await shop.build(
+    "FROM scratch\nENV A=80 B=SIGTERM\nEXPOSE $A\nSTOPSIGNAL $B\nENV C=${A:?}\n",
+  );
+  expect(config.config?.Env).toContain("C=80");
+});
+
 test("a step that copies from another stage begins when that stage has ended", async () => {
   const order: string[] = [];
   const names = new Map<string, string>();

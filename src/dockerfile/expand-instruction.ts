@@ -45,10 +45,24 @@ export function expandInstruction<T extends Instruction>(
       unset: expander.unset,
     };
   } catch (error) {
-    if (!(error instanceof StrakeError) || error.sources.length > 0 || options.text === undefined)
-      throw error;
-    throw error.with({ sources: [{ ...instruction.range, text: options.text }] });
+    if (!(error instanceof StrakeError)) throw error;
+    const hint = /matching (double|single)-quote$/.test(error.message)
+      ? quoteHint(instruction, options)
+      : undefined;
+    const place = error.sources.length === 0 && options.text !== undefined;
+    throw error.with({
+      ...(hint !== undefined && { hint }),
+      ...(place && { sources: [{ ...instruction.range, text: options.text! }] }),
+    });
   }
+}
+
+/** Words of COPY, ADD and VOLUME end at a blank, within quotes too. */
+function quoteHint({ kind }: Instruction, options: ExpandInstructionOptions): string {
+  if (kind === "volume") return 'names with blanks are written as JSON: VOLUME ["/my folder"]';
+  if (kind === "copy" || kind === "add")
+    return `names with blanks are written as JSON: ${kind.toUpperCase()} ["my file", "/to/"]`;
+  return `every quote needs its partner; one that is part of the text has a ${options.escape ?? "\\"} before it`;
 }
 
 class Expander {

@@ -71,11 +71,7 @@ function run(lexer: WordLexer, source: string): { text: string; words: readonly 
     return lexer.run();
   } catch (error) {
     if (error instanceof StrakeError && error.code === "DOCKERFILE_EXPANSION")
-      throw new StrakeError(error.code, `failed to process "${excerpt(source)}": ${error.message}`, {
-        hint: /double-quote|single-quote/.test(error.message)
-          ? 'names with blanks are written as JSON, for example COPY ["my file", "/to/"]'
-          : undefined,
-      });
+      throw new StrakeError(error.code, `failed to process "${excerpt(source)}": ${error.message}`);
     throw error;
   }
 }

@@ -63,6 +63,7 @@ async function startState(session: Session, { stage, inputs, report }: StageRun)
       os,
       architecture,
       ...(variant !== undefined && { variant }),
+      config: { WorkingDir: "/" },
       rootfs: { type: "layers", diff_ids: [] },
     });
   }

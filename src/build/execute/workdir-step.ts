@@ -20,7 +20,7 @@ export async function workdirStep(
   if (directory === "/") return undefined;
   const { User = "" } = state.config;
   const parent = chainOf(state.layers);
-  const shortcut = sha256(canonicalJSON(["WORKDIR", directory, User, parent, session.epoch ?? null]));
+  const shortcut = sha256(canonicalJSON(["WORKDIR 2", directory, User, parent, session.epoch ?? null]));
   const known = recall(session, shortcut);
   if (known !== undefined) return known ? { layer: known, cached: true } : undefined;
   const { makeDirectory } = await import("./workdir-write.ts");

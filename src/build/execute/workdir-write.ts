@@ -1,5 +1,5 @@
 import { StrakeError } from "../../errors/index.ts";
-import { LayerWriter, resolveUser, Tree } from "../../layer/index.ts";
+import { LayerWriter, resolveOwner, Tree } from "../../layer/index.ts";
 import type { StageState } from "../config/stage-state.ts";
 import { Destination } from "../copy/destination.ts";
 import { directoryHeader } from "../copy/entries.ts";
@@ -10,9 +10,9 @@ import type { StepOutcome } from "./copy-step.ts";
 import { layersOf, type Session } from "./session.ts";
 
 /**
- * Makes the directory of WORKDIR where it is missing, with the USER in force as its owner. Undefined when it is there: then
- * there is no layer. Symlinks in the image are followed inside the image (CVE-2026-55686), and /proc is a name like any other
- * here (CVE-2024-21626).
+ * Makes the directory of WORKDIR where it is missing, with the USER in force as its owner (as in `--chown`, a number alone is the group
+ * too). Undefined when it is there: then there is no layer. Symlinks in the image are followed inside the image (CVE-2026-55686), and
+ * /proc is a name like any other here (CVE-2024-21626).
  */
 export async function makeDirectory(
   session: Session,
@@ -29,10 +29,8 @@ export async function makeDirectory(
       "BUILD_INSTRUCTION",
       `WORKDIR ${directory}: ${blocked} in the image is not a directory`,
     );
-  const { uid, gid } = resolveUser(tree, state.config.User ?? "");
-  const headers = directories.map((entered) =>
-    directoryHeader(entered, { owner: { uid, gid }, epoch: session.epoch }),
-  );
+  const owner = resolveOwner(tree, state.config.User ?? "");
+  const headers = directories.map((entered) => directoryHeader(entered, { owner, epoch: session.epoch }));
   const manifest = new Manifest();
   for (const header of headers) manifest.add(header, "");
   const inputs: StepInputs = {

@@ -9,6 +9,7 @@ import {
 import { isReference, type Platform } from "../../oci/index.ts";
 import { globalScope, unusedArguments } from "./arguments.ts";
 import { findCycle, reachable } from "./graph.ts";
+import { refuseMalformed } from "./malformed.ts";
 import type { Base, Origin, Plan, PlannedInstruction, PlannedStage } from "./plan.ts";
 import { errorAt, locate, type Place } from "./source-error.ts";
 import { findStage, targetStage } from "./target.ts";
@@ -62,7 +63,10 @@ export async function makePlan(input: PlanInput): Promise<Plan> {
   for (const index of needed) {
     refuseForward(drafts, index, text);
     for (const { instruction, range } of drafts[index]!.instructions)
-      blaming({ range, text }, () => refuseUnsupported(instruction));
+      blaming({ range, text }, () => {
+        refuseMalformed(instruction, dockerfile.directives.escape);
+        refuseUnsupported(instruction);
+      });
   }
 
   const declared = new Set(dockerfile.globalArgs.flatMap((arg) => arg.args.map(({ name }) => name)));

@@ -87,7 +87,7 @@ export function resolveUserIn(read: ReadAccounts, spec: string): User {
 }
 
 /**
- * The owner of `--chown=user[:group]`: as `resolveUser`, but a number without a group is also the group (Dockerfile
+ * The owner of `--chown=user[:group]` and of what WORKDIR makes: as `resolveUser`, but a number without a group is also the group (Dockerfile
  * reference, COPY --chown).
  */
 export function resolveOwner(tree: Tree, spec: string): Owner {

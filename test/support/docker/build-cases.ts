@@ -335,6 +335,24 @@ WORKDIR "/quoted dir"
 `,
   },
   {
+    name: "WORKDIR is owned by USER, as --chown takes it",
+    dockerfile: String.raw`FROM busybox
+RUN echo 'bob:x:1500:1777::/:/bin/sh' >> /etc/passwd && echo 'dev:x:1600:' >> /etc/group
+USER 1500
+WORKDIR /known
+USER 5
+WORKDIR /unknown/deep
+USER bob
+WORKDIR /name
+USER bob:dev
+WORKDIR /both
+USER 1500:7
+WORKDIR /numbers
+USER :7
+WORKDIR /group
+`,
+  },
+  {
     name: "WORKDIR of what is there makes no layer",
     dockerfile: "FROM busybox\nWORKDIR /tmp/\n",
     meant: [
@@ -447,6 +465,11 @@ EXPOSE 9000/TCP
     name: "FROM scratch",
     prepare: tree,
     dockerfile: 'FROM scratch\nCOPY a /\nWORKDIR /w\nENV A=1\nCMD ["/a"]\n',
+  },
+  {
+    name: "FROM scratch with nothing but files",
+    prepare: tree,
+    dockerfile: "FROM busybox AS a\nFROM scratch\nCOPY --from=a /etc/passwd /etc/\nCOPY a /\nUSER 7\n",
   },
   {
     name: "RUN deletes, renames, replaces",
