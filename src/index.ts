@@ -1,6 +1,24 @@
+export type { LoadedImage } from "./archive/index.ts";
+export type { BuildResult } from "./build/index.ts";
+export type {
+  ContainerRecord,
+  ContainerState,
+  Containers,
+  ExecOptions,
+  ForegroundOptions,
+  ForegroundResult,
+  LogLine,
+  LogOptions,
+  StartedContainer,
+  StartOptions,
+  Volumes,
+} from "./container/index.ts";
 export { type Dockerfile, parseDockerfile } from "./dockerfile/index.ts";
 export type {
+  At,
+  BootstrapOptions,
   BuildRequest,
+  ContainerSize,
   CopiedImage,
   CopiedTag,
   CopyRequest,
@@ -8,14 +26,25 @@ export type {
   CreateRequest,
   DeletedReference,
   DeleteRequest,
+  DoctorReport,
+  EngineInfo,
   EngineOptions,
+  FetchedArtifact,
   FetchRequest,
   HistoryRow,
   ImageSummary,
+  ImportRequest,
+  LoadRequest,
   ManifestList,
   PullRequest,
+  PullResult,
+  PushListRequest,
   PushRequest,
+  PushResult,
+  RemovedName,
+  SaveRequestOptions,
   SendArtifactOptions,
+  ServeRegistryRequest,
 } from "./engine/index.ts";
 export {
   addToList,
@@ -47,20 +76,42 @@ export {
   sendArtifact,
   serveRegistry,
 } from "./engine/index.ts";
-export { StrakeError } from "./errors/index.ts";
-export type { Emit, StrakeEvent } from "./events/index.ts";
-export { Tree } from "./layer/index.ts";
+export { type ErrorClass, type ErrorCode, StrakeError } from "./errors/index.ts";
+export type {
+  Emit,
+  ImageNamed,
+  StepDone,
+  StepLog,
+  StepProgress,
+  StepStarted,
+  StrakeEvent,
+  TransferDone,
+  Warning,
+} from "./events/index.ts";
+export { type Node, Tree, type TreeEntry } from "./layer/index.ts";
 export { parseReference, type Reference } from "./oci/index.ts";
 export type { Credentials, RemoteManifest, RemoteOptions } from "./registry/client/index.ts";
 export {
+  type Administration,
+  type CollectReport,
   defaultS3Credentials,
   FileStore,
   MemoryStore,
   Registry,
   type RegistryOptions,
+  type RetentionReport,
   type S3Credentials,
   type S3CredentialsProvider,
   type S3Options,
   S3Store,
+  type ScrubReport,
+  type TrashEntry,
 } from "./registry/server/index.ts";
-export type { Image, Layer } from "./store/index.ts";
+export type {
+  CollectReport as StoreCollectReport,
+  DiskUsage,
+  Image,
+  Layer,
+  Lease,
+  Store,
+} from "./store/index.ts";

@@ -35,12 +35,12 @@ export interface EngineOptions {
  * code when first called, so that opening an engine costs next to nothing.
  */
 export class Engine {
-  readonly store: Store;
+  readonly #store: Store;
   readonly #options: EngineOptions;
   #containers: Promise<Containers> | undefined;
 
   private constructor(store: Store, options: EngineOptions) {
-    this.store = store;
+    this.#store = store;
     this.#options = options;
   }
 
@@ -49,6 +49,12 @@ export class Engine {
     const { root, runRoot } = options;
     const store = Store.open({ ...(root ? { root } : {}), ...(runRoot ? { runRoot } : {}) });
     return new Engine(store, options);
+  }
+
+  /** What is kept on this machine. Errors: STORE_CLOSED. */
+  get store(): Store {
+    this.#store.checkOpen();
+    return this.#store;
   }
 
   /** The containers of this store: create, start, stop, logs, exec, copy, inspect … */
@@ -173,8 +179,9 @@ export class Engine {
     return await examine(this.store);
   }
 
+  /** To be called when every operation is done; what is called later fails with STORE_CLOSED. Idempotent. */
   close(): void {
-    this.store.close();
+    this.#store.close();
   }
 
   /**

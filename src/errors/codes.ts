@@ -29,6 +29,7 @@ export const errorCodes = {
   // general
   CANCELED: ["canceled", "the operation was interrupted by its caller"],
   INTERNAL: ["internal", "a defect in strake itself; please report it"],
+  NEEDS_BUN: ["unsupported", "a part of the library that runs on Bun was imported on another runtime"],
   USAGE: ["invalid", "the command line or the options of a call do not make sense"],
   // oci
   DIGEST_INVALID: ["invalid", "a digest is not `algorithm:hex` of a supported algorithm and length"],
@@ -84,6 +85,7 @@ export const errorCodes = {
     "precondition",
     "the data root cannot be used (foreign folder, foreign owner, no right to write)",
   ],
+  STORE_CLOSED: ["precondition", "an engine or store was used after it was closed"],
   STORE_VERSION: ["unsupported", "the data root was written by a newer version of strake"],
   STORE_FULL: ["exhausted", "the disk under the data root is full"],
   STORE_BUSY: ["unavailable", "another process holds the store's lock for too long"],

@@ -32,6 +32,11 @@ export interface StrakeErrorOptions {
  * from it. `message` says what is wrong in the user's words and never contains a secret.
  */
 export class StrakeError extends Error {
+  static {
+    // What bundling makes of a class's name is what node would print.
+    Object.defineProperty(StrakeError, "name", { value: "StrakeError" });
+  }
+
   override readonly name = "StrakeError";
   readonly code: ErrorCode;
   readonly hint: string | undefined;

@@ -1,10 +1,12 @@
-import { Database as SQLite, type SQLQueryBindings } from "bun:sqlite";
+import { Database as SQLite } from "bun:sqlite";
 import { closeSync, fsyncSync, openSync } from "node:fs";
+import { dirname } from "node:path";
 import { StrakeError } from "../errors/index.ts";
 import { fromNodeError } from "../sys/index.ts";
 import { layoutVersion, migrations, schema } from "./schema.ts";
 
-export type Value = SQLQueryBindings;
+/** What a column can hold. */
+export type Value = string | bigint | Uint8Array | number | boolean | null;
 
 /** How long a statement waits for another process's transaction, in milliseconds. All of ours are short. */
 const busyTimeout = 30_000;
@@ -18,7 +20,7 @@ const checkpointPages = 256;
  * and bytes are always synced before the row that names them.
  */
 export class Database {
-  readonly #sqlite: SQLite;
+  #connection: SQLite | undefined;
   readonly #path: string;
   #depth = 0;
   #reading = false;
@@ -26,7 +28,7 @@ export class Database {
   constructor(path: string) {
     this.#path = path;
     try {
-      this.#sqlite = new SQLite(path, { create: true, readwrite: true, strict: true });
+      this.#connection = new SQLite(path, { create: true, readwrite: true, strict: true });
       this.#sqlite.run(`pragma busy_timeout = ${busyTimeout}`);
       this.#sqlite.run("pragma synchronous = normal");
       this.#sqlite.run(`pragma wal_autocheckpoint = ${checkpointPages}`);
@@ -39,6 +41,18 @@ export class Database {
       this.close();
       throw error;
     }
+  }
+
+  /** Errors: STORE_CLOSED. */
+  checkOpen(): void {
+    void this.#sqlite;
+  }
+
+  get #sqlite(): SQLite {
+    if (this.#connection) return this.#connection;
+    throw new StrakeError("STORE_CLOSED", `the store ${dirname(this.#path)} was closed`, {
+      hint: "close an engine, or let its `using` end, when what it was asked for is done",
+    });
   }
 
   #prepare(path: string): void {
@@ -122,7 +136,8 @@ export class Database {
   }
 
   close(): void {
-    this.#sqlite.close();
+    this.#connection?.close();
+    this.#connection = undefined;
   }
 
   /**

@@ -132,6 +132,12 @@ export class Store {
     this.#database.sync();
   }
 
+  /** Errors: STORE_CLOSED. */
+  checkOpen(): void {
+    this.#database.checkOpen();
+  }
+
+  /** What is called later fails with STORE_CLOSED. Idempotent. */
   close(): void {
     this.#database.close();
   }

@@ -60,8 +60,57 @@ test("writes a tar, indexes it, and finds the file through the index", () => {
   assert.equal(printed, "3 512");
 });
 
+test("its errors are of one class, whichever part threw them", () => {
+  const printed = run(`
+    import { StrakeError } from "strake/errors";
+    import { parseReference } from "strake/oci";
+    import { parseDockerfile } from "strake/dockerfile";
+    import { TarScanner } from "strake/tar";
+    import { ErofsReader } from "strake/erofs";
+    const thrown = [
+      () => parseReference(""),
+      () => parseDockerfile("FORM a"),
+      () => new TarScanner({ onEntry() {} }).write(new Uint8Array(512).fill(1)),
+      () => new ErofsReader(new Uint8Array(8)),
+    ].map((call) => {
+      try {
+        call();
+      } catch (error) {
+        return error;
+      }
+    });
+    console.log(thrown.map((error) => (error instanceof StrakeError ? error.code : String(error))).join(" "));
+  `);
+  assert.equal(printed, "REFERENCE_INVALID DOCKERFILE_INSTRUCTION_UNKNOWN TAR_INVALID EROFS_INVALID");
+});
+
+for (const [how, source] of [
+  ["import", 'await import("strake")'],
+  ["import of a name", 'import { Registry } from "strake"; await Registry.start()'],
+  ["require", 'import { createRequire } from "node:module"; createRequire(import.meta.url)("strake")'],
+])
+  test(`${how} of what needs Bun says so, and what to do`, () => {
+    writeFileSync(join(project, "main.js"), source);
+    const { status, stderr } = spawnSync(process.execPath, ["main.js"], { cwd: project, encoding: "utf8" });
+    assert.equal(status, 1);
+    assert.match(stderr, /StrakeError: strake runs on Bun, and this is node \d.*npx bun FILE.*strake\/oci/);
+    assert.match(stderr, /code: 'NEEDS_BUN'/);
+  });
+
+test("what node's rules find is the real thing on Bun", () => {
+  writeFileSync(
+    join(project, "main.js"),
+    `import { Registry } from "./node_modules/strake/dist/lib/needs-bun.js";
+     await using registry = await Registry.start();
+     console.log((await fetch(new URL("v2/", registry.url))).status);`,
+  );
+  const bun = join(repository, "scripts", "bun");
+  assert.equal(execFileSync(bun, ["main.js"], { cwd: project, encoding: "utf8" }), "200\n");
+});
+
 for (const [module, moduleResolution] of [
   ["nodenext", "nodenext"],
+  ["node16", "node16"],
   ["esnext", "bundler"],
 ])
   test(`its types hold in a strict program with moduleResolution ${moduleResolution}`, () => {
@@ -71,8 +120,12 @@ for (const [module, moduleResolution] of [
       target: "esnext",
       module,
       moduleResolution,
-      types: [],
-      skipLibCheck: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      declaration: true,
+      typeRoots: [join(repository, "node_modules", "@types")],
+      types: ["node"],
+      skipLibCheck: false,
     };
     writeFileSync(
       join(project, "tsconfig.json"),
@@ -84,7 +137,8 @@ for (const [module, moduleResolution] of [
       return spawnSync(compiler, ["-p", "."], { cwd: project, encoding: "utf8" }).stdout;
     };
     const good = `
-      import { Engine } from "strake";
+      import { Engine, serveRegistry, Tree } from "strake";
+      import { StrakeError } from "strake/errors";
       import { parseReference } from "strake/oci";
       import { readTar } from "strake/tar";
       import { ErofsReader } from "strake/erofs";
@@ -92,7 +146,25 @@ for (const [module, moduleResolution] of [
       import { Registry } from "strake/registry/client";
       export const tag: string | undefined = parseReference("app:1").tag;
       export const stages: number = parseDockerfile("FROM a", { file: "Dockerfile" }).stages.length;
-      export const all = [Engine.open, readTar, ErofsReader, Registry];`;
+      export const all = [Engine.open, readTar, ErofsReader, Registry];
+      const engine = Engine.open();
+      export const { store } = engine;
+      export const built = await engine.build({ context: ".", emit: (event) => event.type === "step.done" && event.outcome });
+      export const pulled = await engine.pull({ reference: "a" });
+      export const pushed = await engine.push({ name: "a" });
+      export const loaded = await engine.load({ source: (async function* () {})() });
+      export const containers = await engine.containers();
+      export const record = containers.get("a");
+      export const started = await containers.start("a");
+      export const read = () => containers.logs("a");
+      export const list = () => [engine.images(), engine.history("a"), engine.removeImage("a"), engine.info(), engine.doctor()];
+      export const reports = () => [store.gc(), store.df(), store.lease("a")] as const;
+      export const node = Tree.open([]).lookup("/");
+      export const entries = Tree.open([]).readdir("/");
+      export const served = await serveRegistry();
+      export const kept = [await served.collect(), await served.scrub(), await served.trash(), await served.retain([])] as const;
+      export const { administration } = served;
+      export const fail = (error: unknown) => (error instanceof StrakeError ? error.code : undefined);`;
     assert.equal(check(good), "");
     assert.match(check(good.replace("tag: string | undefined", "tag: number")), /main\.ts.*TS2322/);
   });

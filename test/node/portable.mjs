@@ -4,10 +4,10 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import * as dockerfile from "../../dist/lib/dockerfile.js";
-import { buildIndex, ErofsReader } from "../../dist/lib/erofs.js";
-import * as oci from "../../dist/lib/oci.js";
-import { readTar, TarScanner, TarWriter } from "../../dist/lib/tar.js";
+import * as dockerfile from "../../dist/lib/dockerfile/index.js";
+import { buildIndex, ErofsReader } from "../../dist/lib/erofs/index.js";
+import * as oci from "../../dist/lib/oci/index.js";
+import { readTar, TarScanner, TarWriter } from "../../dist/lib/tar/index.js";
 
 const data = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
 const corpora = existsSync(`${data}parser-fixtures`);

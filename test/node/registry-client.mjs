@@ -9,7 +9,7 @@ import { connect, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { proxiesOf, Registry, Remote } from "../../dist/lib/registry-client.js";
+import { proxiesOf, Registry, Remote } from "../../dist/lib/registry/client/index.js";
 
 const content = randomBytes(2 << 20);
 const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;

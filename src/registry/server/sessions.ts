@@ -105,7 +105,7 @@ export class Sessions {
 export interface Turn {
   /** Ends the waiting for bytes, and with it the turn; undefined while there is no such waiting. */
   giveUp: (() => Promise<void>) | undefined;
-  readonly end: PromiseWithResolvers<void>;
+  readonly end: { readonly promise: Promise<void>; readonly resolve: () => void };
 }
 
 /** The bytes of a request's body, until somebody else takes over. A chunk is only good until the next one is asked for. */
