@@ -151,6 +151,8 @@ async function execute(runtime: Runtime, { id, bundle, options }: Execution): Pr
       child.exited,
       deliver(stdout.stream(), (data) => consume("stdout", data)),
       deliver(stderr.stream(), async (data) => {
+        // The command is killed: what comes now is the runtime's, which misses its files.
+        if (options.signal?.aborted) return;
         const before = held;
         held = undefined;
         if (before) await consume("stderr", before);
