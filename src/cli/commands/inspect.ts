@@ -58,7 +58,7 @@ export async function printDocuments(
   if (format === undefined) cli.print(`${JSON.stringify(documents, undefined, 4)}\n`);
   else if (format === "json") cli.print(`${JSON.stringify(documents)}\n`);
   else {
-    const { compileTemplate } = await import("../text/template.ts");
+    const { compileTemplate } = await import("../template/index.ts");
     const render = compileTemplate(format);
     cli.print(documents.map((document) => `${render(document)}\n`).join(""));
   }

@@ -12,7 +12,7 @@ export const version: Handler<typeof versionFlags> = async (cli, { flags }) => {
   if (flags.short) cli.print(`strake version ${number}\n`);
   else if (flags.format === "json") cli.print(`${JSON.stringify(facts)}\n`);
   else if (flags.format !== undefined && flags.format !== "table") {
-    const { compileTemplate } = await import("../text/template.ts");
+    const { compileTemplate } = await import("../template/index.ts");
     cli.print(`${compileTemplate(flags.format)(facts)}\n`);
   } else cli.print(`strake ${number} (bun ${facts.Bun}, ${facts.Os}/${facts.Arch})\n`);
   return 0;

@@ -46,7 +46,7 @@ export async function printList<Row>(cli: Cli, options: ListOptions<Row>): Promi
         .join(""),
     );
   else {
-    const { compileRowTemplate } = await import("./template.ts");
+    const { compileRowTemplate } = await import("../template/index.ts");
     const known = [...columns, ...(options.more ?? [])].map(({ field }) => field);
     const isTable = format.startsWith("table ");
     const render = compileRowTemplate(isTable ? format.slice(6) : format, known);
@@ -74,7 +74,7 @@ export async function printFacts(
   if (format === undefined || format === "table") cli.print(text());
   else if (format === "json") cli.print(`${JSON.stringify(facts)}\n`);
   else {
-    const { compileTemplate } = await import("./template.ts");
+    const { compileTemplate } = await import("../template/index.ts");
     cli.print(`${compileTemplate(format)(facts)}\n`);
   }
 }

@@ -50,7 +50,7 @@ async function renderer(
 ): Promise<((value: unknown) => string) | undefined> {
   if (format === undefined) return undefined;
   if (format === "json") return (value) => JSON.stringify(value);
-  return (await import("./template.ts")).compileRowTemplate(format, known);
+  return (await import("../template/index.ts")).compileRowTemplate(format, known);
 }
 
 function shown(value: unknown): string {

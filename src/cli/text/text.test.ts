@@ -5,6 +5,7 @@ import { bashCompletion } from "../completion/bash.ts";
 import { fishCompletion } from "../completion/fish.ts";
 import { zshCompletion } from "../completion/zsh.ts";
 import { specs } from "../spec/all.ts";
+import { compileTemplate } from "../template/index.ts";
 import { bytes } from "./create-options.ts";
 import { errorReference } from "./error-reference.ts";
 import { helpFor } from "./help.ts";
@@ -12,7 +13,6 @@ import { ago, humanDuration, humanSize, seconds, shortId, truncate } from "./hum
 import { filters, pairs } from "./pairs.ts";
 import { cliReference } from "./reference.ts";
 import { renderTable } from "./table.ts";
-import { compileTemplate } from "./template.ts";
 import { parseTime } from "./time.ts";
 
 describe("pages made from the specs", () => {
@@ -100,12 +100,9 @@ describe("template", () => {
     expect(compileTemplate(template)(value)).toBe(expected);
   });
 
-  test.each(["{{.A", "{{nope .A}}", "{{range .A}}", "{{end}}", "{{}}", "{{(len .A)}}"])(
-    "%s is refused",
-    (template) => {
-      expect(() => compileTemplate(template)).toThrow("makes no sense");
-    },
-  );
+  test.each(["{{.A", "{{nope .A}}", "{{range .A}}", "{{end}}", "{{}}"])("%s is refused", (template) => {
+    expect(() => compileTemplate(template)).toThrow("makes no sense");
+  });
 });
 
 describe("words for people", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { fieldsOf } from "./template.ts";
+import { fieldsOf } from "./index.ts";
 
 describe("fields of a template", () => {
   test.each([
