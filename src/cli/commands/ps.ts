@@ -5,6 +5,7 @@ import { ago, humanSize, shortId, truncate } from "../text/human.ts";
 import { type Column, printList } from "../text/list.ts";
 
 const commandWidth = 20;
+const mountWidth = 15;
 
 export const ps: Handler<typeof psFlags> = async (cli, { flags }) => {
   const engine = await cli.engine();
@@ -63,7 +64,19 @@ export const ps: Handler<typeof psFlags> = async (cli, { flags }) => {
       {
         field: "Mounts",
         value: (row) =>
-          row.mounts.map((mount) => ("source" in mount ? mount.source : mount.destination)).join(","),
+          row.mounts
+            .flatMap((mount) =>
+              mount.type === "tmpfs" ? [] : mount.type === "bind" ? [mount.source] : [mount.name],
+            )
+            .map((source) => (full ? source : truncate(source, mountWidth)))
+            .join(","),
+      },
+      {
+        field: "Label",
+        value:
+          ({ labels }) =>
+          (name) =>
+            labels[String(name)] ?? "",
       },
     ],
     format: flags.format,

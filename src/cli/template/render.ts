@@ -108,11 +108,13 @@ function callOf({ head, args }: Call, scope: Scope, last: readonly unknown[]): u
       throw new CallError(`${head.name} without arguments`);
     return functions[head.name]!(...args.map((arg) => operand(arg, scope)), ...last);
   }
+  const value = operand(head, scope);
+  if (typeof value === "function") return value(...args.map((arg) => operand(arg, scope)), ...last);
   if (args.length + last.length > 0) {
-    const name = head.kind === "field" ? `.${head.name}` : show(operand(head, scope));
+    const name = head.kind === "field" ? `.${head.name}` : show(value);
     throw new CallError(`${name} is not a function and takes no arguments`);
   }
-  return operand(head, scope);
+  return value;
 }
 
 /** `and` and `or` evaluate no more than they need: what is behind a test may stand on it. */

@@ -10,6 +10,7 @@ const value = {
   List: ["x", "y", "z"],
   Nested: [{ A: [1, 2] }, { A: [3] }],
   Nothing: null,
+  Label: (name: string) => `label ${name}`,
 };
 
 describe("templates", () => {
@@ -55,6 +56,7 @@ describe("templates", () => {
     ["{{print 1 `a`}}{{println}}{{nil | json}}", "1a\nnull"],
     ['a {{- "b" -}} \n c', "abc"],
     ["{{-1}}", "-1"],
+    ['{{.Label "a.b"}}, {{"c" | .Label}}', "label a.b, label c"],
   ])("%s", (template, expected) => {
     expect(compileTemplate(template)(value)).toBe(expected);
   });

@@ -8,11 +8,17 @@ export interface Column<Row> {
   readonly value: (row: Row) => string;
 }
 
+/** A field without a column; a function is for templates alone, which call it with their arguments. */
+export interface MoreField<Row> {
+  readonly field: string;
+  readonly value: (row: Row) => string | ((...args: unknown[]) => string);
+}
+
 export interface ListOptions<Row> {
   readonly rows: readonly Row[];
   readonly columns: readonly Column<Row>[];
   /** Fields a template or JSON has beside the columns'. */
-  readonly more?: readonly Omit<Column<Row>, "head">[];
+  readonly more?: readonly MoreField<Row>[];
   readonly format: string | undefined;
   /** With -q: what stands for a row. */
   readonly id?: (row: Row) => string;

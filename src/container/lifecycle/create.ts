@@ -7,7 +7,7 @@ import type { MountRequest } from "../mount/parse.ts";
 import { checkAddresses, type HostEntry } from "../network/hosts.ts";
 import { exposedMappings, type PortMapping } from "../network/ports.ts";
 import { resolveCapabilities } from "../spec/capabilities.ts";
-import { containerEnvironment } from "../spec/environment.ts";
+import { checkVariables, containerEnvironment } from "../spec/environment.ts";
 import { checkName, randomName } from "./name.ts";
 import { identityOf } from "./process-identity.ts";
 import type { ContainerImage, ContainerMount, ContainerRecord, NetworkMode } from "./record.ts";
@@ -108,6 +108,7 @@ export function planContainer(
     });
   resolveCapabilities({ add: options.capAdd, drop: options.capDrop });
   checkAddresses(options);
+  checkVariables(options.env ?? []);
   const network = options.network ?? "bridge";
   const exposed = [...new Set([...Object.keys(config.ExposedPorts ?? {}), ...(options.exposedPorts ?? [])])];
   const ports = [...(options.ports ?? []), ...(options.publishAll ? exposedMappings(exposed) : [])];

@@ -12,7 +12,7 @@ import { enterContainerNamespace, hostFacts, sealRuntime } from "../runtime/host
 import type { Runtime } from "../runtime/runtime.ts";
 import { terminalRest } from "../runtime/terminal-rest.ts";
 import { capabilitySets, grantable, resolveCapabilities } from "../spec/capabilities.ts";
-import { withHome } from "../spec/environment.ts";
+import { checkVariables, withHome } from "../spec/environment.ts";
 import type { Process, RuntimeSpec } from "../spec/types.ts";
 import { spawnExec, terminalSize } from "./exec-streams.ts";
 import type { ContainerRecord, ResolveUser } from "./record.ts";
@@ -83,6 +83,7 @@ function execProcess(
   const bounding = options.privileged
     ? grantable(resolveCapabilities({ privileged: true }), hostFacts().boundingMask)
     : spec.process.capabilities.bounding;
+  checkVariables(options.env ?? []);
   const env = new Map(spec.process.env.map(splitVariable));
   // Another user, another home, unless it was said what it is.
   if (!record.env.some((entry) => entry.startsWith("HOME="))) env.delete("HOME");

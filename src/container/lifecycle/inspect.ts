@@ -29,6 +29,8 @@ export function inspectContainer(
     Gateway: isConnected ? record.endpoint!.gateway : "",
     MacAddress: isConnected ? record.endpoint!.mac : "",
   };
+  // What every container is given is no part of what it was made with.
+  const given = new Set([`HOSTNAME=${record.hostname}`, ...(record.terminal ? ["TERM=xterm"] : [])]);
   return {
     Id: record.id,
     Created: iso(record.createdAt),
@@ -76,7 +78,7 @@ export function inspectContainer(
       User: record.user,
       Tty: record.terminal,
       OpenStdin: record.openStdin,
-      Env: record.env,
+      Env: record.env.filter((entry) => !given.has(entry)),
       Cmd: record.command,
       Image: record.image.reference,
       WorkingDir: record.workingDir,

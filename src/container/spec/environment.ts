@@ -1,3 +1,5 @@
+import { StrakeError } from "../../errors/index.ts";
+
 /** Where programs are looked for when the image does not say. */
 export const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -35,6 +37,17 @@ export function containerEnvironment(options: EnvironmentOptions): string[] {
     }
   }
   return [...values].map(([name, value]) => `${name}=${value}`);
+}
+
+/** Errors: CONTAINER_OPTIONS_INVALID for a variable without a name. */
+export function checkVariables(entries: readonly string[]): void {
+  const nameless = entries.find((entry) => entry === "" || entry.startsWith("="));
+  if (nameless !== undefined)
+    throw new StrakeError(
+      "CONTAINER_OPTIONS_INVALID",
+      `${JSON.stringify(nameless)} is no environment variable: it has no name`,
+      { hint: "write NAME=value, or NAME for the value it has here", exitCode: 125 },
+    );
 }
 
 /**

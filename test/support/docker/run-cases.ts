@@ -59,7 +59,8 @@ D run --rm --cidfile cf busybox true; wc -c < cf; D run --rm --cidfile cf busybo
 D run --rm --read-only busybox touch /x; echo $?
 D run --rm -e A=1 -e B -e C= -e "D=x y" busybox env | grep -e ^A -e ^B -e ^C -e ^D | sort
 printf 'F=1\n#c\n\n  G=2 \nH\nI=a=b\nJ="q"\n' > ef; export H=host; D run --rm --env-file ef busybox env | grep -e ^[FGHIJ]= | sort
-D run --rm --env-file nosuch busybox true; echo $?`,
+D run --rm --env-file nosuch busybox true; echo $?
+D run --rm -e =x busybox true; echo $?`,
   },
   {
     name: "logs",
@@ -109,6 +110,28 @@ D run -d --name n1 -l k=v -p 127.0.0.1:$P0:80 busybox sleep 100 >/dev/null
 D ps --format "{{.Names}}|{{.Ports}}|{{.Labels}}|{{.State}}|{{.Networks}}|{{.Mounts}}"
 D ps -q --filter name=n1 | wc -c; D ps --filter label=k=v --format "{{.Names}}"; D ps --filter status=exited -q
 D ps --filter ancestor=busybox -q | wc -l; D ps --filter nosuch=1; echo $?; D ps --no-trunc -q | wc -c; D rm -f n1`,
+  },
+  {
+    name: "templates of ps and inspect",
+    script: String.raw`
+D run -d --name aa -l k.x=v -l plain=p -e A=1 -h hh -v vol1:/data -v $HERE:/here:ro -p 127.0.0.1:$P0:80 -p 127.0.0.1:$P1:81/udp --expose 99 busybox sleep 100 >/dev/null
+D ps --no-trunc --format '{{.Mounts}} {{.LocalVolumes}} {{.Label "k.x"}} {{.Label "none"}}.'
+D ps --format '{{if eq .Names "aa"}}mine{{else}}other{{end}} {{upper .Names}} {{.Image | printf "%-10s|"}}'
+while read -r template; do D inspect -f "$template" aa; echo $?; done <<'EOF'
+{{range $p, $conf := .NetworkSettings.Ports}}{{$p}} -> {{range $conf}}{{.HostIp}}{{end}} {{end}}
+{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{if $v.IPAddress}}has one{{end}}{{end}}
+{{range .NetworkSettings.Networks}}{{if .IPAddress}}ip{{end}}{{end}}
+{{(index (index .NetworkSettings.Ports "81/udp") 0).HostIp}} {{(index .HostConfig.PortBindings "80/tcp" 0).HostIp}}
+{{with .State}}{{.Status}} {{$.Name}}{{end}}
+{{if and .State.Running (not .State.Paused)}}runs{{else if .State.Paused}}paused{{else}}over{{end}}
+{{index .Config.Labels "k.x"}}|{{index .Config.Labels "none"}}|{{.Config.Labels.plain}}|{{.Config.Labels.none}}
+{{range $i, $m := .Mounts}}{{if $i}},{{end}}{{if eq $m.Type "volume"}}{{$m.Name}}{{end}}{{end}}
+{{range $i, $e := .Config.Cmd}}{{$i}}={{$e}} {{end}}{{len .Config.Cmd}}{{slice .Name 1}}
+{{range .Config.Env}}{{if le (len .) 3}}{{.}}{{end}}{{end}} {{len .Config.Env}}
+{{- /* a comment */ -}} {{printf "%q %05d" .Config.Hostname .State.ExitCode}}
+EOF
+D inspect -f '{{index .Mounts 7}}' aa >/dev/null || echo failed; D inspect -f '{{nosuch .Name}}' aa >/dev/null || echo failed
+D rm -f aa; D volume rm vol1`,
   },
   {
     name: "ps --size",
