@@ -30,6 +30,7 @@ export type { HostEntry } from "./network/hosts.ts";
 export { formatPort, type PortMapping, type PortProtocol, parsePorts } from "./network/ports.ts";
 export { readInRoot } from "./rootfs/read.ts";
 export { enterContainerNamespace } from "./runtime/host.ts";
+export { missingRight, remedyForRights } from "./runtime/rights.ts";
 export { findProgram, Runtime } from "./runtime/runtime.ts";
 export { parseEnvFile } from "./spec/environment.ts";
 export { bindMount, tmpfsMount } from "./spec/mounts.ts";

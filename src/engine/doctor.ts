@@ -1,8 +1,9 @@
 import { accessSync, constants, existsSync, statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import { staticBusybox } from "../archive/index.ts";
-import { findProgram, probeTools } from "../container/index.ts";
+import { findProgram, missingRight, probeTools, remedyForRights } from "../container/index.ts";
+import type { StrakeError } from "../errors/index.ts";
 import { surveySnapshotters } from "../layer/index.ts";
-import type { Store } from "../store/index.ts";
 
 export interface Finding {
   readonly name: string;
@@ -93,10 +94,16 @@ export interface Search {
 
 const thisMachine: Search = { program: findProgram, other: (find) => find() };
 
+/** The store's folder, and why the store cannot be opened where it cannot. */
+export interface ExaminedStore {
+  readonly root: string;
+  readonly problem?: StrakeError;
+}
+
 /** Looks at the machine. Changes nothing. */
-export async function examine(store: Store, search = thisMachine): Promise<DoctorReport> {
+export async function examine(store: ExaminedStore, search = thisMachine): Promise<DoctorReport> {
   const tools = probeTools(search.program);
-  const findings: Finding[] = [rights(), diskSpace(store.root), snapshotters(store.root)];
+  const findings: Finding[] = [rights(), dataRoot(store), snapshotters(nearestFolder(store.root))];
   const packages = new Set<string>();
   for (const probe of tools.probes) {
     const from = probe.package;
@@ -128,7 +135,13 @@ export async function examine(store: Store, search = thisMachine): Promise<Docto
   findings.push(
     tools.bridgeObstacle === undefined
       ? { name: "bridge network", verdict: "ok", detail: "available" }
-      : { name: "bridge network", verdict: "less", detail: tools.bridgeObstacle, fix: "use --network host" },
+      : {
+          name: "bridge network",
+          verdict: "less",
+          detail: tools.bridgeObstacle,
+          // Without rights there are no containers with another network either.
+          ...(missingRight() === undefined && { fix: "use --network host" }),
+        },
   );
   return {
     findings,
@@ -142,18 +155,32 @@ const absent = (purpose: string) => `not installed: ${purpose}`;
 const install = (...packages: string[]) => `apt-get install -y --no-install-recommends ${packages.join(" ")}`;
 
 function rights(): Finding {
-  if (process.getuid?.() === 0) return { name: "rights", verdict: "ok", detail: "root" };
+  const missing = missingRight();
+  if (missing === undefined) return { name: "rights", verdict: "ok", detail: "root" };
+  const what = process.getuid?.() === 0 ? missing : "not root";
   return {
     name: "rights",
     verdict: "missing",
-    detail: "not root: RUN and containers need mounts and namespaces (images, COPY, load and save do not)",
-    fix: "run strake as root (sudo)",
+    detail: `${what}: RUN and containers need mounts and namespaces (images, COPY, load and save do not)`,
+    fix: remedyForRights(),
   };
+}
+
+/** The folder itself, or the one it would be made in. */
+function nearestFolder(path: string): string {
+  return existsSync(path) ? path : nearestFolder(dirname(path));
 }
 
 const lowSpace = 2 * 1024 ** 3;
 
-function diskSpace(root: string): Finding {
+function dataRoot({ root, problem }: ExaminedStore): Finding {
+  if (problem !== undefined)
+    return {
+      name: "data root",
+      verdict: "missing",
+      detail: problem.message,
+      fix: problem.hint ?? "set STRAKE_ROOT",
+    };
   const { bavail, bsize } = statfsSync(root);
   const free = bavail * bsize;
   const detail = `${(free / 1e9).toFixed(1)} GB free at ${root}`;

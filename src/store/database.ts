@@ -219,7 +219,12 @@ function storeError(error: unknown): unknown {
     return new StrakeError("STORE_BUSY", "another process holds the store's lock", options);
   if (code.startsWith("SQLITE_CORRUPT") || code.startsWith("SQLITE_NOTADB"))
     return new StrakeError("STORE_CORRUPT", `the store's database is damaged: ${message(error)}`, options);
-  if (/^SQLITE_(READONLY|CANTOPEN|PERM|AUTH)/.test(code))
+  if (code.startsWith("SQLITE_READONLY"))
+    return new StrakeError("SYS_DENIED", "the store cannot be written: its database is read-only here", {
+      ...options,
+      hint: "set STRAKE_ROOT to a folder that you may write to",
+    });
+  if (/^SQLITE_(CANTOPEN|PERM|AUTH)/.test(code))
     return new StrakeError("SYS_DENIED", `the store's database cannot be opened: ${message(error)}`, options);
   return new StrakeError(
     "STORE_CORRUPT",

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { StrakeError } from "../errors/index.ts";
@@ -83,15 +83,29 @@ export function prepareRoot(layout: Layout): void {
   try {
     mkdirSync(layout.root, { recursive: true, mode: 0o700 });
     closeRoot(layout);
-    for (const folder of [
-      join(layout.blobs, "sha256"),
-      join(layout.blobs, "sha512"),
-      ...[layout.layers, layout.containers, layout.volumes, layout.work, layout.contexts, layout.trash],
-    ])
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolders(layout);
   } catch (error) {
     throw unusable(error, layout.root);
   }
+}
+
+/** Takes a root that has a database. What copied it may have left out folders that were empty (caches of CI servers, object stores). */
+export function reopenRoot(layout: Layout): void {
+  closeRoot(layout);
+  try {
+    makeFolders(layout);
+  } catch (error) {
+    throw unusable(error, layout.root);
+  }
+}
+
+function makeFolders(layout: Layout): void {
+  for (const folder of [
+    join(layout.blobs, "sha256"),
+    join(layout.blobs, "sha512"),
+    ...[layout.layers, layout.containers, layout.volumes, layout.work, layout.contexts, layout.trash],
+  ])
+    if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
 }
 
 const refusals: Readonly<Record<string, string>> = {
@@ -104,13 +118,15 @@ function unusable(thrown: unknown, root: string): unknown {
   const why = refusals[errnoOf(thrown) ?? ""];
   if (why === undefined) return fromNodeError(thrown);
   return new StrakeError("STORE_ROOT", `the data root ${root} cannot be made: ${why}`, {
-    hint: "set STRAKE_ROOT to a folder that you may write to, or run strake as root",
+    hint: `set STRAKE_ROOT to a folder that you may write to${why === refusals.EACCES && !isRoot() ? ", or run strake as root" : ""}`,
     cause: thrown,
   });
 }
 
+const isRoot = () => process.getuid?.() === 0;
+
 /** Refuses a root of somebody else; closes one that others could enter. */
-export function closeRoot(layout: Layout): void {
+function closeRoot(layout: Layout): void {
   const { mode, uid } = statSync(layout.root);
   const self = process.getuid?.();
   if (self !== undefined && uid !== self)

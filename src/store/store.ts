@@ -10,7 +10,7 @@ import { Database } from "./database.ts";
 import { type DiskUsage, diskUsage } from "./disk-usage.ts";
 import { Images } from "./images.ts";
 import { Layers } from "./layers.ts";
-import { closeRoot, defaultRoot, defaultRunRoot, type Layout, layoutOf, prepareRoot } from "./layout.ts";
+import { defaultRoot, defaultRunRoot, type Layout, layoutOf, prepareRoot, reopenRoot } from "./layout.ts";
 import { createLease, type Lease } from "./lease.ts";
 import { Records } from "./records.ts";
 import { keepReserve, withReserve } from "./reserve.ts";
@@ -68,8 +68,7 @@ export class Store {
       resolve(options.root ?? defaultRoot()),
       resolve(options.runRoot ?? defaultRunRoot()),
     );
-    // The database is made last, so where it is the folders are.
-    if (existsSync(layout.database)) closeRoot(layout);
+    if (existsSync(layout.database)) reopenRoot(layout);
     else {
       prepareRoot(layout);
       keepReserve(layout);

@@ -45,6 +45,13 @@ describe.skipIf(obstacle !== undefined)("a user id without an account", () => {
           "error: the data root /.local/share/strake cannot be made: permission denied\n" +
           "hint: set STRAKE_ROOT to a folder that you may write to, or run strake as root\n",
       });
+      const doctor = await user.run(["doctor"], home);
+      expect(doctor).toMatchObject({ code: 1, stderr: "" });
+      expect(doctor.stdout).toContain(
+        "MISSING  data root        the data root /.local/share/strake cannot be made: permission denied\n",
+      );
+      expect(doctor.stdout).toContain("MISSING  rights           not root");
+      expect(doctor.stdout).not.toContain("use --network host");
       const login = await user.run(
         ["login", "-u", "ann", "--password-stdin", registry.host],
         home,

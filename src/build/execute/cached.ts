@@ -9,7 +9,7 @@ interface StoredResult {
   readonly created: string;
 }
 
-/** The earlier result for these inputs, kept by the build's lease; undefined when there is none or its layer is gone. */
+/** The earlier result for these inputs, kept by the build's lease; undefined when there is none or its layer is gone or damaged. */
 export function lookUp(session: Session, inputs: StepInputs): StepLayer | undefined {
   return lookUpKey(session, keyOf(inputs));
 }
@@ -19,6 +19,8 @@ function lookUpKey(session: Session, key: string): StepLayer | undefined {
   const result = session.store.cache.get(key)?.result as Partial<StoredResult> | undefined;
   const { layer, created } = result ?? {};
   if (!isDigest(layer) || typeof created !== "string" || !session.lease.add("layer", layer)) return undefined;
+  // Made again: a store that was copied in part, or a disk that was repaired, has records of layers whose files are gone.
+  if (!session.store.layers.isIntact(layer)) return undefined;
   return { diffID: layer, created: session.epoch === undefined ? created : createdText(session, 0) };
 }
 

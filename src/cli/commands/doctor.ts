@@ -1,3 +1,7 @@
+import type { DoctorReport } from "../../engine/index.ts";
+import { StrakeError } from "../../errors/index.ts";
+import { defaultRoot } from "../../store/index.ts";
+import type { Cli } from "../cli.ts";
 import type { Handler } from "../command.ts";
 import type { doctorFlags } from "../spec/machine.ts";
 import { printFacts } from "../text/list.ts";
@@ -5,7 +9,7 @@ import { printFacts } from "../text/list.ts";
 const marks = { ok: "ok     ", less: "less   ", missing: "MISSING", unused: "unused " } as const;
 
 export const doctor: Handler<typeof doctorFlags> = async (cli, { flags }) => {
-  const report = await (await cli.engine()).doctor();
+  const report = await reportOf(cli);
   await printFacts(cli, report, flags.format, () => {
     const width = Math.max(...report.findings.map(({ name }) => name.length));
     const lines = report.findings.map(({ name, verdict, detail, fix }) => {
@@ -18,3 +22,14 @@ export const doctor: Handler<typeof doctorFlags> = async (cli, { flags }) => {
   });
   return report.ok ? 0 : 1;
 };
+
+/** Of the machine, also where the store is what is wrong with it. */
+async function reportOf(cli: Cli): Promise<DoctorReport> {
+  try {
+    return await (await cli.engine()).doctor();
+  } catch (problem) {
+    if (!(problem instanceof StrakeError)) throw problem;
+    const { examine } = await import("../../engine/index.ts");
+    return await examine({ root: defaultRoot(), problem });
+  }
+}

@@ -1,5 +1,5 @@
 import { BridgeNetwork } from "../network/bridge.ts";
-import { hostCgroups } from "../runtime/host.ts";
+import { hostCgroups } from "../runtime/host-cgroups.ts";
 import { findProgram } from "../runtime/runtime.ts";
 
 /** A program or property of the host that containers need, and whether it is there. */

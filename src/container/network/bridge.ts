@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { StrakeError } from "../../errors/index.ts";
-import { type FileLock, lockFile, processStartTime, randomBetween } from "../../sys/index.ts";
+import { capabilities, type FileLock, lockFile, processStartTime, randomBetween } from "../../sys/index.ts";
 import { run } from "../runtime/command.ts";
 import { findProgram } from "../runtime/runtime.ts";
 import { passOtherFirewalls } from "./firewall.ts";
@@ -60,6 +60,8 @@ export class BridgeNetwork {
   /** Why a bridge cannot be made here; undefined when it can. */
   static obstacle(): string | undefined {
     if (process.getuid?.() !== 0) return "it needs root";
+    if (!capabilities().effective.has("CAP_NET_ADMIN"))
+      return "this root may not make networks (no CAP_NET_ADMIN)";
     for (const [program, pkg] of [
       ["ip", "iproute2"],
       ["nft", "nftables"],

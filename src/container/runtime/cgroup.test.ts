@@ -5,11 +5,16 @@ const line = (point: string, type: string) => `36 35 0:31 / ${point} rw,nosuid s
 const v1 = line("/sys/fs/cgroup/memory", "cgroup");
 
 test("tells the four layouts apart", () => {
-  expect(cgroupLayout(line("/sys/fs/cgroup", "cgroup2"))).toEqual({ mode: "v2", unified: [] });
-  expect(cgroupLayout(v1)).toEqual({ mode: "v1", unified: [] });
+  expect(cgroupLayout(line("/sys/fs/cgroup", "cgroup2"))).toEqual({
+    mode: "v2",
+    unified: [],
+    trees: ["/sys/fs/cgroup"],
+  });
+  expect(cgroupLayout(v1)).toEqual({ mode: "v1", unified: [], trees: ["/sys/fs/cgroup/memory"] });
   expect(cgroupLayout(`${v1}\n${line("/sys/fs/cgroup/unified", "cgroup2")}`)).toEqual({
     mode: "hybrid",
     unified: ["/sys/fs/cgroup/unified"],
+    trees: ["/sys/fs/cgroup/memory"],
   });
   expect(cgroupLayout(line("/", "ext4")).mode).toBe("none");
 });

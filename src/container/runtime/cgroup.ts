@@ -3,6 +3,8 @@ export interface CgroupLayout {
   readonly mode: "v1" | "v2" | "hybrid" | "none";
   /** Mount points of cgroup2 trees beside v1 controllers. */
   readonly unified: readonly string[];
+  /** Mount points of the trees that containers' groups are made in. */
+  readonly trees: readonly string[];
 }
 
 /**
@@ -10,7 +12,7 @@ export interface CgroupLayout {
  * the file system. `hybrid` is a v2 tree next to v1 controllers.
  */
 export function cgroupLayout(mountinfo: string): CgroupLayout {
-  let v1 = false;
+  const v1: string[] = [];
   const v2: string[] = [];
   for (const line of mountinfo.split("\n")) {
     const separator = line.indexOf(" - ");
@@ -18,12 +20,12 @@ export function cgroupLayout(mountinfo: string): CgroupLayout {
     const point = unescapeMountPath(line.slice(0, separator).split(" ")[4] ?? "");
     const type = line.slice(separator + 3).split(" ")[0];
     if (!point.startsWith("/sys/fs/cgroup")) continue;
-    if (type === "cgroup") v1 = true;
+    if (type === "cgroup") v1.push(point);
     if (type === "cgroup2") v2.push(point);
   }
-  if (v1) return { mode: v2.length > 0 ? "hybrid" : "v1", unified: v2 };
-  if (v2.includes("/sys/fs/cgroup")) return { mode: "v2", unified: [] };
-  return { mode: "none", unified: [] };
+  if (v1.length > 0) return { mode: v2.length > 0 ? "hybrid" : "v1", unified: v2, trees: v1 };
+  if (v2.includes("/sys/fs/cgroup")) return { mode: "v2", unified: [], trees: v2 };
+  return { mode: "none", unified: [], trees: [] };
 }
 
 /** Space, tab, newline and backslash are written as three octal digits in mountinfo. */

@@ -1,4 +1,5 @@
 import { StrakeError } from "../../errors/index.ts";
+import { missingRight, needsRights } from "./rights.ts";
 
 const notFoundText = /executable file.*not found|no such file or directory|executable not found/i;
 const notExecutableText =
@@ -6,9 +7,9 @@ const notExecutableText =
 
 /**
  * The error for a process that the runtime could not start, with the exit code Docker's users know: 127 when the
- * program does not exist, 126 when it cannot be executed, 125 when the container itself could not be made.
+ * program does not exist, 126 when it cannot be executed, 125 when the container itself could not be made. `lacks` says which right is missing here.
  */
-export function startFailure(program: string, runtimeOutput: string): StrakeError {
+export function startFailure(program: string, runtimeOutput: string, lacks = missingRight): StrakeError {
   const reason = lastMessage(runtimeOutput);
   const folder = /^chdir `([^`]*)`/.exec(reason)?.[1] ?? /chdir to cwd \("([^"]*)"\)/.exec(reason)?.[1];
   if (folder !== undefined)
@@ -26,6 +27,9 @@ export function startFailure(program: string, runtimeOutput: string): StrakeErro
       hint: notFoundHint(program),
       exitCode: 127,
     });
+  // What a runtime says that lacks rights is about whatever it came to first.
+  const missing = lacks();
+  if (missing !== undefined) return needsRights(missing, { text: reason });
   if (aboutProgram && notExecutableText.test(reason))
     return new StrakeError(
       "CONTAINER_COMMAND_NOT_EXECUTABLE",

@@ -1,19 +1,13 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { StrakeError } from "../../errors/index.ts";
 import { bindMount, enterPrivateMountNamespace, errnoOf, umount, umountFlags } from "../../sys/index.ts";
 import type { HostFacts } from "../spec/spec.ts";
-import { type CgroupLayout, cgroupLayout, treesToHide } from "./cgroup.ts";
+import { treesToHide } from "./cgroup.ts";
+import { hostCgroups } from "./host-cgroups.ts";
+import { missingRight, needsRights } from "./rights.ts";
 
-let layout: CgroupLayout | undefined;
 let entered = false;
 const sealed = new Set<string>();
-
-/** The host's control groups, as they were when this process first looked: entering our namespace hides a part. */
-export function hostCgroups(): CgroupLayout {
-  layout ??= cgroupLayout(readFileSync("/proc/self/mountinfo", "utf8"));
-  return layout;
-}
 
 /** What specs need to know about this machine. */
 export function hostFacts(): HostFacts {
@@ -40,19 +34,11 @@ export function enterContainerNamespace(): void {
   try {
     enterPrivateMountNamespace();
   } catch (error) {
-    throw errnoOf(error) === "EPERM" ? needsRoot(error) : error;
+    const missing = errnoOf(error) === "EPERM" ? (missingRight() ?? "this root may not unshare") : undefined;
+    throw missing === undefined ? error : needsRights(missing, { cause: error });
   }
   entered = true;
   for (const point of hide) umount(point, umountFlags.detach);
-}
-
-function needsRoot(cause: unknown): StrakeError {
-  const uid = process.getuid?.();
-  const who = uid === 0 ? "this root may not mount (no CAP_SYS_ADMIN)" : `this is user ${uid}`;
-  return new StrakeError("CONTAINER_RIGHTS", `RUN and containers need root, and ${who}`, {
-    hint: "run strake as root (sudo); builds without RUN, images, load, save, pull and push work without",
-    cause,
-  });
 }
 
 /**
