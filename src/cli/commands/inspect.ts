@@ -9,24 +9,40 @@ import { imageDocument } from "../text/image-document.ts";
 
 export const inspect: Handler<typeof inspectFlags> = async (cli, { args, flags }) => {
   const engine = await cli.engine();
-  const found: unknown[] = [];
-  for (const name of args) {
+  return await printFound(cli, args, flags.format, async (name) => {
     const container = flags.type === "image" ? undefined : await inspectedContainer(engine, name);
-    if (container !== undefined) found.push(container);
-    else if (flags.type === "container")
+    if (container !== undefined) return container;
+    if (flags.type === "container")
       throw new StrakeError("CONTAINER_NOT_FOUND", `there is no container ${JSON.stringify(name)}`);
-    else found.push(inspectedImage(engine, name));
-  }
-  await printDocuments(cli, found, flags.format);
-  return 0;
+    return inspectedImage(engine, name);
+  });
 };
 
 export const imageInspect: Handler<typeof imageInspectFlags> = async (cli, { args, flags }) => {
   const engine = await cli.engine();
-  const found = args.map((name) => inspectedImage(engine, name));
-  await printDocuments(cli, found, flags.format);
-  return 0;
+  return await printFound(cli, args, flags.format, async (name) => inspectedImage(engine, name));
 };
+
+/** What is there is printed, whatever else is not. */
+async function printFound(
+  cli: Cli,
+  names: readonly string[],
+  format: string | undefined,
+  find: (name: string) => Promise<unknown>,
+): Promise<number> {
+  const found: unknown[] = [];
+  let missing: StrakeError | undefined;
+  for (const name of names)
+    try {
+      found.push(await find(name));
+    } catch (error) {
+      if (!(error instanceof StrakeError)) throw error;
+      missing ??= error;
+    }
+  if (found.length > 0 || missing === undefined) await printDocuments(cli, found, format);
+  if (missing !== undefined) throw missing;
+  return 0;
+}
 
 async function inspectedContainer(engine: Engine, name: string): Promise<unknown> {
   const containers: Containers = await engine.containers();

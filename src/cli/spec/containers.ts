@@ -26,6 +26,7 @@ export const logsFlags = {
 export const execFlags = {
   detach: { type: "boolean", short: "d", help: "do not wait for it" },
   env: { type: "strings", short: "e", value: "NAME[=VALUE]", help: "an environment variable" },
+  "env-file": { type: "strings", value: "FILE", completes: "file", help: "a file of environment variables" },
   interactive: { type: "boolean", short: "i", help: "keep stdin open" },
   tty: { type: "boolean", short: "t", help: "give it a terminal" },
   privileged: { type: "boolean", help: "all capabilities" },

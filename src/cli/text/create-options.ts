@@ -1,18 +1,10 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import {
-  type HostEntry,
-  parseEnvFile,
-  parseMount,
-  parsePorts,
-  parseTmpfs,
-  parseVolume,
-} from "../../container/index.ts";
+import { type HostEntry, parseMount, parsePorts, parseTmpfs, parseVolume } from "../../container/index.ts";
 import type { CreateRequest } from "../../engine/index.ts";
 import { StrakeError } from "../../errors/index.ts";
 import type { Cli } from "../cli.ts";
 import type { FlagValues } from "../command.ts";
 import type { createFlags } from "../spec/run.ts";
+import { readEnvFile } from "./env-file.ts";
 import { pairs } from "./pairs.ts";
 
 /** The flags of `run` and `create` as the engine takes them. Errors: USAGE, VOLUME_INVALID, PORT_INVALID. */
@@ -38,7 +30,7 @@ export function createOptions(
         flags.entrypoint === undefined ? undefined : flags.entrypoint === "" ? [] : [flags.entrypoint],
       network: flags.network as "bridge" | "host" | "none" | undefined,
     }),
-    env: [...flags["env-file"].flatMap((path) => envFile(cli, path)), ...flags.env],
+    env: [...flags["env-file"].flatMap((path) => readEnvFile(path, cli.cwd, process.env)), ...flags.env],
     labels: pairs(flags.label, "--label"),
     terminal: flags.tty,
     openStdin: flags.interactive,
@@ -67,16 +59,6 @@ function optional<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K],
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
-}
-
-function envFile(cli: Cli, path: string): string[] {
-  try {
-    return [...parseEnvFile(readFileSync(resolve(cli.cwd, path), "utf8"))];
-  } catch (error) {
-    if (error instanceof StrakeError) throw error;
-    const why = (error as NodeJS.ErrnoException).code === "ENOENT" ? "there is no such file" : String(error);
-    throw new StrakeError("USAGE", `cannot read the env file ${path}: ${why}`, { cause: error });
-  }
 }
 
 function securityOptions(options: readonly string[]): { noNewPrivileges?: boolean; seccomp?: boolean } {

@@ -1,6 +1,9 @@
 import type { ImageSummary } from "../../engine/index.ts";
 import { familiarReference, type ImageConfig, parseReference } from "../../oci/index.ts";
 
+/** What docker shows for fields that a configuration leaves out, so that templates and scripts find them. */
+const unset = { User: "", Env: null, Cmd: null, Entrypoint: null, WorkingDir: "", Labels: null };
+
 /** An image as `docker image inspect` shows it. */
 export function imageDocument(
   { image, size, layers }: ImageSummary,
@@ -14,7 +17,7 @@ export function imageDocument(
     ...(image.manifest ? { Descriptor: image.manifest } : {}),
     Created: config.created ?? "",
     Author: config.author ?? "",
-    Config: config.config ?? {},
+    Config: { ...unset, ...config.config },
     Architecture: config.architecture,
     ...(config.variant === undefined ? {} : { Variant: config.variant }),
     Os: config.os,

@@ -20,6 +20,9 @@ export interface ContainerFilter {
 
 const keys = "id name status label ancestor exited volume network publish before since".split(" ");
 
+/** Docker's, also those that no container here is ever in. */
+const statuses = "created restarting running removing paused exited dead".split(" ");
+
 /** Reads `--filter key=value` options. Errors: CONTAINER_OPTIONS_INVALID. */
 export function parseFilters(texts: readonly string[]): ContainerFilter {
   const filter: Record<string, string[]> = {};
@@ -30,8 +33,17 @@ export function parseFilters(texts: readonly string[]): ContainerFilter {
       throw new StrakeError("CONTAINER_OPTIONS_INVALID", `invalid filter "${text}"`, {
         hint: `Filters are key=value with one of the keys ${keys.join(", ")}.`,
       });
+    const value = text.slice(at + 1);
+    if (key === "status" && !statuses.includes(value))
+      throw new StrakeError(
+        "CONTAINER_OPTIONS_INVALID",
+        `invalid filter "${text}": there is no such status`,
+        {
+          hint: `A container is one of ${statuses.join(", ")}.`,
+        },
+      );
     filter[key] ??= [];
-    filter[key].push(text.slice(at + 1));
+    filter[key].push(value);
   }
   return filter;
 }
@@ -43,12 +55,12 @@ export function filterContainers(
 ): ContainerRecord[] {
   const createdAt = (reference: string) =>
     all.find((record) => record.name === reference || record.id.startsWith(reference))?.createdAt;
-  const any = (values: readonly string[] | undefined, matches: (value: string) => boolean) =>
-    values === undefined || values.some(matches);
+  const any = (values: readonly string[] | undefined, isMet: (value: string) => boolean) =>
+    values === undefined || values.some(isMet);
   return all.filter(
     (record) =>
-      any(filter.id, (value) => record.id.startsWith(value)) &&
-      any(filter.name, (value) => record.name.includes(value.replace(/^\//, ""))) &&
+      any(filter.id, (value) => matches(record.id, value)) &&
+      any(filter.name, (value) => matches(record.name, value) || matches(`/${record.name}`, value)) &&
       any(filter.status, (value) => record.state.status === value) &&
       // Labels narrow: every one given must be there.
       (filter.label ?? []).every((value) => hasLabel(record, value)) &&
@@ -63,6 +75,16 @@ export function filterContainers(
       any(filter.before, (value) => record.createdAt < (createdAt(value) ?? -Infinity)) &&
       any(filter.since, (value) => record.createdAt > (createdAt(value) ?? Infinity)),
   );
+}
+
+/** Docker takes names and ids as regular expressions: `^web$` is one container, `web` may be many. */
+function matches(text: string, pattern: string): boolean {
+  if (text === pattern) return true;
+  try {
+    return new RegExp(pattern).test(text);
+  } catch {
+    return false;
+  }
 }
 
 function hasLabel(record: ContainerRecord, text: string): boolean {

@@ -98,7 +98,7 @@ D exec aa sh -c "echo hi; exit 5"; echo $?
 D exec -e X=1 -w /tmp -u 1000 aa sh -c 'echo $X $A; pwd; id -u; echo $HOME'; echo in | D exec -i aa cat
 D exec -d aa touch /tmp/det; soon "D exec aa test -e /tmp/det"; D exec aa ls /tmp
 D exec -w /nosuch aa pwd >/dev/null; echo $?; D exec -u nosuch aa pwd >/dev/null; echo $?
-D exec nosuchc true; echo $?; D exec aa; echo $?; D exec aa sh -c 'kill -9 $$'; echo $?
+D exec nosuchc true; echo $?; D exec aa; echo $?; printf 'E=1\nF\n' > ef; F=here D exec --env-file ef -e E=2 aa env | grep ^[EF]=; D exec aa sh -c 'kill -9 $$'; echo $?
 D exec aa env | grep -v HOSTNAME | sort; D rm -f aa`,
   },
   {
@@ -109,6 +109,7 @@ D ps -a --format "{{.Names}} {{.Status}} {{.Image}} {{.Command}} {{.Ports}}"; D 
 D run -d --name n1 -l k=v -p 127.0.0.1:$P0:80 busybox sleep 100 >/dev/null
 D ps --format "{{.Names}}|{{.Ports}}|{{.Labels}}|{{.State}}|{{.Networks}}|{{.Mounts}}"
 D ps -q --filter name=n1 | wc -c; D ps --filter label=k=v --format "{{.Names}}"; D ps --filter status=exited -q
+for f in '^n' '^/n1$' '^n1$' 'n\d' 'n1$' '^1' '[' N1; do D ps --filter name="$f" --format "$f {{.Names}}"; done; D ps -q --filter status=nosuch; echo $?
 D ps --filter ancestor=busybox -q | wc -l; D ps --filter nosuch=1; echo $?; D ps --no-trunc -q | wc -c; D rm -f n1`,
   },
   {
@@ -130,6 +131,8 @@ while read -r template; do D inspect -f "$template" aa; echo $?; done <<'EOF'
 {{range .Config.Env}}{{if le (len .) 3}}{{.}}{{end}}{{end}} {{len .Config.Env}}
 {{- /* a comment */ -}} {{printf "%q %05d" .Config.Hostname .State.ExitCode}}
 EOF
+D inspect -f '{{.Config.User}}|{{.Config.WorkingDir}}|{{json .Config.Entrypoint}}|{{json .Config.Labels}}|{{.Config.Cmd}}|{{json .RepoTags}}' busybox
+D inspect -f '{{.Name}}' aa nosuch; echo $?; D image inspect -f '{{.Os}}' nosuch busybox; echo $?
 D inspect -f '{{index .Mounts 7}}' aa >/dev/null || echo failed; D inspect -f '{{nosuch .Name}}' aa >/dev/null || echo failed
 D rm -f aa; D volume rm vol1`,
   },
