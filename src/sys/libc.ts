@@ -82,12 +82,14 @@ function load(): Libc {
     throw new StrakeError("SYS_UNSUPPORTED", "this operation calls the kernel and needs Bun; this is Node");
   // Asked for and not imported: the module exists only in Bun, and loading it costs nothing until the first call.
   const ffi = process.getBuiltinModule("bun:ffi") as typeof import("bun:ffi");
+  let failure: unknown;
   for (const library of libraryNames) {
     let functions: Functions;
     try {
       functions = lazyFunctions(ffi, library);
       functions.__errno_location();
-    } catch {
+    } catch (error) {
+      failure ??= error;
       continue;
     }
     return {
@@ -97,7 +99,12 @@ function load(): Libc {
       view: (address, length) => ffi.toArrayBuffer(address as never, 0, length) as ArrayBuffer,
     };
   }
-  throw new StrakeError("SYS_UNSUPPORTED", `none of ${libraryNames.join(", ")} can be loaded`);
+  throw new StrakeError("SYS_UNSUPPORTED", `none of ${libraryNames.join(", ")} can be loaded: ${failure}`, {
+    // JavaScriptCore reserves addresses for its compiled code, and does without where it may not.
+    ...(/\bJIT\b/.test(String(failure)) && {
+      hint: "allow this process more address space (ulimit -v) and memory that can be executed (MemoryDenyWriteExecute, SELinux's execmem)",
+    }),
+  });
 }
 
 /**

@@ -90,6 +90,9 @@ describe.skipIf(obstacle !== undefined)("a user id without an account", () => {
       expect(await ok(["images", "-q", "--no-trunc"])).toBe(id);
       writeFileSync(join(user.folder, "notes.txt"), "notes");
       await ok(["artifact", "push", "--progress", "quiet", `${registry.host}/team/notes:1`, "notes.txt"]);
+      const there = await user.run(["artifact", "pull", `${registry.host}/team/notes:1`, "-o", context], env);
+      expect(there.code).toBe(1);
+      expect(there.stderr).toContain(`error: nothing can be written to ${context}: permission denied\n`);
       await ok(["logout", registry.host]);
       expect(await ok(["gc", "--verify"])).toContain("clean");
     });

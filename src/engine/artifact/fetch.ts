@@ -143,7 +143,7 @@ function openParent({ root, folder, name }: Target): { parent: Folder; last: str
 function demandRoom(target: Target): void {
   const { parent, last } = openParent(target);
   using folder = parent;
-  sweepTemporaries(folder);
+  openingTarget(target.folder, () => sweepTemporaries(folder));
   const there = folder.lstat(last);
   if (there?.isDirectory() || (there !== undefined && !target.force)) throw isThere(target);
 }
@@ -165,7 +165,9 @@ async function fetchFile(
     const { parent, last } = openParent(target);
     using folder = parent;
     const { digest, size } = file;
-    using temporary = Temporary.partial(folder, { digits: digestHex(digest), size });
+    using temporary = openingTarget(target.folder, () =>
+      Temporary.partial(folder, { digits: digestHex(digest), size }),
+    );
     await writingTo(join(target.folder, target.name), () =>
       receiveContent(temporary, file, {
         open: (start) => place.openBlob(file, { start, ...(signal ? { signal } : {}) }),
