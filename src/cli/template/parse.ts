@@ -28,12 +28,15 @@ export function parseTemplate(text: string): Node[] {
   return nodes;
 }
 
-/** Text and actions in turn; `{{- ` and ` -}}` take the blanks beside them, comments say nothing. */
+/**
+ * Text and actions in turn; `{{- ` and ` -}}` take the blanks beside them, comments say nothing. A quote is a character of its own only where it has no
+ * partner: two ways to read each would be too many to try.
+ */
 function cut(text: string): Piece[] {
   const pieces: Piece[] = [];
   let at = 0;
   for (const match of text.matchAll(
-    /\{\{(-(?=\s))?((?:"(?:[^"\\]|\\.)*"|`[^`]*`|(?!\s-\}\}|\}\})[\s\S])*)(\s-)?\}\}/g,
+    /\{\{(-(?=\s))?((?:"(?:[^"\\]|\\.)*"|`[^`]*`|(?!\s-\}\}|\}\})(?:[^"`]|"(?!(?:[^"\\]|\\.)*")|`(?![^`]*`)))*)(\s-)?\}\}/g,
   )) {
     let before = text.slice(at, match.index);
     if (match[1]) before = before.trimEnd();
