@@ -13,6 +13,7 @@ beforeAll(() => {
     "lib/a.txt": "a",
     "lib/b.txt": "b",
     current: "-> lib",
+    dangling: "-> gone",
   });
 });
 afterAll(() => shop.remove());
@@ -42,6 +43,7 @@ describe("an image", () => {
       "/srv": "755 directory",
       "/srv/app.py": "644 print(1)",
       "/srv/current": "-> lib",
+      "/srv/dangling": "-> gone",
       "/srv/lib": "644 directory",
       "/srv/lib/a.txt": "644 a",
       "/srv/lib/b.txt": "644 b",
@@ -236,6 +238,20 @@ describe("errors name the line", () => {
       undefined,
     ],
     ["an unknown instruction", "FROM scratch\nCOPPY a b", "DOCKERFILE_INSTRUCTION_UNKNOWN", 2, undefined],
+    [
+      "a line that was to go on",
+      "FROM scratch\nRUN a\n&& b",
+      "DOCKERFILE_INSTRUCTION_UNKNOWN",
+      3,
+      "where it goes on with the line before, that one ends with \\",
+    ],
+    [
+      "a link that leads nowhere",
+      "FROM scratch\nCOPY dangling/x /",
+      "BUILD_COPY_SOURCE",
+      2,
+      "dangling is a symbolic link to gone, which is not in the build context",
+    ],
     ["an unknown user", "FROM scratch\nCOPY --chown=nobody app.py /", "ACCOUNT_NOT_FOUND", 2, undefined],
     ["a bad mode", "FROM scratch\nCOPY --chmod=u~x app.py /", "BUILD_COPY_MODE", 2, undefined],
     ["a URL", "FROM scratch\nADD https://example.com/x /", "BUILD_UNSUPPORTED", 2, undefined],

@@ -20,6 +20,12 @@ function reasonFor(source: CopySource, pattern: string, path: string): string | 
     missing = parentOf(missing);
   const parent = source.resolve(parentOf(missing), true);
   if (parent.node?.type !== "directory") return undefined;
+  const there = source.resolve(missing, false);
+  if (there.node?.type === "symlink") {
+    const target = source.readlink(there.path, there.node);
+    const where = source.ignoredBecause === undefined ? "is not there" : "is not in the build context";
+    return `${missing.slice(1)} is a symbolic link to ${target}, which ${where}`;
+  }
   const names = [...source.children(parent.path, parent.node)].map(({ name }) => name);
   const near = nearest(baseName(missing), names);
   if (near === undefined) return wherePathsBegin(source, pattern);

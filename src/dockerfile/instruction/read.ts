@@ -62,11 +62,11 @@ function read(request: Request): Instruction {
     case "maintainer":
       return readMaintainer(request);
     case undefined:
-      throw unknownInstruction(raw);
+      throw unknownInstruction(request);
   }
 }
 
-function unknownInstruction({ keyword, line }: RawInstruction): StrakeError {
+function unknownInstruction({ raw: { keyword, line }, escape: escapeCharacter }: Request): StrakeError {
   if (line.text.startsWith("//") || line.text.startsWith("{"))
     return new StrakeError("DOCKERFILE_INSTRUCTION_UNKNOWN", `unknown instruction: ${keyword}`, {
       hint: "this looks like the input of another frontend, which a syntax directive names",
@@ -78,8 +78,11 @@ function unknownInstruction({ keyword, line }: RawInstruction): StrakeError {
     return new StrakeError("DOCKERFILE_INSTRUCTION_UNKNOWN", `unknown instruction: ${keyword}`, {
       hint: `a blank stands between ${glued} and what follows`,
     });
-  return new StrakeError(
-    "DOCKERFILE_INSTRUCTION_UNKNOWN",
-    `unknown instruction: ${keyword}${didYouMean(keyword, instructionNames)}`,
-  );
+  const near = didYouMean(keyword, instructionNames);
+  return new StrakeError("DOCKERFILE_INSTRUCTION_UNKNOWN", `unknown instruction: ${keyword}${near}`, {
+    hint:
+      near === "" && line.startLine > 1
+        ? `where it goes on with the line before, that one ends with ${escapeCharacter}`
+        : undefined,
+  });
 }
