@@ -91,7 +91,7 @@ export const registryServeFlags = {
   "trusted-proxy": {
     type: "strings",
     value: "NETWORK",
-    help: "believe the X-Forwarded-For of proxies there, such as 10.0.0.0/8",
+    help: "believe X-Forwarded-For and X-Forwarded-Proto of proxies there, such as 10.0.0.0/8",
   },
   "stop-timeout": {
     type: "string",

@@ -1,5 +1,7 @@
+import type { Sender } from "./http/request.ts";
+
 /** What a request wants to do; each request asks about every repository it touches before it touches it. */
-export interface AccessRequest {
+export interface AccessRequest extends Sender {
   /**
    * `ping` is GET /v2/, `catalog` the list of repositories, `metrics` the metrics page. `mount-any` is a mount without
    * `from`: it makes a blob readable that may so far be in repositories the caller must not read.
@@ -16,8 +18,6 @@ export interface AccessRequest {
   readonly headers: Headers;
   /** It belongs to a request that was let in already, and counts for no limit of its own. */
   readonly isPart?: boolean;
-  /** Address of the client. */
-  readonly remote: () => string;
 }
 
 export type AccessDecision =

@@ -5,7 +5,7 @@ import type { Access, AccessDecision, AccessRequest } from "./access.ts";
 import { deleteBlob, serveBlob } from "./blobs.ts";
 import { listCatalog } from "./catalog.ts";
 import type { Call, Core, Traffic } from "./core.ts";
-import type { IncomingRequest } from "./http/request.ts";
+import type { IncomingRequest, Sender } from "./http/request.ts";
 import { deleteManifest, putManifest, serveManifest } from "./manifests.ts";
 import { Refusal, versionHeader } from "./protocol/refusal.ts";
 import { parseRoute, type Route } from "./protocol/route.ts";
@@ -44,7 +44,7 @@ export async function handle(
   core: Core,
   access: Access,
   request: IncomingRequest,
-  remote: () => string,
+  sender: Sender,
 ): Promise<Outcome> {
   const { path, query } = splitURL(request.url);
   let route: Route | undefined;
@@ -60,14 +60,14 @@ export async function handle(
     // By the name that was asked for: tokens are for names as clients write them.
     const wanted = accessOf(route, method, target?.asked);
     const mountFrom = route.kind === "uploads" && method === "POST" ? mountSource(query) : undefined;
-    const asked = access({ ...wanted, mountFrom, headers, remote });
+    const asked = access({ ...wanted, ...sender, mountFrom, headers });
     const decision = asked instanceof Promise ? await asked : asked;
     if (!decision.allow) throw denial(decision);
     actor = decision.actor;
     const may = async (action: AccessRequest["action"], repository?: string) =>
-      (await access({ action, repository, headers, remote, isPart: true })).allow;
+      (await access({ action, repository, ...sender, headers, isPart: true })).allow;
     const { visible } = decision;
-    const client = () => clientOf(remote());
+    const client = () => clientOf(sender.remote());
     const call: Call = { core, request, method, traffic, query, actor, client, visible, may };
     const { response, cache }: CachedAnswer =
       core.proxy && target

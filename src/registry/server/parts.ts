@@ -65,11 +65,11 @@ export function checkOptions(options: RegistryOptions): void {
 }
 
 export async function openControl(
-  { rules, tls }: RegistryOptions,
+  { rules }: RegistryOptions,
   objects: ObjectStore,
   robots: Robots,
 ): Promise<AccessControl | undefined> {
-  return rules && AccessControl.open(rules, objects, { tls: tls !== undefined, robots });
+  return rules && AccessControl.open(rules, objects, robots);
 }
 
 /** Checks the rules about tags as well: both can be wrong only before anything has begun. Throws USAGE. */

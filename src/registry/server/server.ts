@@ -19,7 +19,7 @@ import { type CollectionTimes, Housekeeping, type OnFailure, type ScrubTimes } f
 import { listenWithBun } from "./http/bun-listener.ts";
 import type { Listener } from "./http/listener.ts";
 import { listenWithNode } from "./http/node-listener.ts";
-import type { IncomingRequest } from "./http/request.ts";
+import type { IncomingRequest, Sender } from "./http/request.ts";
 import type { TrustedProxies } from "./http/trusted-proxies.ts";
 import { Metrics } from "./metrics.ts";
 import { OpenUploads } from "./open-uploads.ts";
@@ -70,7 +70,7 @@ export interface RegistryOptions {
   readonly proxy?: readonly ProxyConfig[];
   /** What clients call this registry in `ns=`, beside the host they ask: only matters with `proxy`. */
   readonly names?: readonly string[];
-  /** Addresses and networks of proxies whose X-Forwarded-For says who asks; nobody's is believed when absent. */
+  /** Addresses and networks of proxies whose X-Forwarded-For says who asks, and X-Forwarded-Proto how; nobody's is believed when absent. */
   readonly trustedProxies?: readonly string[];
   /** Bytes of manifests kept in memory; 32 MiB when absent, 8 MiB over a storage that others write to. */
   readonly manifestCache?: number;
@@ -332,29 +332,34 @@ export class Registry implements AsyncDisposable {
     return new Housekeeping(this.administration, this.#metrics, { collection, scrub: scrubbing, onFailure });
   }
 
-  async #answer(request: IncomingRequest, connection: () => string): Promise<Response> {
+  async #answer(request: IncomingRequest, connection: string): Promise<Response> {
     const started = performance.now();
     const trusted = this.#trustedProxies;
-    const remote = trusted
-      ? () => trusted.clientOf(connection(), request.headers.get("x-forwarded-for"))
-      : connection;
+    const own = this.#options.tls ? "https" : "http";
+    const { headers } = request;
+    const sender: Sender = trusted
+      ? {
+          remote: () => trusted.clientOf(connection, headers.get("x-forwarded-for")),
+          scheme: () => trusted.schemeOf(connection, headers.get("x-forwarded-proto")) ?? own,
+        }
+      : { remote: () => connection, scheme: () => own };
     const outcome = splitURL(request.url).path.startsWith("/v2")
-      ? await handle(this.#core, this.#access, request, remote)
-      : await this.#page(request, remote);
-    this.#record(request, outcome, { started, remote });
+      ? await handle(this.#core, this.#access, request, sender)
+      : await this.#page(request, sender);
+    this.#record(request, outcome, { started, remote: sender.remote });
     return outcome.response;
   }
 
   /** What is served beside the API: health for load balancers, metrics, the pages of access. */
-  async #page(request: IncomingRequest, remote: () => string): Promise<Outcome> {
+  async #page(request: IncomingRequest, sender: Sender): Promise<Outcome> {
     const { path, query } = splitURL(request.url);
     const route = path === "/token" ? "token" : "other";
     const answer = async (): Promise<Response> => {
       if (path === "/metrics") {
-        const decision = await this.#access({ action: "metrics", headers: request.headers, remote });
+        const decision = await this.#access({ action: "metrics", headers: request.headers, ...sender });
         if (!decision.allow) return denial(decision).response();
       }
-      const page = await this.#control?.page(request, { path, query, remote });
+      const page = await this.#control?.page(request, { path, query, remote: sender.remote });
       return page ?? this.#report(path);
     };
     try {

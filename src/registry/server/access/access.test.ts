@@ -163,6 +163,20 @@ test("a mount is one request to the limit, however many repositories it asks abo
   expect((await call(`f/blobs/uploads/?mount=${digest}&from=a`)).status).toBe(429);
 });
 
+test("clients of a proxy that ends TLS are sent to the token server by TLS; nobody else is believed about it", async () => {
+  const realmOf = async (registry: Registry, headers: Record<string, string>) =>
+    /realm="([^"]*)"/.exec((await get(registry, "v2/", headers)).headers.get("www-authenticate") ?? "")?.[1];
+  const forwarded = { Host: "registry.example:8443", "X-Forwarded-Proto": "https" };
+  const token = { rules: { ...rules, token: {} } };
+  {
+    await using registry = await Registry.start({ ...token, trustedProxies: ["127.0.0.1"] });
+    expect(await realmOf(registry, forwarded)).toBe("https://registry.example:8443/token");
+    expect(await realmOf(registry, {})).toBe(`${registry.url}token`);
+  }
+  await using registry = await Registry.start(token);
+  expect(await realmOf(registry, forwarded)).toBe("http://registry.example:8443/token");
+});
+
 for (const algorithm of ["ES256", "EdDSA"] as const)
   test(`${algorithm} tokens: challenge, scopes, refresh, forgeries`, async () => {
     await using registry = await Registry.start({ rules: { ...rules, token: { algorithm } } });

@@ -36,7 +36,6 @@ export class AccessControl {
   readonly #tokenPage: TokenPage | undefined;
   readonly #service: string;
   readonly #isOpen: boolean;
-  readonly #scheme: string;
   readonly #requests: RateLimit | undefined;
   /** Rules about what is stored. */
   readonly admit: Admit;
@@ -45,25 +44,20 @@ export class AccessControl {
    * Reads the rules (see {@link AccessConfig}) and, for tokens, the registry's key. Throws REGISTRY_SERVER_CONFIG,
    * REGISTRY_STORAGE.
    */
-  static async open(
-    value: unknown,
-    objects: ObjectStore,
-    { tls, robots }: { tls: boolean; robots: Robots },
-  ): Promise<AccessControl> {
+  static async open(value: unknown, objects: ObjectStore, robots: Robots): Promise<AccessControl> {
     const config = decodeAccessConfig(value);
     const service = config.token?.service ?? "strake";
     const key = config.token && (await openSigningKey(objects, config.token.algorithm ?? "ES256"));
-    return new AccessControl(config, { robots, service, tls, tokens: key && new Tokens(key, service) });
+    return new AccessControl(config, { robots, service, tokens: key && new Tokens(key, service) });
   }
 
   private constructor(
     config: AccessConfig,
-    parts: { robots: Robots; service: string; tls: boolean; tokens: Tokens | undefined },
+    parts: { robots: Robots; service: string; tokens: Tokens | undefined },
   ) {
     this.#config = config;
     this.#isOpen = asksNobody(config);
     this.#service = parts.service;
-    this.#scheme = parts.tls ? "https" : "http";
     this.#tokens = parts.tokens;
     this.#robots = parts.robots;
     this.#directory = new Directory(config, this.#robots);
@@ -119,7 +113,7 @@ export class AccessControl {
       const claims = await this.#tokens?.verify("JWT", bearer);
       const principal = claims && (await this.#directory.byName(claims.sub));
       if (principal) return { principal, claims };
-      return this.#unauthorized(headers, "the token is not good, or not any more", {
+      return this.#unauthorized(request, "the token is not good, or not any more", {
         scope: neededScope(request),
         error: "invalid_token",
       });
@@ -127,7 +121,7 @@ export class AccessControl {
     const result = await this.#login.basic(header, remote());
     if ("principal" in result) return result;
     if ("wait" in result) return tooManyPasswords(result.wait);
-    return this.#unauthorized(headers, "the user name or the password is wrong", {
+    return this.#unauthorized(request, "the user name or the password is wrong", {
       scope: neededScope(request),
     });
   }
@@ -143,7 +137,7 @@ export class AccessControl {
   }
 
   #decide(caller: Caller, request: AccessRequest): AccessDecision {
-    const { action, repository, headers, mountFrom } = request;
+    const { action, repository, mountFrom } = request;
     const { principal, claims } = caller;
     const actor = principal.name;
     const granted: AccessDecision = { allow: true, actor };
@@ -151,16 +145,16 @@ export class AccessControl {
     switch (action) {
       case "ping":
         // Clients learn here that, and how, they can log in.
-        return nobody && !claims ? this.#unauthorized(headers, "credentials are needed") : granted;
+        return nobody && !claims ? this.#unauthorized(request, "credentials are needed") : granted;
       case "catalog": {
         const scope = neededScope(request);
         if (claims && !claimsAllow(claims.access, "registry", "catalog", "*"))
-          return this.#unauthorized(headers, "the token is not for this", {
+          return this.#unauthorized(request, "the token is not for this", {
             scope,
             error: "insufficient_scope",
           });
         if (nobody && !this.#config.policies?.some((policy) => policy.anonymous))
-          return this.#unauthorized(headers, "credentials are needed", { scope });
+          return this.#unauthorized(request, "credentials are needed", { scope });
         return { ...granted, visible: (name) => principal.can("pull", name) };
       }
       case "metrics":
@@ -179,21 +173,21 @@ export class AccessControl {
       // Who may read what a blob is mounted from is asked for a token that says so; who may not has to send the blob.
       const couldMount = mountFrom !== undefined && principal.can("pull", mountFrom);
       if (mayAs(action, repository) && (!couldMount || mayAs("pull", mountFrom))) return granted;
-      return this.#unauthorized(headers, "the token is not for this", { scope, error: "insufficient_scope" });
+      return this.#unauthorized(request, "the token is not for this", { scope, error: "insufficient_scope" });
     }
-    if (nobody) return this.#unauthorized(headers, "credentials are needed", { scope });
+    if (nobody) return this.#unauthorized(request, "credentials are needed", { scope });
     return { allow: false, status: 403, message: `you may not ${action} here` };
   }
 
   #unauthorized(
-    headers: Headers,
+    { headers, scheme }: AccessRequest,
     message: string,
     { scope, error }: { scope?: string; error?: string } = {},
   ): Denied {
     if (!this.#tokens) return { allow: false, status: 401, message, challenge: basicChallenge };
     const asked = headers.get("host") ?? "";
     const host = realmHost.test(asked) ? asked : "localhost";
-    const realm = this.#config.token?.realm ?? `${this.#scheme}://${host}/token`;
+    const realm = this.#config.token?.realm ?? `${scheme()}://${host}/token`;
     const parts = [`realm="${realm}"`, `service="${this.#service}"`];
     if (scope !== undefined) parts.push(`scope="${scope}"`);
     if (error !== undefined) parts.push(`error="${error}"`);

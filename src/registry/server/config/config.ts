@@ -41,7 +41,7 @@ export interface ServerConfig {
   readonly proxy?: readonly ProxyConfig[];
   /** What clients call this registry in `ns=`. */
   readonly names?: readonly string[];
-  /** Addresses and networks of proxies whose X-Forwarded-For says who asks. */
+  /** Addresses and networks of proxies whose X-Forwarded-For says who asks, and X-Forwarded-Proto how. */
   readonly trustedProxies?: readonly string[];
   readonly collection: CollectionTimes;
   readonly scrub?: ScrubTimes;

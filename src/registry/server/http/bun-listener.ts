@@ -15,7 +15,8 @@ export function listenWithBun(options: ListenOptions): Listener {
     // Without saying so Bun lets a second process listen on the same port.
     reusePort: false,
     fetch: (request) => {
-      const answered = answer(request, () => server.requestIP(request)?.address ?? "");
+      // Now: nobody knows it any more when the connection has ended.
+      const answered = answer(request, server.requestIP(request)?.address ?? "");
       return request.method === "GET" || request.method === "HEAD" ? answered : lingering(request, answered);
     },
     error: () => new Response(null, { status: 500 }),

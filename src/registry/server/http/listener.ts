@@ -9,8 +9,8 @@ export interface ListenOptions {
   readonly tls: ServerTLS | undefined;
   /** Seconds without a byte from a client that is waited for, after which its connection is closed; 255, Bun's most, when absent. */
   readonly idleSeconds?: number;
-  /** Never rejects. `remote` gives the client's address. */
-  readonly answer: (request: IncomingRequest, remote: () => string) => Promise<Response>;
+  /** Never rejects. `remote` is the client's address. */
+  readonly answer: (request: IncomingRequest, remote: string) => Promise<Response>;
 }
 
 /** A socket that HTTP requests are taken from. */

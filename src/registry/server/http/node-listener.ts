@@ -80,6 +80,8 @@ class NodeListener implements Listener {
   /** `waits`: the client sends the body when it is asked for it (RFC 9110, section 10.1.1). */
   async #serve(message: IncomingMessage, response: ServerResponse, { waits = false } = {}): Promise<void> {
     this.#answers.add(response);
+    // Nobody knows it any more when the connection has ended.
+    const { remoteAddress = "" } = message.socket;
     response.once("close", () => {
       this.#answers.delete(response);
       this.#closeIfIdle();
@@ -96,12 +98,13 @@ class NodeListener implements Listener {
       const request = readRequest(message, { begin, patience: this.#patience });
       const isFramed = hasKnownFraming(request);
       const answer = isFramed
-        ? await this.#answer(request, () => message.socket.remoteAddress ?? "")
+        ? await this.#answer(request, remoteAddress)
         : new Response(null, { status: 501 });
       // Who waits may send the body all the same, or never: nothing that follows can be told from it.
       const refused = waits && request.body !== null;
-      if (refused || !isFramed || this.#closed) response.setHeader("Connection", "close");
       const isRead = () => request.body === null || message.complete;
+      // A proxy must not take the connection for free while the rest is on its way: HAProxy 2.6 would send somebody else's request where the body should go on.
+      if (refused || !isRead() || !isFramed || this.#closed) response.setHeader("Connection", "close");
       const patience = refused ? Math.min(lingerSeconds * 1000, this.#patience) : this.#patience;
       await sendResponse(answer, response, {
         patience: this.#patience,

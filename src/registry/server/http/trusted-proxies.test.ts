@@ -37,3 +37,19 @@ test.each([
   const trusted = new TrustedProxies(["10.0.0.0/8", "fd00::/8"]);
   expect(trusted.clientOf(connection, header)).toBe(client);
 });
+
+test.each([
+  ["10.0.0.1", "https", "https"],
+  ["10.0.0.1", "HTTP", "http"],
+  ["::ffff:10.0.0.1", "https", "https"],
+  // A chain of proxies: TLS ended at the first.
+  ["10.0.0.1", "https, http", "https"],
+  ["10.0.0.1", "ftp", undefined],
+  ["10.0.0.1", "", undefined],
+  ["10.0.0.1", null, undefined],
+  // Nobody else is believed.
+  ["192.0.2.1", "https", undefined],
+  ["", "https", undefined],
+])("a connection from %s that says %s was asked by %s", (connection, header, scheme) => {
+  expect(new TrustedProxies(["10.0.0.0/8"]).schemeOf(connection, header)).toBe(scheme as never);
+});

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import type { Scheme } from "./request.ts";
 
 /** Whether a text is an address or a network, as `10.0.0.0/8` and `fd00::/8`. */
 export function isNetwork(text: string): boolean {
@@ -8,7 +9,7 @@ export function isNetwork(text: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }
 
-/** Proxies that stand before a registry and say in X-Forwarded-For for whom they ask. */
+/** Proxies that stand before a registry and say in X-Forwarded-For for whom they ask, and in X-Forwarded-Proto how they were asked. */
 export class TrustedProxies {
   readonly #networks = new BlockList();
 
@@ -28,12 +29,23 @@ export class TrustedProxies {
   clientOf(connection: string, forwardedFor: string | null): string {
     let client = connection;
     for (const text of (forwardedFor ?? "").split(",").reverse()) {
-      if (isIP(client) === 0 || !this.#networks.check(client, familyOf(client))) break;
+      if (!this.#has(client)) break;
       const named = withoutPort(text.trim());
       if (isIP(named) === 0) break;
       client = named;
     }
     return client;
+  }
+
+  /** How the client asked, where the connection is from a trusted proxy that says it; of several in a chain the first knows. */
+  schemeOf(connection: string, forwardedProto: string | null): Scheme | undefined {
+    if (forwardedProto === null || !this.#has(connection)) return undefined;
+    const scheme = forwardedProto.split(",", 1)[0]!.trim().toLowerCase();
+    return scheme === "http" || scheme === "https" ? scheme : undefined;
+  }
+
+  #has(address: string): boolean {
+    return isIP(address) !== 0 && this.#networks.check(address, familyOf(address));
   }
 }
 
