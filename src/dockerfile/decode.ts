@@ -1,4 +1,4 @@
-import { StrakeError } from "../errors/index.ts";
+import { checkArgument, StrakeError } from "../errors/index.ts";
 import { decodePath } from "../tar/index.ts";
 import { limits } from "./limits.ts";
 
@@ -8,6 +8,7 @@ import { limits } from "./limits.ts";
  * Throws `DOCKERFILE_LIMIT` when the file is too large.
  */
 export function decodeFile(input: string | Uint8Array, file: string): string {
+  checkArgument(file, input, "document");
   if (input.length > limits.fileBytes)
     throw new StrakeError("DOCKERFILE_LIMIT", `${file} is larger than ${limits.fileBytes} bytes`);
   const text = typeof input === "string" ? input : decodePath(input);

@@ -1,4 +1,4 @@
-import { StrakeError } from "../errors/index.ts";
+import { checkOptions, type OptionKinds, StrakeError } from "../errors/index.ts";
 import type { Emit } from "../events/index.ts";
 import { formatReference, parseReference, withDefaultTag } from "../oci/index.ts";
 import type { Image, Store } from "../store/index.ts";
@@ -20,7 +20,13 @@ export interface BootstrapOptions {
 /** PEP 668 guards a machine's own Python from pip; in an image the system is what one installs into. */
 const pipEnvironment = ["PIP_BREAK_SYSTEM_PACKAGES=1", "PIP_ROOT_USER_ACTION=ignore"];
 
+const optionKinds: OptionKinds<BootstrapOptions> = {
+  ...{ kind: "string", tags: "strings?", include: "strings?", variant: "string?", mirror: "string?" },
+  ...{ pip: "boolean?", signal: "signal?", emit: "function?" },
+};
+
 export async function bootstrap(store: Store, options: BootstrapOptions): Promise<Image> {
+  checkOptions("bootstrap", options, optionKinds);
   const [name = "", suite = ""] = options.kind.split(":");
   const { bootstrapBusybox, bootstrapDebian, suiteName } = await import("../archive/index.ts");
   const env = options.pip ? pipEnvironment : [];

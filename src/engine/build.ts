@@ -1,4 +1,5 @@
 import { type BuildOptions, type BuildResult, build } from "../build/index.ts";
+import { checkOptions, type OptionKinds } from "../errors/index.ts";
 import { formatPlatform } from "../oci/index.ts";
 import type { Store } from "../store/index.ts";
 
@@ -11,7 +12,18 @@ export interface BuildRequest extends Omit<BuildOptions, "store"> {
   readonly pull?: "always" | "missing" | "never";
 }
 
-export async function buildImage(store: Store, { pull, ...request }: BuildRequest): Promise<BuildResult> {
+const requestKinds: OptionKinds<BuildRequest> = {
+  ...{ context: "string?", file: "string?", dockerfile: "document?", tags: "strings?", target: "string?" },
+  ...{ buildArgs: "texts?", labels: "texts?", noCache: "boolean?", platform: "string?", hostCA: "any?" },
+  ...{ hostProxy: "boolean?", parallelism: "number?", fetchImage: "function?", alwaysFetch: "boolean?" },
+  ...{ environment: "texts?", signal: "signal?", emit: "function?" },
+  network: { oneOf: ["default", "none", "host"] },
+  pull: { oneOf: ["always", "missing", "never"] },
+};
+
+export async function buildImage(store: Store, options: BuildRequest): Promise<BuildResult> {
+  checkOptions("build", options, requestKinds);
+  const { pull, ...request } = options;
   const fetchImage: BuildOptions["fetchImage"] = async (reference, platform) => {
     const { pullImage } = await import("./registry/pull.ts");
     const { image } = await pullImage(store, {

@@ -1,5 +1,6 @@
 import type { BuildResult } from "../build/index.ts";
 import type { ContainerRecord, Containers } from "../container/index.ts";
+import { checkOptions, type OptionKinds } from "../errors/index.ts";
 import { type Image, Store } from "../store/index.ts";
 import { exitAtOnce } from "../sys/index.ts";
 import { type BootstrapOptions, bootstrap } from "./bootstrap.ts";
@@ -30,6 +31,10 @@ export interface EngineOptions {
   readonly warn?: (message: string) => void;
 }
 
+const optionKinds: OptionKinds<EngineOptions> = {
+  ...{ root: "string?", runRoot: "string?", command: "strings?", warn: "function?" },
+};
+
 /**
  * Everything strake does, over one store. Any number of engines, in any number of processes, may share a store. Operations load their
  * code when first called, so that opening an engine costs next to nothing.
@@ -46,6 +51,7 @@ export class Engine {
 
   /** Opens the store, making it when there is none. Errors: STORE_ROOT, STORE_VERSION, STORE_CORRUPT, SYS_DENIED. */
   static open(options: EngineOptions = {}): Engine {
+    checkOptions("Engine.open", options, optionKinds);
     const { root, runRoot } = options;
     const store = Store.open({ ...(root ? { root } : {}), ...(runRoot ? { runRoot } : {}) });
     return new Engine(store, options);
@@ -149,11 +155,13 @@ export class Engine {
 
   /** Sends an image to a registry; what is there already is not sent. Errors: IMAGE_NOT_FOUND, REGISTRY_*. */
   async push(request: PushRequest): Promise<PushResult> {
+    const { store } = this;
+    const { pushImage, checkPush } = await import("./registry/push.ts");
+    checkPush(request);
     const { platform } = request;
-    if (platform === undefined)
-      return await (await import("./registry/push.ts")).pushImage(this.store, request);
+    if (platform === undefined) return await pushImage(store, request);
     const { pushPlatform } = await import("./lists/push-platform.ts");
-    return await pushPlatform(this.store, { ...request, platform });
+    return await pushPlatform(store, { ...request, platform });
   }
 
   /** Makes an image of one layer from a tar of a root file system. Errors: TAR_*, DOCKERFILE_* (changes). */

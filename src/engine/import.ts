@@ -1,5 +1,6 @@
 import { importLayer, storeBaseImage } from "../archive/index.ts";
 import { applyChanges } from "../build/index.ts";
+import { checkOptions, type OptionKinds } from "../errors/index.ts";
 import type { Emit } from "../events/index.ts";
 import { formatReference, parsePlatform, parseReference, withDefaultTag } from "../oci/index.ts";
 import type { Image, Store } from "../store/index.ts";
@@ -18,7 +19,13 @@ export interface ImportRequest {
   readonly emit?: Emit;
 }
 
+const requestKinds: OptionKinds<ImportRequest> = {
+  ...{ source: "source", sourceName: "string?", tag: "string?", changes: "strings?", message: "string?" },
+  ...{ platform: "string?", signal: "signal?", emit: "function?" },
+};
+
 export async function importImage(store: Store, request: ImportRequest): Promise<Image> {
+  checkOptions("import", request, requestKinds);
   // Everything that may be wrong with the options is found before a gigabyte was read.
   const reference = request.tag === undefined ? undefined : withDefaultTag(parseReference(request.tag));
   const platform = request.platform === undefined ? undefined : parsePlatform(request.platform);

@@ -1,4 +1,5 @@
 import { type LoadedImage, loadArchive } from "../archive/index.ts";
+import { checkOptions, type OptionKinds } from "../errors/index.ts";
 import type { Emit } from "../events/index.ts";
 import { parsePlatform, parseReference } from "../oci/index.ts";
 import type { Store } from "../store/index.ts";
@@ -13,7 +14,12 @@ export interface LoadRequest {
   readonly emit?: Emit;
 }
 
+const requestKinds: OptionKinds<LoadRequest> = {
+  ...{ source: "source", platform: "string?", tags: "strings?", signal: "signal?", emit: "function?" },
+} as const;
+
 export async function loadImages(store: Store, request: LoadRequest): Promise<LoadedImage[]> {
+  checkOptions("load", request, requestKinds);
   const { source, platform, tags, ...rest } = request;
   return await loadArchive(store, source, {
     ...rest,

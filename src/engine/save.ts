@@ -1,4 +1,5 @@
 import { type SaveOptions, type SaveRequest, saveArchive } from "../archive/index.ts";
+import { checkArgument, checkOptions } from "../errors/index.ts";
 import { formatReference, parseReference, type Reference, withDefaultTag } from "../oci/index.ts";
 import type { Store } from "../store/index.ts";
 import type { TarSink } from "../tar/index.ts";
@@ -11,8 +12,11 @@ export interface SaveRequestOptions extends SaveOptions {
 export async function saveImages(
   store: Store,
   names: readonly string[],
-  { sink, ...options }: SaveRequestOptions,
+  request: SaveRequestOptions,
 ): Promise<void> {
+  checkArgument("save: names", names, "strings");
+  checkOptions<Pick<SaveRequestOptions, "sink">>("save", request, { sink: "function" });
+  const { sink, ...options } = request;
   const requests = names.flatMap((name) => requestsFor(store, name));
   await saveArchive(store, requests, sink, options);
 }

@@ -1,3 +1,4 @@
+export { type ArgumentKind, checkArgument, checkOptions, type OptionKinds } from "./arguments.ts";
 export { type ErrorClass, type ErrorCode, errorClasses, errorCodes } from "./codes.ts";
 export {
   isInterruption,

@@ -1,4 +1,4 @@
-import { StrakeError } from "../errors/index.ts";
+import { checkArgument, StrakeError } from "../errors/index.ts";
 
 /** What an image runs on (image-spec image-index.md, "platform"; names are Go's GOOS and GOARCH). */
 export interface Platform {
@@ -64,6 +64,7 @@ const systemWithVersion = /^([A-Za-z0-9_-]+)\(([A-Za-z0-9_.-]+)\)$/;
  * system may carry a version, `windows(10.0.17763)/amd64`. Missing parts come from the host. Throws PLATFORM_INVALID.
  */
 export function parsePlatform(input: string): Platform {
+  checkArgument("a platform", input, "string");
   const parts = input.split("/");
   const [first = "", architecture, variant] = parts;
   const versioned = systemWithVersion.exec(first);

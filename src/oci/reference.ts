@@ -1,4 +1,4 @@
-import { StrakeError } from "../errors/index.ts";
+import { checkArgument, StrakeError } from "../errors/index.ts";
 import { type Digest, isDigest } from "./digest.ts";
 
 /**
@@ -30,9 +30,10 @@ const identifierPattern = /^[a-f0-9]{64}$/;
 
 /**
  * Reads a reference as a person types it. Adds `docker.io` and `library/`; adds no tag (see {@link withDefaultTag}).
- * Throws REFERENCE_INVALID.
+ * Throws REFERENCE_INVALID, and USAGE for what is no string.
  */
 export function parseReference(input: string): Reference {
+  checkArgument("an image reference", input, "string");
   if (input === "") throw invalid(input, "it is empty");
   if (input.length > inputLimit) throw invalid(input, `it is longer than ${inputLimit} characters`);
   if (identifierPattern.test(input))

@@ -1,4 +1,4 @@
-import { nearest, StrakeError } from "../errors/index.ts";
+import { checkArgument, nearest, StrakeError } from "../errors/index.ts";
 import {
   type Descriptor,
   type Digest,
@@ -245,6 +245,7 @@ export class Images {
   }
 
   #resolve(name: string): Digest | undefined {
+    checkArgument("an image's name or ID", name, "string");
     if (isDigest(name)) return this.#idOnly(name);
     if (/^[0-9a-f]{64}$/.test(name)) return this.#idOnly(`sha256:${name}` as Digest);
     const reference = tryReference(name);

@@ -112,6 +112,8 @@ const refusals: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EPERM: "permission denied",
   EROFS: "the file system is read-only",
+  EEXIST: "it is not a folder",
+  ENOTDIR: "a part of its path is not a folder",
 };
 
 function unusable(thrown: unknown, root: string): unknown {

@@ -67,11 +67,13 @@ test("its errors are of one class, whichever part threw them", () => {
     import { parseDockerfile } from "strake/dockerfile";
     import { TarScanner } from "strake/tar";
     import { ErofsReader } from "strake/erofs";
+    import { Remote } from "strake/registry/client";
     const thrown = [
       () => parseReference(""),
       () => parseDockerfile("FORM a"),
       () => new TarScanner({ onEntry() {} }).write(new Uint8Array(512).fill(1)),
       () => new ErofsReader(new Uint8Array(8)),
+      () => new Remote({ signal: "no signal" }),
     ].map((call) => {
       try {
         call();
@@ -81,7 +83,7 @@ test("its errors are of one class, whichever part threw them", () => {
     });
     console.log(thrown.map((error) => (error instanceof StrakeError ? error.code : String(error))).join(" "));
   `);
-  assert.equal(printed, "REFERENCE_INVALID DOCKERFILE_INSTRUCTION_UNKNOWN TAR_INVALID EROFS_INVALID");
+  assert.equal(printed, "REFERENCE_INVALID DOCKERFILE_INSTRUCTION_UNKNOWN TAR_INVALID EROFS_INVALID USAGE");
 });
 
 for (const [how, source] of [

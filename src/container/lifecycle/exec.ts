@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isatty } from "node:tty";
-import { StrakeError } from "../../errors/index.ts";
+import { checkOptions, type OptionKinds, StrakeError } from "../../errors/index.ts";
 import { splitVariable } from "../../oci/index.ts";
 import { randomHex } from "../../sys/index.ts";
 import type { OutputStream } from "../monitor/attach.ts";
@@ -41,6 +41,12 @@ export interface ExecOptions {
   readonly signal?: AbortSignal;
 }
 
+const optionKinds: OptionKinds<ExecOptions> = {
+  ...{ args: "strings", env: "strings?", workingDir: "string?", user: "string?", terminal: "boolean?" },
+  ...{ privileged: "boolean?", detach: "boolean?", stdio: { oneOf: ["inherit"] }, openStdin: "boolean?" },
+  ...{ stdin: "object?", onOutput: "function?", signal: "signal?" },
+};
+
 /**
  * Runs another process in a running container and gives its exit code (0 at once when detached). Errors: CONTAINER_STATE,
  * CONTAINER_COMMAND_NOT_FOUND (127), CONTAINER_COMMAND_NOT_EXECUTABLE (126).
@@ -50,6 +56,7 @@ export async function execInContainer(
   id: string,
   options: ExecOptions,
 ): Promise<number> {
+  checkOptions("exec", options, optionKinds);
   const record = refresh(services, id);
   const { state } = record;
   if (state.status !== "running")

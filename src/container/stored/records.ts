@@ -1,4 +1,4 @@
-import { StrakeError } from "../../errors/index.ts";
+import { checkArgument, StrakeError } from "../../errors/index.ts";
 import type { Records, Ref } from "../../store/index.ts";
 import type { ContainerRecord, ContainerRecords } from "../lifecycle/record.ts";
 import { notFound } from "../lifecycle/refresh.ts";
@@ -20,6 +20,7 @@ export class StoredRecords implements ContainerRecords {
   }
 
   find(reference: string): ContainerRecord {
+    checkArgument("a container's name or ID", reference, "string");
     const row = this.#records.get(reference.replace(/^\//, ""));
     if (row === undefined)
       throw notFound(

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { StrakeError } from "../../errors/index.ts";
+import { checkOptions, type OptionKinds, StrakeError } from "../../errors/index.ts";
 import { type Emit, emitNothing, withTotals } from "../../events/index.ts";
 import {
   type Descriptor,
@@ -14,6 +14,7 @@ import {
   asStep,
   type ImageSource,
   type RemoteOptions,
+  remoteOptionKinds,
   titleAnnotation,
 } from "../../registry/client/index.ts";
 import { receiveContent } from "../../store/index.ts";
@@ -37,6 +38,10 @@ export interface FetchedArtifact {
   readonly files: readonly string[];
 }
 
+const requestKinds: OptionKinds<FetchRequest> = {
+  ...{ ...remoteOptionKinds, name: "string", folder: "string", force: "boolean?", emit: "function?" },
+};
+
 /**
  * Fetches the files of an artifact into a folder, under the names the artifact gives them; one without a name is called by its digest. A
  * name leads nowhere outside the folder, not through a link either, whoever else writes there; a file has its name when it is complete.
@@ -44,6 +49,7 @@ export interface FetchedArtifact {
  * Errors: REGISTRY_*, ARTIFACT_INVALID, USAGE.
  */
 export async function fetchArtifact(request: FetchRequest): Promise<FetchedArtifact> {
+  checkOptions("fetchArtifact", request, requestKinds);
   return await withTotals("fetch", request.emit ?? emitNothing, (emit) => fetchFiles({ ...request, emit }));
 }
 

@@ -1,5 +1,5 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync } from "node:fs";
-import { StrakeError, throwIfAborted } from "../../errors/index.ts";
+import { checkArgument, checkOptions, StrakeError, throwIfAborted } from "../../errors/index.ts";
 import { createDigester } from "../../oci/index.ts";
 import type { ArtifactFile } from "../../registry/client/index.ts";
 import { readFrom } from "../../sys/index.ts";
@@ -10,12 +10,11 @@ import { readFrom } from "../../sys/index.ts";
  */
 export async function artifactFile(
   path: string,
-  {
-    mediaType,
-    name,
-    signal,
-  }: { readonly mediaType: string; readonly name: string; readonly signal?: AbortSignal },
+  options: { readonly mediaType: string; readonly name: string; readonly signal?: AbortSignal },
 ): Promise<ArtifactFile> {
+  checkArgument("artifactFile: path", path, "string");
+  checkOptions("artifactFile", options, { mediaType: "string", name: "string", signal: "signal?" });
+  const { mediaType, name, signal } = options;
   const digester = createDigester();
   let size = 0;
   const { fd, stat } = openFile(path);

@@ -1,4 +1,4 @@
-import { StrakeError } from "../../errors/index.ts";
+import { checkOptions, StrakeError } from "../../errors/index.ts";
 import {
   type Descriptor,
   decodeConfig,
@@ -32,12 +32,10 @@ export interface EntryChanges {
 export async function addToList(
   store: Store,
   list: string,
-  {
-    image,
-    changes = {},
-    ...remote
-  }: RemoteOptions & { readonly image: string; readonly changes?: EntryChanges },
+  request: RemoteOptions & { readonly image: string; readonly changes?: EntryChanges },
 ): Promise<ManifestList> {
+  checkOptions<{ readonly image: string }>("addToList", request, { image: "string" });
+  const { image, changes = {}, ...remote } = request;
   const entries = (await entriesOf(store, image, remote)).map((entry) => changed(entry, changes));
   return changeList(store, list, (before) => entries.reduce(withEntry, before));
 }

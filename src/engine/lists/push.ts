@@ -1,4 +1,4 @@
-import { StrakeError } from "../../errors/index.ts";
+import { checkOptions, StrakeError } from "../../errors/index.ts";
 import { type Emit, emitNothing, withTotals } from "../../events/index.ts";
 import {
   type Descriptor,
@@ -28,6 +28,7 @@ export interface PushListRequest extends RemoteOptions {
  * give the same index. Errors: MANIFEST_LIST_NOT_FOUND, REGISTRY_*.
  */
 export async function pushList(store: Store, request: PushListRequest): Promise<Digest> {
+  checkOptions<Pick<PushListRequest, "list">>("pushList", request, { list: "string" });
   const list = findList(store, request.list);
   if (list.entries.length === 0)
     throw new StrakeError("USAGE", `the list ${request.list} holds no image`, {

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { StrakeError } from "../../errors/index.ts";
 import {
   type AccessLog,
   FileStore,
@@ -69,11 +68,6 @@ export async function startConfigured(
     });
   } catch (cause) {
     await storage[Symbol.asyncDispose]();
-    if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw cause;
-    const places = [config.listen ?? "127.0.0.1:5000", ...(config.metrics ? [config.metrics.listen] : [])];
-    throw new StrakeError("PORT_BUSY", `${places.join(" or ")} is already in use`, {
-      hint: "choose another with --listen",
-      cause,
-    });
+    throw cause;
   }
 }

@@ -1,4 +1,4 @@
-import { StrakeError } from "../../errors/index.ts";
+import { checkArgument, checkOptions, StrakeError } from "../../errors/index.ts";
 import {
   type Descriptor,
   documentLimits,
@@ -118,6 +118,7 @@ export async function* listRepositories(
 
 /** `HOST[:PORT]`, as it is written before the names of images. Errors: USAGE. */
 function registryNamed(text: string): string {
+  checkArgument("the name of a registry", text, "string");
   const [, scheme] = /^([a-z]+:\/\/)/i.exec(text) ?? [];
   if (scheme !== undefined)
     throw new StrakeError("USAGE", `${JSON.stringify(text)} is not the name of a registry`, {
@@ -150,6 +151,8 @@ export async function login(
   credentials: { readonly username: string; readonly password: string },
   options: RemoteOptions = {},
 ): Promise<StoredLogin> {
+  checkArgument("login: the registry", host, "string");
+  checkOptions("login", credentials, { username: "string", password: "string" });
   using remote = new Remote({ ...options, credentials: { kind: "basic", ...credentials } });
   await (await remote.registryForLogin(host.split("/", 1)[0]!)).ping(call(options));
   return await new Keychain(options.env).store(host, credentials);
@@ -157,6 +160,7 @@ export async function login(
 
 /** Forgets a login. False when there was none. */
 export async function logout(host: string, options: Pick<RemoteOptions, "env"> = {}): Promise<boolean> {
+  checkArgument("logout: the registry", host, "string");
   return await new Keychain(options.env).erase(host);
 }
 

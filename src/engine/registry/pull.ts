@@ -1,4 +1,4 @@
-import { StrakeError } from "../../errors/index.ts";
+import { checkOptions, type OptionKinds, StrakeError } from "../../errors/index.ts";
 import { type Emit, emitNothing, withTotals } from "../../events/index.ts";
 import {
   type Descriptor,
@@ -27,6 +27,7 @@ import {
   type RemoteManifest,
   type RemoteOptions,
   readBlob,
+  remoteOptionKinds,
 } from "../../registry/client/index.ts";
 import type { Image, Lease, Store } from "../../store/index.ts";
 import { pullLayer, type WantedLayer } from "./layers.ts";
@@ -54,8 +55,13 @@ export interface PullResult {
 const layersAtOnce = 3;
 const depthLimit = 8;
 
+const requestKinds: OptionKinds<PullRequest> = {
+  ...{ ...remoteOptionKinds, reference: "string", platform: "string?", emit: "function?" },
+};
+
 /** Gets an image from a registry, or from a mirror of it. Errors: REGISTRY_*, BLOB_MISMATCH, LAYER_MISMATCH, STORE_FULL, CANCELED. */
 export async function pullImage(store: Store, request: PullRequest): Promise<PullResult> {
+  checkOptions("pull", request, requestKinds);
   const reference = withDefaultTag(parseReference(request.reference));
   const platform = request.platform === undefined ? undefined : parsePlatform(request.platform);
   return await withTotals("pull", request.emit ?? emitNothing, (emit) =>

@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { StrakeError } from "../../errors/index.ts";
+import { checkOptions, type OptionKinds, StrakeError } from "../../errors/index.ts";
 import { type Emit, emitNothing, withTotals } from "../../events/index.ts";
 import {
   type Compression,
@@ -23,6 +23,7 @@ import {
   type RemoteManifest,
   type RemoteOptions,
   Repository,
+  remoteOptionKinds,
   type Step,
   smallBlob,
 } from "../../registry/client/index.ts";
@@ -55,6 +56,16 @@ export interface PushResult {
 const blobsAtOnce = 4;
 /** From here on a layer is sent while it is packed; a smaller one is packed before anything could be sent of it. */
 const streamedSize = 4 << 20;
+
+const requestKinds: OptionKinds<PushRequest> = {
+  ...{ ...remoteOptionKinds, name: "string", target: "string?", platform: "string?", emit: "function?" },
+  compression: "any?",
+};
+
+/** Errors: USAGE. */
+export function checkPush(request: PushRequest): void {
+  checkOptions("push", request, requestKinds);
+}
 
 /** Sends an image to a registry; what is there already is not sent. Errors: IMAGE_NOT_FOUND, REGISTRY_*, STORE_FULL, CANCELED. */
 export async function pushImage(store: Store, request: PushRequest): Promise<PushResult> {

@@ -1,5 +1,5 @@
 import type { Extent } from "../../erofs/index.ts";
-import { StrakeError } from "../../errors/index.ts";
+import { checkArgument, StrakeError } from "../../errors/index.ts";
 import { quote } from "../../tar/index.ts";
 import { fillRange, streamRange } from "./content.ts";
 import { LayerFiles, type LayerPaths } from "./layer-files.ts";
@@ -44,6 +44,7 @@ export class Tree {
 
   /** Opens the merged view of layers in the order of an image's diff ids, the base first. Reads nothing yet. */
   static open(layers: readonly LayerPaths[]): Tree {
+    checkArgument("Tree.open: layers", layers, "array");
     return new Tree(layers.map((layer) => new LayerFiles(layer)));
   }
 

@@ -1,3 +1,4 @@
+import { checkOptions } from "../../errors/index.ts";
 import type { Emit } from "../../events/index.ts";
 import {
   type Descriptor,
@@ -48,6 +49,7 @@ export async function pushArtifact(
     "remember"
   > = {},
 ): Promise<Descriptor> {
+  checkOptions<Pick<Artifact, "files">>("an artifact", artifact, { files: "array" });
   const files = artifact.files.length > 0 ? artifact.files : [emptyFile];
   for (const file of new Map([emptyFile, ...files].map((each) => [each.digest, each])).values()) {
     await asStep(file, { emit, kind: "transfer", verb: "push" }, async (step) => {

@@ -20,7 +20,7 @@ export { type Proxies, proxiesOf } from "./proxy/environment.ts";
 export { readBlob } from "./read-blob.ts";
 export { deleteReferrer } from "./referrers.ts";
 export { type ConnectOptions, Registry } from "./registry.ts";
-export { Remote, type RemoteOptions } from "./remote.ts";
+export { Remote, type RemoteOptions, remoteOptionKinds } from "./remote.ts";
 export { type RemoteManifest, Repository } from "./repository.ts";
 export { asStep, type Step, type StepOptions } from "./step.ts";
 export { type Session, type UploadMemory, uploadAddress } from "./upload-session.ts";

@@ -1,4 +1,4 @@
-import { StrakeError } from "../../errors/index.ts";
+import { checkOptions, type OptionKinds, StrakeError } from "../../errors/index.ts";
 import type { Reference } from "../../oci/index.ts";
 import type { Credentials } from "./auth/credentials.ts";
 import { isOfTarget } from "./copy-side.ts";
@@ -27,6 +27,11 @@ export interface RemoteOptions {
   readonly signal?: AbortSignal;
 }
 
+export const remoteOptionKinds: OptionKinds<RemoteOptions> = {
+  ...{ env: "texts?", insecure: "boolean?", credentials: "object?", retry: "object?", stallMs: "number?" },
+  ...{ answerMs: "number?", userAgent: "string?", onWarning: "function?", signal: "signal?" },
+};
+
 /** What else a reference says is only looked at to tell one that was mistyped. */
 type RepositoryName = Pick<Reference, "domain" | "path"> & Partial<Reference>;
 
@@ -38,8 +43,9 @@ export class Remote {
   readonly #proxies: Proxies;
   readonly #open = new Map<string, Promise<Registry>>();
 
-  /** Errors: REGISTRY_CONFIG. */
+  /** Errors: REGISTRY_CONFIG, USAGE. */
   constructor(options: RemoteOptions = {}) {
+    checkOptions("what is asked of a registry", options, remoteOptionKinds);
     this.#options = options;
     this.#hosts = new Hosts({
       ...(options.env ? { env: options.env } : {}),

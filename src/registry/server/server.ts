@@ -1,4 +1,4 @@
-import { StrakeError } from "../../errors/index.ts";
+import { checkOptions, type OptionKinds, StrakeError } from "../../errors/index.ts";
 import type { Digest } from "../../oci/index.ts";
 import type { AccessConfig } from "./access/config.ts";
 import type { AccessControl } from "./access/control.ts";
@@ -17,6 +17,7 @@ import type { TrashEntry } from "./gc/trash.ts";
 import { denial, failure, handle, type Outcome, splitURL } from "./handler.ts";
 import { type CollectionTimes, Housekeeping, type OnFailure, type ScrubTimes } from "./housekeeping.ts";
 import { listenWithBun } from "./http/bun-listener.ts";
+import { listenFailure } from "./http/listen-failure.ts";
 import type { Listener } from "./http/listener.ts";
 import { listenWithNode } from "./http/node-listener.ts";
 import type { IncomingRequest, Sender } from "./http/request.ts";
@@ -83,6 +84,20 @@ export interface RegistryOptions {
   /** Path of a Unix socket that takes the administration's commands; the caller holds the lock of its folder. */
   readonly control?: string;
 }
+
+const optionKinds: OptionKinds<RegistryOptions> = {
+  ...{ storage: "object?", hostname: "string?", open: "boolean?", port: "number?", tls: "object?" },
+  ...{
+    rules: "object?",
+    access: "function?",
+    admit: "function?",
+    onEvent: "function?",
+    onFailure: "function?",
+  },
+  ...{ webhooks: "array?", webhookOptions: "object?", log: "function?", sparse: "boolean?", proxy: "array?" },
+  ...{ names: "strings?", trustedProxies: "strings?", manifestCache: "number?", collection: "object?" },
+  ...{ scrubbing: "object?", reports: "object?", control: "string?" },
+};
 
 /** What can be changed while a registry serves; see {@link Registry.reconfigure}. */
 export type ChangeableOptions = Pick<
@@ -159,13 +174,7 @@ export class Registry implements AsyncDisposable {
     const { port = 0, reports, control } = this.#options;
     this.#listener = await this.#listen(port);
     try {
-      this.#reports =
-        reports &&
-        Bun.serve({
-          ...{ hostname: reports.hostname ?? "127.0.0.1", port: reports.port },
-          ...{ development: false, reusePort: false },
-          fetch: (request) => this.#report(splitURL(request.url).path),
-        });
+      this.#reports = reports && this.#listenForReports({ hostname: "127.0.0.1", ...reports });
       this.#socket = control === undefined ? undefined : serveControl(this.administration, control);
     } catch (error) {
       void this.#listener.stop(true);
@@ -176,10 +185,11 @@ export class Registry implements AsyncDisposable {
   }
 
   /**
-   * Starts serving. Throws what the system says when the address cannot be had, USAGE for a malformed webhook or rule,
+   * Starts serving. Throws PORT_BUSY, USAGE for an address that this machine does not have and for a malformed option, webhook or rule,
    * REGISTRY_SERVER_CONFIG for malformed access rules, REGISTRY_OPEN.
    */
   static async start(options: RegistryOptions = {}): Promise<Registry> {
+    checkOptions("Registry.start", options, optionKinds);
     checkOpen(options);
     if (options.tls) checkCertificate(options.tls);
     const trustedProxies = openTrustedProxies(options);
@@ -307,10 +317,25 @@ export class Registry implements AsyncDisposable {
     const { hostname = "127.0.0.1", tls } = this.#options;
     // What clients send waits for another machine there: see the two.
     const listen = this.#core.objects.kind === "s3" ? listenWithNode : listenWithBun;
-    return listen({
-      ...{ hostname, port, tls },
-      answer: (request, remote) => this.#answer(request, remote),
-    });
+    try {
+      return await listen({
+        ...{ hostname, port, tls },
+        answer: (request, remote) => this.#answer(request, remote),
+      });
+    } catch (cause) {
+      throw listenFailure({ hostname, port }, cause);
+    }
+  }
+
+  #listenForReports({ hostname, port }: { hostname: string; port: number }): Bun.Server<undefined> {
+    try {
+      return Bun.serve({
+        ...{ hostname, port, development: false, reusePort: false },
+        fetch: (request) => this.#report(splitURL(request.url).path),
+      });
+    } catch (cause) {
+      throw listenFailure({ hostname, port }, cause);
+    }
   }
 
   /** A listening socket keeps its certificate: another one takes its place, in the same turn of the event loop. */

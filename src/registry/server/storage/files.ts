@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { StrakeError } from "../../../errors/index.ts";
+import { checkArgument, StrakeError } from "../../../errors/index.ts";
 import { type FileLock, tryLockFile } from "../../../sys/index.ts";
 import { Durable, errnoOfFile, missing } from "./durable.ts";
 import { checkCondition, storageFault, tooLarge } from "./fault.ts";
@@ -53,6 +53,7 @@ export class FileStore implements ObjectStore {
 
   /** Throws REGISTRY_STORAGE_BUSY when another process has the folder open. */
   static async open(folder: string): Promise<FileStore> {
+    checkArgument("FileStore.open: folder", folder, "string");
     const root = resolve(folder);
     let lock: FileLock | undefined;
     try {

@@ -1,4 +1,4 @@
-import { StrakeError } from "../../../errors/index.ts";
+import { checkOptions, StrakeError } from "../../../errors/index.ts";
 import { objectChanged, storageFault } from "./fault.ts";
 import type { S3CredentialsProvider } from "./s3-credentials/provider.ts";
 import { areSame, mayHaveEnded, unknownUser } from "./s3-credentials/refusal.ts";
@@ -93,6 +93,9 @@ export class S3Client {
   readonly #prefix: string;
 
   constructor(options: S3Options) {
+    checkOptions<Pick<S3Options, "endpoint" | "bucket">>("S3Store", options, {
+      ...{ endpoint: "string", bucket: "string" },
+    });
     const url = new URL(options.endpoint);
     this.#options = options;
     this.#host = url.host;
