@@ -97,6 +97,7 @@ export class Containers {
     this.volumes.remove(name);
   }
 
+  /** Makes a container without starting it. Errors: CONTAINER_NAME_TAKEN, CONTAINER_OPTIONS_INVALID. */
   create(options: CreateOptions): ContainerRecord {
     return createContainer(this.services, options);
   }
@@ -106,26 +107,32 @@ export class Containers {
     return this.services.launches.abandon(this.services);
   }
 
+  /** Starts a created or exited container; resolves when it runs. Errors: CONTAINER_*, PORT_BUSY, NETWORK_FAILED. */
   start(reference: string, options?: StartOptions): Promise<StartedContainer> {
     return startContainer(this.services, this.idOf(reference), options);
   }
 
+  /** Asks a container to end, kills it when it has not in time, and cleans up. One that is not running is fine. */
   stop(reference: string, options?: StopOptions): Promise<void> {
     return stopContainer(this.services, this.idOf(reference), options);
   }
 
+  /** Stops a container, if it runs, and starts it again. */
   restart(reference: string, options?: StopOptions): Promise<void> {
     return restartContainer(this.services, this.idOf(reference), options);
   }
 
+  /** Sends a signal, KILL when absent. Errors: CONTAINER_STATE when it is not running. */
   kill(reference: string, signal?: string): void {
     killContainer(this.services, this.idOf(reference), signal);
   }
 
+  /** Resolves with the exit code when a container is over; at once when it already is. */
   wait(reference: string, signal?: AbortSignal): Promise<number> {
     return waitContainer(this.services, this.idOf(reference), signal);
   }
 
+  /** Removes a container that is over, or any with `force`. Errors: CONTAINER_STATE. */
   remove(reference: string, options?: RemoveOptions): Promise<void> {
     return removeContainer(this.services, this.idOf(reference), options);
   }
@@ -135,6 +142,7 @@ export class Containers {
     return cleanupContainer(this.services, id);
   }
 
+  /** A container as it is now. Errors: CONTAINER_NOT_FOUND. */
   get(reference: string): ContainerRecord {
     return refresh(this.services, this.idOf(reference));
   }
@@ -153,6 +161,7 @@ export class Containers {
     return startInForeground(this.services, this.idOf(reference), options);
   }
 
+  /** To the end of a running container, with the streams of this process. */
   attach(
     reference: string,
     options?: ForegroundOptions & { readonly noStdin?: boolean },
@@ -160,11 +169,13 @@ export class Containers {
     return attachToContainer(this.services, this.idOf(reference), options);
   }
 
+  /** Runs another process in a running container; its exit code. Errors: CONTAINER_STATE, CONTAINER_COMMAND_NOT_FOUND, CONTAINER_COMMAND_NOT_EXECUTABLE. */
   async exec(reference: string, options: ExecOptions): Promise<number> {
     const { execInContainer } = await import("./lifecycle/exec.ts");
     return await execInContainer(this.services, this.idOf(reference), options);
   }
 
+  /** What a container wrote, line by line, and with `follow` what it goes on to write. */
   async *logs(reference: string, options?: LogOptions): AsyncGenerator<LogLine, void, undefined> {
     const { readLog } = await import("./monitor/log.ts");
     const id = this.idOf(reference);
@@ -187,6 +198,7 @@ export class Containers {
     return inspectContainer(this.services, this.get(reference));
   }
 
+  /** The processes of a running container, as ps shows them. */
   async top(
     reference: string,
     psArgs?: readonly string[],
@@ -195,16 +207,19 @@ export class Containers {
     return await topContainer(this.services, this.idOf(reference), psArgs);
   }
 
+  /** Copies files between a container, running or not, and the host. */
   async copy(from: CopyPlace, to: CopyPlace, options?: CopyOptions): Promise<void> {
     const { copyPath } = await import("./lifecycle/copy.ts");
     await copyPath(this.services, from, to, options);
   }
 
+  /** A path of a container as a tar. */
   async *readArchive(reference: string, path: string): AsyncGenerator<Uint8Array, void, undefined> {
     const { readArchive } = await import("./lifecycle/copy.ts");
     yield* readArchive(this.services, this.idOf(reference), path);
   }
 
+  /** Unpacks a tar into a folder of a container. */
   async writeArchive(
     reference: string,
     path: string,
@@ -215,6 +230,7 @@ export class Containers {
     await writeArchive(this.services, this.idOf(reference), path, source, options);
   }
 
+  /** Gives the terminal of a container another size, in characters. */
   resize(reference: string, size: { readonly rows: number; readonly columns: number }): void {
     resizeTerminal(
       containerPaths(this.services.root, this.services.runRoot, this.idOf(reference)).winsize,

@@ -21,15 +21,19 @@ export interface CreateOptions {
   readonly command?: readonly string[];
   /** In place of the image's Entrypoint; its Cmd then does not count. An empty list removes it. */
   readonly entrypoint?: readonly string[];
+  /** `NAME=value`; `NAME` alone takes it from this process. */
   readonly env?: readonly string[];
   readonly workingDir?: string;
+  /** `user[:group]`, names or numbers. */
   readonly user?: string;
   readonly hostname?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly terminal?: boolean;
   readonly openStdin?: boolean;
   readonly stopSignal?: string;
+  /** Seconds that stop waits before it kills; 10 when absent. */
   readonly stopTimeout?: number;
+  /** Removed when it is over. */
   readonly autoRemove?: boolean;
   /**
    * It is started by this process at once or never: with `autoRemove` it does not outlive one that is killed before. `attended`: as it will be for the
@@ -42,7 +46,9 @@ export interface CreateOptions {
   readonly capDrop?: readonly string[];
   readonly noNewPrivileges?: boolean;
   readonly seccomp?: boolean;
+  /** Of /dev/shm, in bytes. */
   readonly shmSize?: number;
+  /** Bytes of the log, from which on a new one is begun. */
   readonly logSizeMax?: number;
   readonly mounts?: readonly MountRequest[];
   readonly network?: NetworkMode;
