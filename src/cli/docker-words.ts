@@ -38,12 +38,20 @@ const flags: Readonly<Record<string, string>> = {
       "--network-alias --volumes-from --volume-driver --log-driver --log-opt --restart --health-cmd --health-interval " +
       "--no-healthcheck --group-add --platform --annotation --storage-opt --isolation --domainname --secret --ssh " +
       "--cache-from --cache-to --output -o --build-context --push --load --squash --check --call --metadata-file --provenance " +
-      "--sbom --attest --allow --add-host --label --shm-size"
+      "--sbom --attest --allow --add-host --label --shm-size --blkio-weight --blkio-weight-device --cpu-period --cpu-quota " +
+      "--cpu-rt-period --cpu-rt-runtime --cpuset-mems --detach-keys --details --device-cgroup-rule --device-read-bps " +
+      "--device-read-iops --device-write-bps --device-write-iops --driver --health-retries --health-start-interval " +
+      "--health-start-period --health-timeout --kernel-memory --label-file --link-local-ip --memory-swappiness " +
+      "--oom-kill-disable --opt --security-opt --filter --no-prune --tree"
     )
       .split(" ")
       .map((name) => [name, ""]),
   ),
   "--net": "write --network",
+  "--compress": "leave it out: there is no daemon that a context is sent to",
+  "--disable-content-trust": "leave it out: strake verifies digests, and no Notary signatures",
+  "--force-rm": "leave it out: a build leaves no container behind",
+  "--rm": "leave it out: a build leaves no container behind",
   "--link": "publish a port, or use --network host",
 };
 
@@ -57,6 +65,7 @@ export function dockerHint(error: StrakeError, words: readonly string[]): string
     const name = flag.split("=")[0]!;
     const other = registryFlagHint(name, words);
     if (other !== undefined) return other;
+    if (words[0] === "system" && words[1] === "prune") return commands.prune;
     if (attached.has(words[0] ?? "") && (name === "-a" || name === "--attach"))
       return "output is shown unless -d is given";
     return Object.hasOwn(flags, name) ? flags[name] || notYet : undefined;

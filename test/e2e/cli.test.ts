@@ -225,7 +225,7 @@ describe.skipIf(obstacle !== undefined)("with containers", () => {
     expect([taken.code, taken.stderr]).toEqual([125, expect.stringContaining("web")]);
     expect((await strake.run(["rm", "web"])).code).toBe(1);
     expect((await strake.run(["rmi", "busybox:1"])).code).toBe(1);
-    expect(await strake.ok("stop", "-t", "1", "web")).toBe("web\n");
+    expect(await strake.ok("stop", "--timeout", "1", "web")).toBe("web\n");
     expect(await strake.ok("wait", "web")).toBe("137\n");
     expect(await strake.ok("ps", "-a", "--format", "{{.Names}} {{.Status}}")).toMatch(/^web Exited \(137\)/);
     expect(await strake.ok("rm", "web")).toBe("web\n");

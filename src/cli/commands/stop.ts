@@ -12,10 +12,12 @@ export const stop: Handler<typeof stopFlags> = async (cli, { args, flags }) => {
 
 export function stopOptions(flags: {
   readonly time: number | undefined;
+  readonly timeout: number | undefined;
   readonly signal: string | undefined;
 }) {
+  const timeout = flags.timeout ?? flags.time;
   return {
-    ...(flags.time === undefined ? {} : { timeout: flags.time }),
+    ...(timeout === undefined ? {} : { timeout }),
     ...(flags.signal === undefined ? {} : { signal: flags.signal }),
   };
 }

@@ -36,6 +36,7 @@ export const execFlags = {
 
 export const stopFlags = {
   time: { type: "number", short: "t", value: "SECONDS", help: "how long to wait before killing" },
+  timeout: { type: "number", value: "SECONDS", help: "docker's newer word for --time", hidden: true },
   signal: { type: "string", short: "s", value: "SIGNAL", help: "what to send first" },
 } as const satisfies Flags;
 

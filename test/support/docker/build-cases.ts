@@ -273,6 +273,59 @@ ADD t.tar /symlinked/
       "FROM busybox\nRUN mkdir -p /usr/lib2/deep && ln -s usr/lib2 /lib\nADD t.tgz /\nRUN find /usr/lib2 -type f > /found; ls -ld /lib | cut -c1 >> /found\n",
   },
   {
+    name: "names with everything in them",
+    prepare: String.raw`mkdir -p 'dir with space' 'back\slash' '*star' empty/deep; n=0; for f in 'dir with space/f i' "$(printf 'nl\nname')" "$(printf 'ta\tb')" ünï "$(printf 'x\377y')" '$var' 'q"uote' "s'q" '#hash' '!bang' '[br]' -dash 'back\slash/f' '*star/g' 'trail ' ' lead' $(printf 'n%.0s' $(seq 250)); do n=$((n+1)); echo $n >"./$f"; done; chmod 000 ünï; chmod 7777 ./-dash`,
+    dockerfile: String.raw`FROM busybox
+COPY . /all/
+COPY ["dir with space", "/d s/"]
+COPY ["[[]br]", "#hash", "/x/"]
+COPY -dash /dash
+COPY [$]var /var
+COPY ünï ./
+COPY 's?q' /s/
+COPY ["*star", "/st"]
+COPY ["back\\\\slash", "/bs"]
+`,
+  },
+  {
+    name: "folders that are emptied, replaced and filled again",
+    prepare: "mkdir -p a/b; echo 1 >a/1; echo 2 >a/b/2",
+    dockerfile: String.raw`FROM busybox
+COPY a /a
+RUN rm -rf /a && mkdir /a && echo n >/a/n
+COPY a/b /a/b
+RUN rm -rf /a/b && mkdir /a/b && rm -f /a/n
+RUN mv /a /c && mkdir /a
+RUN rm -rf /c /a && echo file >/a
+RUN rm /a; ln -s /etc /a; rm -rf /var/* /home; mkdir -p /opt/x && rmdir /opt/x
+COPY a /copied
+RUN touch -d @1500000000 /copied/1; chmod 700 /copied/b; chown 5 /copied; ln /copied/1 /hard; mv /copied/b /copied/c
+`,
+  },
+  {
+    name: "file capabilities through COPY, ADD and --from",
+    meant: [copyTexts],
+    prepare: `cp /bin/true t; python3 -c 'import os; os.setxattr("t", "security.capability", bytes.fromhex("0100000200200000000000000000000000000000"))'; tar --xattrs --xattrs-include='*' -cf t.tar t`,
+    dockerfile:
+      "FROM busybox AS a\nCOPY t /\nADD t.tar /added/\nRUN cp -a /t /t2; chown 5 /added/t\nFROM busybox\nCOPY --from=a /t /added /again/\nCOPY --chmod=711 t /mod\n",
+  },
+  {
+    name: "a stage that is nothing but a source, a number, a base whose name is an ARG's",
+    dockerfile: String.raw`ARG TAG
+ARG STAGE=one
+FROM nonexist:1 AS unused
+RUN nonsense
+FROM busybox:${"$"}{TAG:-latest} AS one
+RUN echo 1 >/x && touch -d @0 /x
+FROM scratch AS data
+COPY --from=one /x /x
+FROM ${"$"}{STAGE}
+COPY --from=data / /data
+COPY --from=2 . /data2/
+`,
+    args: ["--build-arg", "TAG=latest"],
+  },
+  {
     name: ".dockerignore",
     prepare: String.raw`mkdir -p a/b/c node_modules/x src/tmp "sp ace"; for f in a/1.md a/b/2.md a/b/c/3.md a/b/c/keep.md README.md top.txt node_modules/x/i.js src/tmp/t src/code.js .hidden src/.env 'sp ace/f' x.log a/y.log '[b]'; do echo x >"$f"; done
 printf '# comment\n\n**/*.log\nnode_modules\n*.md\n!README.md\na/**/c\n!a/b/c/keep.md\nsrc/tmp/\n.hidden\n  /top.txt  \n**/.env\n!.\n\\[b]\n' >.dockerignore`,
@@ -351,6 +404,17 @@ WORKDIR /numbers
 USER :7
 WORKDIR /group
 `,
+  },
+  {
+    name: "WORKDIR after USER of an unknown name",
+    dockerfile: "FROM busybox\nUSER nobody-such\nWORKDIR /w\n",
+    fails: "strake",
+  },
+  {
+    name: "ADD of an archive with a name that climbs",
+    prepare: "mkdir x; echo 1 >x/f; tar -P --transform 's,^x/,x/y/../,' -cf t.tar x/f; rm -r x",
+    dockerfile: "FROM busybox\nADD t.tar /t/\n",
+    fails: "strake",
   },
   {
     name: "WORKDIR of what is there makes no layer",
