@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Containers } from "../container/index.ts";
+import { StrakeError } from "../errors/index.ts";
 import type { Store } from "../store/index.ts";
 
 interface Options {
@@ -19,8 +21,15 @@ export async function openContainersOf(store: Store, options: Options): Promise<
   return containers;
 }
 
-/** How this program is started again: the executable alone when it is compiled, else bun with the source of the CLI. */
+declare const BUILD_VERSION: string | undefined;
+
+/** How this program is started again: the executable alone when it is strake, else bun with the source of the CLI. Errors: USAGE. */
 function ownCommand(): readonly string[] {
-  const isCompiled = import.meta.path.startsWith("/$bunfs/");
-  return isCompiled ? [process.execPath] : [process.execPath, join(import.meta.dir, "..", "cli", "main.ts")];
+  // Only our own build defines it. Somebody else's executable would be run again after each of its containers, and start the next one.
+  if (typeof BUILD_VERSION === "string") return [process.execPath];
+  const source = join(import.meta.dir, "..", "cli", "main.ts");
+  if (existsSync(source)) return [process.execPath, source];
+  throw new StrakeError("USAGE", "a bundled program does not know who cleans up after its containers", {
+    hint: 'name the strake executable: Engine.open({ command: ["/usr/local/bin/strake"] })',
+  });
 }

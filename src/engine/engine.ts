@@ -25,7 +25,7 @@ export interface EngineOptions {
   readonly root?: string;
   /** Mounts, sockets, pid files; default STRAKE_RUNROOT, /run/strake for root, else below XDG_RUNTIME_DIR. */
   readonly runRoot?: string;
-  /** Followed by `container cleanup ID`, what monitors run when a container is over; default: this program. */
+  /** Followed by `container cleanup ID`, what monitors run when a container is over; default: the strake of this package. A bundled or compiled program has to say it. */
   readonly command?: readonly string[];
   /** Told what a person should know and no operation returns. */
   readonly warn?: (message: string) => void;
