@@ -19,7 +19,7 @@ export function otherUserObstacle(): string | undefined {
 export interface OtherUser {
   /** A folder of his. */
   readonly folder: string;
-  /** Runs strake as him, in his folder, with these variables and PATH alone. */
+  /** Runs strake as him, in his folder, with these variables, PATH and a run root there alone. */
   run(args: readonly string[], env?: Readonly<Record<string, string>>, stdin?: string): Promise<Outcome>;
 }
 
@@ -34,7 +34,7 @@ export function otherUser(strake: Strake, uid: number): OtherUser {
     async run(args, env = {}, stdin = "") {
       const child = Bun.spawn([...wordsOf(uid), ...strake.program, ...args], {
         cwd: folder,
-        env: { PATH: process.env.PATH, ...env },
+        env: { PATH: process.env.PATH, STRAKE_RUNROOT: join(folder, "run"), ...env },
         stdin: Buffer.from(stdin),
         stdout: "pipe",
         stderr: "pipe",
