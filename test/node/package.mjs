@@ -13,7 +13,8 @@ before(() => {
   project = mkdtempSync(join(tmpdir(), "strake-package-"));
   const packed = join(project, "node_modules", "strake");
   mkdirSync(packed, { recursive: true });
-  execFileSync("npm", ["pack", "--silent", "--pack-destination", project], {
+  // What was built for this run.
+  execFileSync("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", project], {
     cwd: repository,
     stdio: "pipe",
   });
