@@ -8,7 +8,7 @@ import type { BuildRequest } from "./build.ts";
 import type { ContainerSize } from "./container-size.ts";
 import { openContainersOf } from "./containers.ts";
 import type { CreateRequest } from "./create.ts";
-import type { DoctorReport } from "./doctor.ts";
+import type { DoctorReport, ExaminedStore } from "./doctor.ts";
 import { type HistoryRow, historyOf } from "./history.ts";
 import { type ImageSummary, imageConfig, summarize } from "./images.ts";
 import type { ImportRequest } from "./import.ts";
@@ -182,9 +182,14 @@ export class Engine {
   }
 
   /** What is missing on this machine, with the fix. */
-  async doctor(): Promise<DoctorReport> {
+  doctor(): Promise<DoctorReport> {
+    return Engine.examine(this.store);
+  }
+
+  /** As `doctor`, also of a store that cannot be opened. */
+  static async examine(store: ExaminedStore): Promise<DoctorReport> {
     const { examine } = await import("./doctor.ts");
-    return await examine(this.store);
+    return await examine(store);
   }
 
   /** To be called when every operation is done; what is called later fails with STORE_CLOSED. Idempotent. */

@@ -8,7 +8,7 @@ export type { ContainerSize } from "./container-size.ts";
 export { type CopiedTag, type CopyTagsRequest, copyAllTags } from "./copy/all-tags.ts";
 export { type CopiedImage, type CopyRequest, copyBetween } from "./copy/copy.ts";
 export type { CreateRequest } from "./create.ts";
-export { type DoctorReport, examine, type Finding } from "./doctor.ts";
+export type { DoctorReport, ExaminedStore, Finding } from "./doctor.ts";
 export { Engine, type EngineOptions } from "./engine.ts";
 export type { HistoryRow } from "./history.ts";
 export type { ImageSummary, LayerSize } from "./images.ts";

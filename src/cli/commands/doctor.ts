@@ -1,4 +1,4 @@
-import type { DoctorReport } from "../../engine/index.ts";
+import { type DoctorReport, Engine } from "../../engine/index.ts";
 import { StrakeError } from "../../errors/index.ts";
 import { defaultRoot } from "../../store/index.ts";
 import type { Cli } from "../cli.ts";
@@ -29,7 +29,6 @@ async function reportOf(cli: Cli): Promise<DoctorReport> {
     return await (await cli.engine()).doctor();
   } catch (problem) {
     if (!(problem instanceof StrakeError)) throw problem;
-    const { examine } = await import("../../engine/index.ts");
-    return await examine({ root: defaultRoot(), problem });
+    return await Engine.examine({ root: defaultRoot(), problem });
   }
 }
