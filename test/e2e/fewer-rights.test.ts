@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { containerObstacle, makeStrake, type Outcome, type Strake } from "../support/strake.ts";
+import { containerObstacle, makeStrake, outcomeOf, type Strake } from "../support/strake.ts";
 
 const [setpriv, unshare] = [Bun.which("setpriv"), Bun.which("unshare")];
 const obstacle =
@@ -26,19 +26,15 @@ describe.skipIf(obstacle !== undefined)("a root with fewer rights", () => {
   });
   afterAll(async () => await strake?.remove());
 
-  async function start(words: readonly string[], args: readonly string[]): Promise<Outcome> {
-    const child = Bun.spawn([...words, ...strake.program, ...args], {
-      env: strake.env,
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [stdout, stderr] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-    ]);
-    return { code: await child.exited, stdout, stderr };
-  }
+  const start = (words: readonly string[], args: readonly string[]) =>
+    outcomeOf(
+      Bun.spawn([...words, ...strake.program, ...args], {
+        env: strake.env,
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "pipe",
+      }),
+    );
 
   const withoutMounts = (...args: string[]) =>
     start([setpriv!, "--bounding-set", "-sys_admin,-net_admin", "--inh-caps", "-all"], args);

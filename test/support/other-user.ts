@@ -1,6 +1,6 @@
 import { chmodSync, chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Outcome, Strake } from "./strake.ts";
+import { type Outcome, outcomeOf, type Strake } from "./strake.ts";
 
 const setpriv = Bun.which("setpriv");
 
@@ -31,19 +31,15 @@ export function otherUser(strake: Strake, uid: number): OtherUser {
   chownSync(folder, uid, uid);
   return {
     folder,
-    async run(args, env = {}, stdin = "") {
-      const child = Bun.spawn([...wordsOf(uid), ...strake.program, ...args], {
-        cwd: folder,
-        env: { PATH: process.env.PATH, STRAKE_RUNROOT: join(folder, "run"), ...env },
-        stdin: Buffer.from(stdin),
-        stdout: "pipe",
-        stderr: "pipe",
-      });
-      const [stdout, stderr] = await Promise.all([
-        new Response(child.stdout).text(),
-        new Response(child.stderr).text(),
-      ]);
-      return { code: await child.exited, stdout, stderr };
-    },
+    run: (args, env = {}, stdin = "") =>
+      outcomeOf(
+        Bun.spawn([...wordsOf(uid), ...strake.program, ...args], {
+          cwd: folder,
+          env: { PATH: process.env.PATH, STRAKE_RUNROOT: join(folder, "run"), ...env },
+          stdin: Buffer.from(stdin),
+          stdout: "pipe",
+          stderr: "pipe",
+        }),
+      ),
   };
 }

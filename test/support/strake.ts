@@ -47,15 +47,7 @@ export function makeStrake(): Strake {
       cwd: options.cwd ?? home,
       env: { ...env, ...options.env },
     });
-  const run = async (args: readonly string[], options?: RunOptions): Promise<Outcome> => {
-    const child = spawn(args, options);
-    const [code, stdout, stderr] = await Promise.all([
-      child.exited,
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-    ]);
-    return { code, stdout, stderr };
-  };
+  const run = (args: readonly string[], options?: RunOptions) => outcomeOf(spawn(args, options));
   return {
     home,
     env,
@@ -73,6 +65,16 @@ export function makeStrake(): Strake {
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/** What a program says, and how it ends. */
+export async function outcomeOf(child: Bun.Subprocess<Bun.Spawn.Writable, "pipe", "pipe">): Promise<Outcome> {
+  const [code, stdout, stderr] = await Promise.all([
+    child.exited,
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  return { code, stdout, stderr };
 }
 
 /** Why containers cannot be run here; undefined when they can. */
