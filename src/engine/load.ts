@@ -16,7 +16,7 @@ export interface LoadRequest {
 
 const requestKinds: OptionKinds<LoadRequest> = {
   ...{ source: "source", platform: "string?", tags: "strings?", signal: "signal?", emit: "function?" },
-} as const;
+};
 
 export async function loadImages(store: Store, request: LoadRequest): Promise<LoadedImage[]> {
   checkOptions("load", request, requestKinds);

@@ -94,6 +94,7 @@ export {
   ignoresSignal,
   isProcessAlive,
   kill,
+  ownMask,
   type ProcessStat,
   parseProcessStat,
   pidfdOpen,

@@ -84,11 +84,17 @@ export function isProcessAlive(pid: number, startTime?: number): boolean {
 /** Whether whoever started this process had it ignore the signal of this number, as nohup does with SIGHUP. To be asked before it is listened to. */
 export function ignoresSignal(number: number): boolean {
   try {
-    const mask = /^SigIgn:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1] ?? "0";
-    return ((BigInt(`0x${mask}`) >> BigInt(number - 1)) & 1n) === 1n;
+    return ((ownMask("SigIgn") >> BigInt(number - 1)) & 1n) === 1n;
   } catch {
     return false;
   }
+}
+
+/** A set of bits that /proc/self/status shows in hexadecimal, such as `CapBnd`; none where the kernel does not show it. */
+export function ownMask(name: string): bigint {
+  const text = readFileSync("/proc/self/status", "latin1");
+  const bits = new RegExp(`^${name}:\\s*([0-9a-f]+)`, "m").exec(text)?.[1] ?? "0";
+  return BigInt(`0x${bits}`);
 }
 
 let bootIdRead: string | undefined;

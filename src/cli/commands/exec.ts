@@ -1,7 +1,7 @@
 import { StrakeError } from "../../errors/index.ts";
 import type { Handler } from "../command.ts";
 import type { execFlags } from "../spec/containers.ts";
-import { readEnvFile } from "../text/env-file.ts";
+import { variablesOf } from "../text/env-file.ts";
 
 export const exec: Handler<typeof execFlags> = async (cli, { args, flags }) => {
   if (flags.tty && flags.interactive && !flags.detach && !cli.terminal.stdin)
@@ -13,7 +13,7 @@ export const exec: Handler<typeof execFlags> = async (cli, { args, flags }) => {
   cli.yieldSignals();
   return await containers.exec(name, {
     args: command,
-    env: [...flags["env-file"].flatMap((path) => readEnvFile(path, cli.cwd, process.env)), ...flags.env],
+    env: variablesOf(cli, flags),
     ...(flags.workdir === undefined ? {} : { workingDir: flags.workdir }),
     ...(flags.user === undefined ? {} : { user: flags.user }),
     terminal: flags.tty,

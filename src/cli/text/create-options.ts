@@ -4,7 +4,7 @@ import { StrakeError } from "../../errors/index.ts";
 import type { Cli } from "../cli.ts";
 import type { FlagValues } from "../command.ts";
 import type { createFlags } from "../spec/run.ts";
-import { readEnvFile } from "./env-file.ts";
+import { variablesOf } from "./env-file.ts";
 import { pairs } from "./pairs.ts";
 
 /** The flags of `run` and `create` as the engine takes them. Errors: USAGE, VOLUME_INVALID, PORT_INVALID. */
@@ -30,7 +30,7 @@ export function createOptions(
         flags.entrypoint === undefined ? undefined : flags.entrypoint === "" ? [] : [flags.entrypoint],
       network: flags.network as "bridge" | "host" | "none" | undefined,
     }),
-    env: [...flags["env-file"].flatMap((path) => readEnvFile(path, cli.cwd, process.env)), ...flags.env],
+    env: variablesOf(cli, flags),
     labels: pairs(flags.label, "--label"),
     terminal: flags.tty,
     openStdin: flags.interactive,

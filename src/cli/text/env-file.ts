@@ -2,13 +2,18 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseEnvFile } from "../../container/index.ts";
 import { StrakeError } from "../../errors/index.ts";
+import type { Cli } from "../cli.ts";
 
-/** The variables of an `--env-file`; those named alone that are not set here are left out, as docker does. Errors: USAGE. */
-export function readEnvFile(
-  path: string,
-  cwd: string,
-  here: Readonly<Record<string, string | undefined>>,
+/** What `--env-file` and `--env` say; the latter counts. Errors: USAGE. */
+export function variablesOf(
+  cli: Pick<Cli, "cwd" | "env">,
+  flags: { readonly env: readonly string[]; readonly "env-file": readonly string[] },
 ): string[] {
+  return [...flags["env-file"].flatMap((path) => variablesIn(path, cli)), ...flags.env];
+}
+
+/** Those named alone that are not set here are left out, as docker does. */
+function variablesIn(path: string, { cwd, env }: Pick<Cli, "cwd" | "env">): string[] {
   const variables = parseEnvFile(readText(path, cwd));
   const blank = variables.find((variable) => /\s/.test(variable.split("=", 1)[0]!));
   if (blank !== undefined)
@@ -19,7 +24,7 @@ export function readEnvFile(
         hint: "a line is NAME=value, without blanks around the = and without `export`",
       },
     );
-  return variables.filter((variable) => variable.includes("=") || here[variable] !== undefined);
+  return variables.filter((variable) => variable.includes("=") || env[variable] !== undefined);
 }
 
 function readText(path: string, cwd: string): string {

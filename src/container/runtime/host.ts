@@ -1,6 +1,13 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { bindMount, enterPrivateMountNamespace, errnoOf, umount, umountFlags } from "../../sys/index.ts";
+import {
+  bindMount,
+  enterPrivateMountNamespace,
+  errnoOf,
+  ownMask,
+  umount,
+  umountFlags,
+} from "../../sys/index.ts";
 import type { HostFacts } from "../spec/spec.ts";
 import { treesToHide } from "./cgroup.ts";
 import { hostCgroups } from "./host-cgroups.ts";
@@ -11,12 +18,11 @@ const sealed = new Set<string>();
 
 /** What specs need to know about this machine. */
 export function hostFacts(): HostFacts {
-  const mask = /^CapBnd:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
   return {
     architecture: goArchitecture(process.arch),
     cpus: availableParallelism(),
     cgroup: hostCgroups().mode,
-    boundingMask: BigInt(`0x${mask}`),
+    boundingMask: ownMask("CapBnd"),
   };
 }
 

@@ -1,4 +1,4 @@
-import { checkOptions } from "../../registry/server/index.ts";
+import { checkRegistryOptions } from "../../registry/server/index.ts";
 import { type ConfigSource, loadServerConfig } from "./load-config.ts";
 import { changeableOptions, parseListen } from "./options.ts";
 
@@ -10,7 +10,7 @@ export function checkRegistryConfig(source: ConfigSource): string[] {
   const config = loadServerConfig(source);
   const { hostname } = parseListen(config.listen ?? "127.0.0.1:5000");
   const { open, access, tls, collection } = config;
-  checkOptions({ ...changeableOptions(config, undefined), hostname, open });
+  checkRegistryOptions({ ...changeableOptions(config, undefined), hostname, open });
   const warnings: string[] = [];
   const isLocal = /^(?:127\.|::1$|localhost$)/.test(hostname);
   if (access?.htpasswd !== undefined && !tls && !isLocal)

@@ -22,7 +22,7 @@ export type { CollectOptions, CollectReport } from "./gc/collect.ts";
 export type { DamagedBlob, ScrubOptions, ScrubReport } from "./gc/scrub.ts";
 export type { TrashEntry } from "./gc/trash.ts";
 export type { CollectionTimes, OnFailure, ScrubTimes } from "./housekeeping.ts";
-export { checkOptions, openAdministration } from "./parts.ts";
+export { checkRegistryOptions, openAdministration } from "./parts.ts";
 export { Refusal, type RefusalCode } from "./protocol/refusal.ts";
 export { decodeProxyConfig, type ProxyConfig, parseProxy, type UpstreamCredentials } from "./proxy/index.ts";
 export type { QuotaRule } from "./quota/rules.ts";

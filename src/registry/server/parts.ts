@@ -56,7 +56,7 @@ export function openTrustedProxies({ trustedProxies }: RegistryOptions): Trusted
 }
 
 /** Everything about the options that can be wrong before storage is opened. Throws as {@link Registry.start}. */
-export function checkOptions(options: RegistryOptions): void {
+export function checkRegistryOptions(options: RegistryOptions): void {
   checkOpen(options);
   if (options.tls) checkCertificate(options.tls);
   openWebhooks(options, () => {});
